@@ -1,0 +1,164 @@
+/**
+ * Memory that the kernel and every worker share: one big SharedArrayBuffer, into which packet rings and anonymous memory
+ * are mapped.
+ *
+ * JavaScript reads memory only through its own buffers, so a ring that the kernel maps somewhere else needs a view over
+ * foreign memory, which not every FFI library gives. Here it is the other way round: the buffer reserves address space
+ * (nothing of it is resident), and rings are mapped over places inside it (MAP_FIXED). So plain typed arrays see them in
+ * every worker that was given the buffer, at full speed, with either library; one Uint8Array reaches everything a worker
+ * touches; and a place is a small integer, the same in every thread.
+ *
+ * Between regions lies a page nobody may touch, and a released region becomes such pages: stale access kills the process
+ * (SIGSEGV) or fails (EFAULT, if it is the kernel's) instead of corrupting what came after.
+ */
+import assert from 'node:assert/strict';
+import { EINVAL, ENOMEM } from './abi/errno.ts';
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_NONE,
+  PROT_READ,
+  PROT_WRITE,
+} from './abi/mman.ts';
+import type { Ffi } from './ffi/ffi.ts';
+import { SyscallError, bindSyscalls, check, ffi as chosen } from './syscalls.ts';
+import type { Syscalls } from './syscalls.ts';
+
+/** A place in the arena: whole pages. */
+export interface Region {
+  /** Of its first byte, in `sab`. */
+  readonly offset: number;
+  /** In bytes. */
+  readonly length: number;
+}
+
+/**
+ * Smallest arena. malloc takes a block of this size from the system by itself and gives it back as a whole
+ * (DEFAULT_MMAP_THRESHOLD_MAX of glibc is 32 MiB); pages of a smaller one may lie in the heap, where malloc would trip
+ * over the mappings when the buffer is collected.
+ */
+export const ARENA_BYTES_MIN = 64 * 1024 * 1024;
+/** Largest arena: an offset fits a signed 32-bit integer, one page is left over. */
+export const ARENA_BYTES_MAX = 2 ** 31 - 65_536;
+
+export class Arena {
+  readonly sab: SharedArrayBuffer;
+  /** All of `sab`. Outside of regions, touching it kills the process. */
+  readonly bytes: Uint8Array;
+  /** Of the first byte of `sab`, for system calls; it stays as long as any thread holds `sab`. */
+  readonly address: number;
+  readonly #sys: Syscalls;
+  readonly #pageBytes: number;
+  /** What is not taken, by ascending offset, never touching each other. */
+  readonly #free: { offset: number; length: number }[];
+  /** Length by offset. */
+  readonly #taken = new Map<number, number>();
+
+  private constructor(sab: SharedArrayBuffer, ffi: Ffi) {
+    this.sab = sab;
+    this.bytes = new Uint8Array(sab);
+    this.address = ffi.addressOf(this.bytes);
+    this.#sys = bindSyscalls(ffi);
+    this.#pageBytes = this.#sys.getpagesize();
+    const first = this.#roundUp(this.address) - this.address;
+    const length = this.bytes.length - first;
+    this.#free = [{ offset: first, length: length - (length % this.#pageBytes) }];
+  }
+
+  /**
+   * For the control plane; workers are given `sab` and `address`.
+   * @param bytes ARENA_BYTES_MIN to ARENA_BYTES_MAX; address space, not memory
+   * @throws SyscallError if the system refuses
+   */
+  static create(bytes: number, ffi: Ffi = chosen): Arena {
+    assert(bytes >= ARENA_BYTES_MIN && bytes <= ARENA_BYTES_MAX, `an arena of ${bytes} bytes`);
+    const arena = new Arena(new SharedArrayBuffer(bytes), ffi);
+    const inside = arena.#free[0]!;
+    arena.#close(inside.offset, inside.length);
+    return arena;
+  }
+
+  /**
+   * Anonymous memory, zeroed, for reading and writing.
+   * @param bytes rounded up to whole pages
+   * @throws SyscallError ENOMEM if the arena or the system is full
+   */
+  allocate(bytes: number): Region {
+    return this.#place(this.#roundUp(bytes), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  }
+
+  /**
+   * The memory of `fd` from its start (a packet socket's rings), for reading and writing. It stays mapped when `fd` is
+   * closed.
+   * @param bytes whole pages
+   * @throws SyscallError ENOMEM if the arena is full, EINVAL for broken pages, or why the system refuses
+   */
+  map(bytes: number, fd: number): Region {
+    if (this.#roundUp(bytes) !== bytes) throw new SyscallError('mmap', EINVAL, `${bytes} bytes are not whole pages`);
+    return this.#place(bytes, MAP_SHARED, fd);
+  }
+
+  /** Gives the memory back to the system. No thread may touch the region any more. */
+  release(region: Region): void {
+    const { offset, length } = region;
+    assert.equal(this.#taken.get(offset), length, `no region of ${length} bytes at ${offset}`);
+    this.#close(offset, length);
+    this.#taken.delete(offset);
+    this.#giveBack(offset, length + this.#pageBytes);
+  }
+
+  #place(length: number, flags: number, fd: number): Region {
+    assert(length > 0, 'a region of 0 bytes');
+    // The page that is not to be touched comes after the region.
+    const offset = this.#takeFirstFit(length + this.#pageBytes);
+    const at = this.address + offset;
+    const result = this.#sys.mmap(at, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+    if (result < 0) {
+      this.#giveBack(offset, length + this.#pageBytes);
+      throw new SyscallError('mmap', -result);
+    }
+    assert.equal(result, at, 'MAP_FIXED was not kept');
+    this.#taken.set(offset, length);
+    return { offset, length };
+  }
+
+  #takeFirstFit(length: number): number {
+    const index = this.#free.findIndex((hole) => hole.length >= length);
+    const hole = this.#free[index];
+    if (hole === undefined) {
+      throw new SyscallError('mmap', ENOMEM, `no ${length} bytes in a row are left in the arena`);
+    }
+    const { offset } = hole;
+    hole.offset += length;
+    hole.length -= length;
+    if (hole.length === 0) this.#free.splice(index, 1);
+    return offset;
+  }
+
+  /** Puts a hole in its place and joins it with its neighbours. */
+  #giveBack(offset: number, length: number): void {
+    const found = this.#free.findIndex((hole) => hole.offset > offset);
+    const index = found === -1 ? this.#free.length : found;
+    this.#free.splice(index, 0, { offset, length });
+    for (let left = index; left >= index - 1; left--) {
+      const hole = this.#free[left];
+      const next = this.#free[left + 1];
+      if (hole === undefined || next === undefined || hole.offset + hole.length !== next.offset) continue;
+      hole.length += next.length;
+      this.#free.splice(left + 1, 1);
+    }
+  }
+
+  /** Makes pages untouchable; whatever they held is gone. */
+  #close(offset: number, length: number): void {
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    check('mmap', this.#sys.mmap(this.address + offset, length, PROT_NONE, flags, -1, 0));
+  }
+
+  #roundUp(bytes: number): number {
+    return Math.ceil(bytes / this.#pageBytes) * this.#pageBytes;
+  }
+}

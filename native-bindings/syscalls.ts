@@ -1,0 +1,155 @@
+/**
+ * The system calls tswitch uses, one line each: thin, typed, unlogged. Every one gives its result, or -errno on failure;
+ * the data plane looks at the number, the control plane wraps it in `check`, which throws.
+ *
+ * What is called per batch takes addresses as numbers (of arrays or of places in an arena, see arena.ts) and allocates
+ * nothing with koffi. What ends in `Bytes` takes an array instead, for the control plane.
+ */
+import { getSystemErrorMessage } from 'node:util';
+import * as errnos from './abi/errno.ts';
+import { SYS_BPF } from './abi/bpf.ts';
+import { chooseFfi } from './ffi/choose.ts';
+import type { Ffi } from './ffi/ffi.ts';
+
+/** Arguments and results as in the manual pages, section 2, of the same names; lengths in bytes. */
+export interface Syscalls {
+  /** Of the array's first byte, valid as long as its buffer is referenced: see ffi/ffi.ts. */
+  addressOf(bytes: Uint8Array): number;
+
+  /** For flags without O_CREAT: no mode is passed. */
+  open(path: string, flags: number): number;
+  close(fd: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  /** With a structure, as an array or by its address. */
+  ioctl(fd: number, request: number, argument: Uint8Array | number): number;
+  /** For the requests that take the number itself in place of a structure, such as TUNSETOFFLOAD. */
+  ioctlInt(fd: number, request: number, value: number): number;
+
+  read(fd: number, address: number, bytes: number): number;
+  write(fd: number, address: number, bytes: number): number;
+  readBytes(fd: number, bytes: Uint8Array): number;
+  writeBytes(fd: number, bytes: Uint8Array): number;
+  /** @param iovecs address of `count` structures (abi/socket.ts: IOVEC) */
+  readv(fd: number, iovecs: number, count: number): number;
+  writev(fd: number, iovecs: number, count: number): number;
+
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, sockaddr: Uint8Array, length: number): number;
+  connect(fd: number, sockaddr: Uint8Array, length: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** Gives the length of the value read. */
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  recv(fd: number, address: number, bytes: number, flags: number): number;
+  send(fd: number, address: number, bytes: number, flags: number): number;
+  recvBytes(fd: number, bytes: Uint8Array, flags: number): number;
+  sendBytes(fd: number, bytes: Uint8Array, flags: number): number;
+  /**
+   * Gives the number of messages sent; stops in front of the first that fails, whose error shows when it comes first.
+   * @param messages address of `count` structures (abi/socket.ts: MMSGHDR)
+   */
+  sendmmsg(fd: number, messages: number, count: number, flags: number): number;
+
+  mmap(address: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number;
+  munmap(address: number, bytes: number): number;
+  /** Bytes of a page. */
+  getpagesize(): number;
+
+  eventfd(initial: number, flags: number): number;
+  epollCreate(flags: number): number;
+  /** @param event one structure (abi/epoll.ts: EPOLL_EVENT), null for EPOLL_CTL_DEL */
+  epollCtl(epfd: number, operation: number, fd: number, event: Uint8Array | null): number;
+  /** @param timeoutMs -1 waits for ever, which no worker may (limits.ts: WORKER_WAIT_MS_MAX) */
+  epollWait(epfd: number, events: number, count: number, timeoutMs: number): number;
+
+  /** Moves the calling thread to another namespace. */
+  setns(fd: number, type: number): number;
+  /** @param attributes the part of union bpf_attr that the command uses; the kernel takes the rest for zero */
+  bpf(command: number, attributes: Uint8Array): number;
+}
+
+export function bindSyscalls(ffi: Ffi): Syscalls {
+  const ioctlBytes = ffi.bind('ioctl', 'int', ['int', 'long', 'bytes']);
+  const ioctlInt = ffi.bind('ioctl', 'int', ['int', 'long', 'long']);
+  const readBytes = ffi.bind('read', 'long', ['int', 'bytes', 'long']);
+  const writeBytes = ffi.bind('write', 'long', ['int', 'bytes', 'long']);
+  const recvBytes = ffi.bind('recv', 'long', ['int', 'bytes', 'long', 'int']);
+  const sendBytes = ffi.bind('send', 'long', ['int', 'bytes', 'long', 'int']);
+  const setsockopt = ffi.bind('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
+  const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
+  const bpf = ffi.bind('syscall', 'long', ['long', 'int', 'bytes', 'uint']);
+  return {
+    addressOf: (bytes) => ffi.addressOf(bytes),
+
+    open: ffi.bind('open', 'int', ['string', 'int']),
+    close: ffi.bind('close', 'int', ['int']),
+    fcntl: ffi.bind('fcntl', 'int', ['int', 'int', 'long']),
+    ioctl: (fd, request, argument) =>
+      typeof argument === 'number' ? ioctlInt(fd, request, argument) : ioctlBytes(fd, request, argument),
+    ioctlInt,
+
+    read: ffi.bind('read', 'long', ['int', 'address', 'long']),
+    write: ffi.bind('write', 'long', ['int', 'address', 'long']),
+    readBytes: (fd, bytes) => readBytes(fd, bytes, bytes.length),
+    writeBytes: (fd, bytes) => writeBytes(fd, bytes, bytes.length),
+    readv: ffi.bind('readv', 'long', ['int', 'address', 'int']),
+    writev: ffi.bind('writev', 'long', ['int', 'address', 'int']),
+
+    socket: ffi.bind('socket', 'int', ['int', 'int', 'int']),
+    bind: ffi.bind('bind', 'int', ['int', 'bytes', 'uint']),
+    connect: ffi.bind('connect', 'int', ['int', 'bytes', 'uint']),
+    setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
+    getsockopt(fd, level, option, value) {
+      const length = new Uint32Array([value.length]);
+      const result = getsockopt(fd, level, option, value, new Uint8Array(length.buffer));
+      return result < 0 ? result : length[0]!;
+    },
+    recv: ffi.bind('recv', 'long', ['int', 'address', 'long', 'int']),
+    send: ffi.bind('send', 'long', ['int', 'address', 'long', 'int']),
+    recvBytes: (fd, bytes, flags) => recvBytes(fd, bytes, bytes.length, flags),
+    sendBytes: (fd, bytes, flags) => sendBytes(fd, bytes, bytes.length, flags),
+    sendmmsg: ffi.bind('sendmmsg', 'int', ['int', 'address', 'uint', 'int']),
+
+    mmap: ffi.bind('mmap', 'address', ['address', 'long', 'int', 'int', 'int', 'long']),
+    munmap: ffi.bind('munmap', 'int', ['address', 'long']),
+    getpagesize: ffi.bind('getpagesize', 'int', []),
+
+    eventfd: ffi.bind('eventfd', 'int', ['uint', 'int']),
+    epollCreate: ffi.bind('epoll_create1', 'int', ['int']),
+    epollCtl: ffi.bind('epoll_ctl', 'int', ['int', 'int', 'int', 'bytes']),
+    epollWait: ffi.bind('epoll_wait', 'int', ['int', 'address', 'int', 'int']),
+
+    setns: ffi.bind('setns', 'int', ['int', 'int']),
+    bpf: (command, attributes) => bpf(SYS_BPF, command, attributes, attributes.length),
+  };
+}
+
+export const ffi: Ffi = chooseFfi();
+export const sys: Syscalls = bindSyscalls(ffi);
+
+const NAMES = new Map(Object.entries(errnos).map(([name, number]) => [number, name]));
+
+/** 'EPERM' for 1; for a number nobody knows, 'errno 999'. */
+export function errnoName(errno: number): string {
+  return NAMES.get(errno) ?? `errno ${errno}`;
+}
+
+/** A system call that failed, for the control plane. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  /** What was called, such as `mmap` or `ioctl TUNSETIFF`. */
+  readonly call: string;
+  /** Positive, see abi/errno.ts. */
+  readonly errno: number;
+
+  constructor(call: string, errno: number, detail: string = getSystemErrorMessage(-errno)) {
+    super(`${call}: ${errnoName(errno)} (${detail})`);
+    this.call = call;
+    this.errno = errno;
+  }
+}
+
+/** Gives `result` back; throws SyscallError where it is -errno. */
+export function check(call: string, result: number): number {
+  if (result < 0) throw new SyscallError(call, -result);
+  return result;
+}

@@ -1,0 +1,82 @@
+/**
+ * The one place where errors become HTTP: what every code means, its status, and the body
+ * `{"error":{"code","message","details"}}`. Handlers throw; nothing else writes an error answer.
+ */
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { TswitchError } from '../control/errors.ts';
+import type { ErrorCode } from '../control/errors.ts';
+
+/** Codes that only HTTP has, beside those of the control plane. */
+type HttpOnlyCode = 'ROUTE_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE';
+export type ApiErrorCode = ErrorCode | HttpOnlyCode;
+
+export const BODY_BYTES_MAX = 1024 * 1024;
+
+export const ERRORS: Readonly<Record<ApiErrorCode, { status: ContentfulStatusCode; meaning: string }>> = {
+  BAD_REQUEST: { status: 400, meaning: 'malformed JSON, an unknown field, a value out of range or a contradiction' },
+  NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability that this needs' },
+  PORT_NOT_FOUND: { status: 404, meaning: 'there is no port of this name' },
+  NETNS_NOT_FOUND: { status: 404, meaning: 'there is no such network namespace' },
+  NETDEV_NOT_FOUND: { status: 404, meaning: 'there is no such netdev' },
+  ROUTE_NOT_FOUND: { status: 404, meaning: 'there is no such route' },
+  METHOD_NOT_ALLOWED: { status: 405, meaning: 'the route exists, but not with this method; see the Allow header' },
+  PORT_EXISTS: { status: 409, meaning: 'a port of this name exists already' },
+  NETDEV_EXISTS: { status: 409, meaning: 'an interface of this name exists already where it should be made' },
+  NETDEV_BUSY: { status: 409, meaning: 'the netdev is in use by another port or by someone else' },
+  BODY_TOO_LARGE: { status: 413, meaning: `the body is longer than ${BODY_BYTES_MAX} bytes` },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'the body is declared to be something else than JSON' },
+  ADDRESS_REFUSED: { status: 422, meaning: 'the kernel refused an address or the gateway' },
+  INTERNAL: { status: 500, meaning: "a fault of tswitch itself; the daemon's log has more" },
+  NOT_SUPPORTED: { status: 501, meaning: 'this kernel, machine or version cannot do it' },
+  LIMIT_REACHED: { status: 507, meaning: 'a limit of the switch or of the machine is reached' },
+};
+
+export interface ErrorBody {
+  error: { code: ApiErrorCode; message: string; details: unknown };
+}
+
+/** An error that only HTTP knows, such as a route that does not exist. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ApiErrorCode, message: string, headers: Record<string, string> = {}) {
+    super(message);
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/**
+ * Answers with the error. What is neither a TswitchError nor ours is a fault: `report` gets it whole, the client only
+ * learns that there was one.
+ */
+export function answerError(context: Context, error: Error, report: (error: Error) => void): Response {
+  if (error instanceof TswitchError) {
+    if (error.code === 'INTERNAL') report(error);
+    return answer(context, error.code, error.message, error.details);
+  }
+  if (error instanceof ApiError) return answer(context, error.code, error.message, null, error.headers);
+  if (error instanceof HTTPException && error.status === 400) {
+    return answer(context, 'BAD_REQUEST', 'the body is not valid JSON');
+  }
+  if (error instanceof HTTPException && error.status === 415) {
+    return answer(context, 'UNSUPPORTED_MEDIA_TYPE', 'send the body as Content-Type: application/json');
+  }
+  report(error);
+  return answer(context, 'INTERNAL', `a fault of tswitch itself; the daemon's log has more`);
+}
+
+function answer(
+  context: Context,
+  code: ApiErrorCode,
+  message: string,
+  details: unknown = null,
+  headers: Record<string, string> = {},
+): Response {
+  const body: ErrorBody = { error: { code, message, details: details ?? null } };
+  return context.json(body, ERRORS[code].status, headers);
+}

@@ -1,0 +1,34 @@
+/** Kind `packet`: a netdev that exists already, through AF_PACKET rings. tswitch changes nothing of it but that the host's stack no longer hears it. */
+import { guardNetdev } from '../plumbing/host-guard.ts';
+import { readNetdev } from '../plumbing/netdev.ts';
+import { PacketSockets } from '../../ports/open-packet.ts';
+import { TswitchError } from '../errors.ts';
+import type { Attach } from './attachment.ts';
+import { linkStateOf } from './link-state.ts';
+
+export const attachPacket: Attach = async (request, context) => {
+  await using undo = new AsyncDisposableStack();
+  const name = request.netdev ?? '';
+  const netdev = await readNetdev(null, name);
+  if (!netdev) {
+    throw new TswitchError('NETDEV_NOT_FOUND', `there is no netdev ${name} in the daemon's namespace: see \`ip link\``);
+  }
+  const guard = guardNetdev(netdev.index);
+  undo.defer(() => guard.close());
+  const sockets = context.arenas.map((arena) => {
+    const opened = PacketSockets.open(netdev.index, arena);
+    undo.defer(() => opened.close());
+    return opened;
+  });
+  const unwatch = context.links.watch(null, netdev.index, (event) => context.onLink(linkStateOf(event)));
+  undo.defer(() => unwatch());
+  const resources = undo.move();
+  return {
+    identity: { name: request.name, kind: 'packet', netdev: name, netns: null, ifname: null, addresses: [], mac: netdev.mac },
+    netdevMtu: netdev.mtu,
+    link: linkStateOf({ ...netdev, gone: false }),
+    sockets,
+    setMtu: () => Promise.resolve(),
+    close: () => resources.disposeAsync(),
+  };
+};

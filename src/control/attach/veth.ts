@@ -1,0 +1,62 @@
+/**
+ * Kind `veth`: a pair whose far end goes into the namespace and whose own end stays in the daemon's, read through AF_PACKET
+ * rings. The own end's frames never reach the host's stack: the guard is on before the netdev comes up.
+ */
+import { randomBytes } from 'node:crypto';
+import { createVethPair, deleteNetdev, readNetdev } from '../plumbing/netdev.ts';
+import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
+import { guardNetdev } from '../plumbing/host-guard.ts';
+import { createNetns, resolveNetns } from '../plumbing/netns.ts';
+import { ownMark } from '../plumbing/ownership.ts';
+import { PacketSockets } from '../../ports/open-packet.ts';
+import { TswitchError } from '../errors.ts';
+import type { Attach } from './attachment.ts';
+import { linkStateOf } from './link-state.ts';
+import { setFarEndMtu } from './far-end.ts';
+import { netdevName, randomMac } from './netdev-name.ts';
+
+export const attachVeth: Attach = async (request, context) => {
+  await using undo = new AsyncDisposableStack();
+  const own = netdevName(request.name);
+  const ifname = request.ifname ?? 'eth0';
+  const spec = request.netns ?? '';
+  if (request.createNetns) await createNetns(spec);
+  const netns = await resolveNetns(spec);
+  using _ = { [Symbol.dispose]: () => netns.close() };
+  const mac = request.mac ?? randomMac(randomBytes);
+  const mtu = request.mtu ?? 1500;
+  await createVethPair({
+    own,
+    ownAlias: ownMark(request.name),
+    netns,
+    ifname,
+    mac,
+    mtu,
+    addresses: request.addresses,
+    gateway: request.gateway ?? null,
+    beforeUp: (ifindex) => {
+      const guard = guardNetdev(ifindex);
+      undo.defer(() => guard.close());
+      disableInexpressibleOffloads(netns, ifname);
+    },
+  });
+  undo.defer(() => deleteNetdev(own));
+  const netdev = await readNetdev(null, own);
+  if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
+  const sockets = context.arenas.map((arena) => {
+    const opened = PacketSockets.open(netdev.index, arena);
+    undo.defer(() => opened.close());
+    return opened;
+  });
+  const unwatch = context.links.watch(null, netdev.index, (event) => context.onLink(linkStateOf(event)));
+  undo.defer(() => unwatch());
+  const resources = undo.move();
+  return {
+    identity: { name: request.name, kind: 'veth', netdev: own, netns: spec, ifname, addresses: request.addresses, mac },
+    netdevMtu: mtu,
+    link: linkStateOf({ ...netdev, gone: false }),
+    sockets,
+    setMtu: (wanted) => setFarEndMtu(spec, netns.inode, ifname, wanted),
+    close: () => resources.disposeAsync(),
+  };
+};

@@ -1,0 +1,27 @@
+/** Every error the control plane refuses with; the API maps codes to HTTP statuses in one place (api/errors.ts). */
+export type ErrorCode =
+  | 'BAD_REQUEST'
+  | 'PORT_EXISTS'
+  | 'PORT_NOT_FOUND'
+  | 'NETNS_NOT_FOUND'
+  | 'NETDEV_NOT_FOUND'
+  | 'NETDEV_EXISTS'
+  | 'NETDEV_BUSY'
+  | 'ADDRESS_REFUSED'
+  | 'NOT_PERMITTED'
+  | 'NOT_SUPPORTED'
+  | 'LIMIT_REACHED'
+  | 'INTERNAL';
+
+export class TswitchError extends Error {
+  override readonly name = 'TswitchError';
+  readonly code: ErrorCode;
+  readonly details: unknown;
+
+  /** @param message one sentence: what failed, and what to do about it */
+  constructor(code: ErrorCode, message: string, details?: unknown, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.details = details;
+  }
+}

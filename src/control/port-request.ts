@@ -1,0 +1,216 @@
+/**
+ * What a request for a port means: defaults filled in, spellings made one, and everything refused that contradicts
+ * itself. Pure, so that the API, configuration files and tests all get the same answers without a kernel. What only the
+ * kernel can tell (does the namespace exist, is the name taken) is found out later, by the plumbing.
+ */
+import { MTU_DEFAULT, MTU_MAX, MTU_MIN, NETDEV_NAME_BYTES_MAX, PORT_NAME, VID_MAX, VID_MIN } from '../limits.ts';
+import {
+  formatInterfaceAddress,
+  isLinkLocalIpv6,
+  isOnLink,
+  parseInterfaceAddress,
+  parseIp,
+  parseUnicastMac,
+} from './address-text.ts';
+import type { InterfaceAddress } from './address-text.ts';
+import { TswitchError } from './errors.ts';
+import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES } from './model.ts';
+import type { OffloadName, PortIdentity, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
+
+/** A PortRequest with every default filled in and every value in its one spelling. */
+export interface NormalPortRequest extends PortIdentity, Omit<PortSettings, 'mtu' | 'offloads'> {
+  /** Undefined: as the netdev has it (`packet` only). */
+  mtu: number | undefined;
+  /** Undefined: all that the port's kind and the kernel can carry. */
+  offloads: OffloadName[] | undefined;
+  createNetns: boolean;
+  /** Default route of the far end; null: none. */
+  gateway: string | null;
+}
+
+const VLAN_DEFAULT = 1;
+const IFNAME_DEFAULT = 'eth0';
+/** IPv6 runs on no link with less (RFC 8200, section 5); the kernel refuses the addresses. */
+const IPV6_MTU_MIN = 1280;
+const ADDRESSES_MAX = 64;
+const NETNS_BYTES_MAX = 4095;
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+function refuse(message: string): never {
+  throw new TswitchError('BAD_REQUEST', message);
+}
+
+/** @throws TswitchError BAD_REQUEST where the request contradicts itself or holds a value that no port can have */
+export function normalizePortRequest(request: PortRequest): NormalPortRequest {
+  checkName(request.name);
+  if (!PORT_KINDS.includes(request.kind)) refuse(`kind: must be one of ${PORT_KINDS.join(', ')}`);
+  const mtu = request.mtu ?? (request.kind === 'packet' ? undefined : MTU_DEFAULT);
+  if (mtu !== undefined) checkMtu(mtu);
+  return {
+    name: request.name,
+    kind: request.kind,
+    ...placeOf(request, mtu),
+    ...vlansOf(request, { vlan: VLAN_DEFAULT, trunks: [] }, request.mode ?? 'access'),
+    mtu,
+    learning: request.learning ?? true,
+    floodUnknown: request.floodUnknown ?? true,
+    floodMulticast: request.floodMulticast ?? true,
+    floodBroadcast: request.floodBroadcast ?? true,
+    isolated: request.isolated ?? false,
+    admin: request.admin ?? 'up',
+    offloads: request.offloads && normalOffloads(request.offloads),
+  };
+}
+
+/**
+ * The settings after a patch. A change of mode drops what the new mode has no use for (a trunk's list in `access`, the
+ * VLAN in `trunk`) unless the patch gives it, which is refused.
+ *
+ * @throws TswitchError BAD_REQUEST where the result would contradict itself
+ */
+export function applyPatch(settings: PortSettings, patch: PortPatch): PortSettings {
+  const mode = patch.mode ?? settings.mode;
+  const kept = { vlan: settings.vlan ?? VLAN_DEFAULT, trunks: settings.trunks };
+  if (patch.mtu !== undefined) checkMtu(patch.mtu);
+  return {
+    ...settings,
+    ...patch,
+    ...vlansOf(patch, kept, mode),
+    offloads: patch.offloads ? normalOffloads(patch.offloads) : settings.offloads,
+  };
+}
+
+interface WishedVlans {
+  vlan?: number | null;
+  trunks?: number[];
+}
+
+/** Mode, VLAN and trunks as `wished`, else from `otherwise` as far as the mode has a use for them. */
+function vlansOf(
+  wished: WishedVlans,
+  otherwise: { vlan: number; trunks: number[] },
+  mode: PortMode,
+): Pick<PortSettings, 'mode' | 'vlan' | 'trunks'> {
+  if (!PORT_MODES.includes(mode)) refuse(`mode: must be one of ${PORT_MODES.join(', ')}`);
+  const vlan = wished.vlan === undefined ? (mode === 'trunk' ? null : otherwise.vlan) : wished.vlan;
+  const trunks = wished.trunks ?? (mode === 'access' ? [] : otherwise.trunks);
+  if (mode === 'trunk' && vlan !== null) {
+    refuse('vlan: mode trunk has none; list its VIDs in trunks, or take mode native-tagged or native-untagged');
+  }
+  if (mode !== 'trunk' && vlan === null) refuse(`vlan: mode ${mode} needs one, ${VID_MIN} to ${VID_MAX}`);
+  if (mode === 'access' && trunks.length > 0) {
+    refuse('trunks: mode access carries one VLAN only; take mode trunk, native-tagged or native-untagged');
+  }
+  if (vlan !== null) checkVid(vlan, 'vlan');
+  for (const vid of trunks) checkVid(vid, 'trunks');
+  return { mode, vlan, trunks: [...new Set(trunks)].sort((a, b) => a - b) };
+}
+
+type Place = Pick<PortIdentity, 'netdev' | 'netns' | 'ifname' | 'addresses' | 'mac'> & {
+  createNetns: boolean;
+  gateway: string | null;
+};
+
+/** Where the port's other side is and what it looks like: the fields that depend on the kind. */
+function placeOf(request: PortRequest, mtu: number | undefined): Place {
+  if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request, mtu);
+  const farEndFields = ['netns', 'ifname', 'mac', 'gateway', 'createNetns'] as const;
+  const given: string[] = farEndFields.filter((field) => Boolean(request[field]));
+  if (request.addresses?.length) given.push('addresses');
+  if (given.length > 0) {
+    const hint = request.kind === 'packet' ? 'tswitch does not change a netdev that it did not make' : 'it has no netdev';
+    refuse(`${given.join(', ')}: not for kind ${request.kind}; ${hint}`);
+  }
+  const netdev = request.netdev ?? null;
+  if (request.kind === 'packet') {
+    if (netdev === null) refuse('netdev: kind packet needs the name of the netdev to attach to');
+    checkNetdevName(netdev, 'netdev');
+  } else if (netdev !== null) {
+    refuse(`netdev: not for kind ${request.kind}; it has no netdev`);
+  }
+  return { netdev, netns: null, ifname: null, addresses: [], mac: null, createNetns: false, gateway: null };
+}
+
+function farEndOf(request: PortRequest, mtu: number | undefined): Place {
+  const { kind } = request;
+  if (typeof request.netdev === 'string') refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`);
+  const netns = request.netns ?? null;
+  if (netns === null) refuse(`netns: kind ${kind} needs the namespace to put the interface into`);
+  checkNetns(netns);
+  const createNetns = request.createNetns ?? false;
+  if (createNetns && !isNetnsName(netns)) {
+    refuse(`createNetns: only a namespace given by name can be made, "${netns}" is not a name`);
+  }
+  const ifname = request.ifname ?? IFNAME_DEFAULT;
+  checkNetdevName(ifname, 'ifname');
+  const addresses = normalAddresses(request.addresses ?? [], mtu);
+  const gateway = request.gateway === undefined ? null : normalGateway(request.gateway, addresses);
+  const mac = request.mac == null ? null : parseUnicastMac(request.mac, 'mac');
+  return { netdev: null, netns, ifname, addresses: addresses.map(formatInterfaceAddress), mac, createNetns, gateway };
+}
+
+/** Whether a namespace is given by its name under /run/netns, and not as a path, a pid or `host`. */
+export function isNetnsName(netns: string): boolean {
+  return netns !== 'host' && !netns.includes('/') && !/^[0-9]+$/.test(netns);
+}
+
+function checkName(name: string): void {
+  if (!PORT_NAME.test(name)) refuse(`name: "${name}" is no port name; take 1 to 64 of A-Z a-z 0-9 . _ : -`);
+  // A URL cannot name these: every client resolves them as steps of a path.
+  if (name === '.' || name === '..') refuse(`name: "${name}" cannot name a port`);
+}
+
+/** The kernel's rules (dev_valid_name, net/core/dev.c); and `%`, which it expands to a number of its own choice. */
+function checkNetdevName(name: string, field: string): void {
+  const bytes = Buffer.byteLength(name);
+  const isSized = bytes >= 1 && bytes <= NETDEV_NAME_BYTES_MAX;
+  if (!isSized || /[/:%\s]/.test(name) || CONTROL_CHARACTER.test(name) || name === '.' || name === '..') {
+    refuse(`${field}: "${name}" is no netdev name; take 1 to ${NETDEV_NAME_BYTES_MAX} bytes without / : % or white space`);
+  }
+}
+
+function checkNetns(netns: string): void {
+  if (netns === '' || Buffer.byteLength(netns) > NETNS_BYTES_MAX || CONTROL_CHARACTER.test(netns)) {
+    refuse('netns: give a name under /run/netns, the path of a namespace file, a pid, or host');
+  }
+}
+
+function checkMtu(mtu: number): void {
+  if (!Number.isInteger(mtu) || mtu < MTU_MIN || mtu > MTU_MAX) {
+    refuse(`mtu: must be a whole number from ${MTU_MIN} to ${MTU_MAX}`);
+  }
+}
+
+function checkVid(vid: number, field: string): void {
+  if (!Number.isInteger(vid) || vid < VID_MIN || vid > VID_MAX) {
+    refuse(`${field}: ${vid} is no VLAN ID; take ${VID_MIN} to ${VID_MAX}`);
+  }
+}
+
+function normalAddresses(texts: string[], mtu: number | undefined): InterfaceAddress[] {
+  if (texts.length > ADDRESSES_MAX) refuse(`addresses: ${texts.length} are too many, ${ADDRESSES_MAX} at most`);
+  const addresses = texts.map((text) => parseInterfaceAddress(text, 'addresses'));
+  if (new Set(addresses.map(formatInterfaceAddress)).size < texts.length) refuse('addresses: one is given twice');
+  if (mtu !== undefined && mtu < IPV6_MTU_MIN && addresses.some(({ ip }) => ip.kind() === 'ipv6')) {
+    refuse(`mtu: IPv6 addresses need at least ${IPV6_MTU_MIN}`);
+  }
+  return addresses;
+}
+
+/** A next hop must be on a link of the interface, or the kernel refuses the route. */
+function normalGateway(text: string, addresses: InterfaceAddress[]): string {
+  const gateway = parseIp(text, 'gateway');
+  if (!isLinkLocalIpv6(gateway) && !addresses.some((address) => isOnLink(gateway, address))) {
+    refuse(`gateway: ${text} is in the subnet of none of the addresses given`);
+  }
+  return gateway.toString();
+}
+
+/** In the order of OFFLOAD_NAMES; segmentation without checksums is nothing the kernel knows. */
+function normalOffloads(wished: OffloadName[]): OffloadName[] {
+  const unknown = wished.find((name) => !OFFLOAD_NAMES.includes(name));
+  if (unknown !== undefined) refuse(`offloads: "${unknown}" is none of ${OFFLOAD_NAMES.join(', ')}`);
+  const offloads = OFFLOAD_NAMES.filter((name) => wished.includes(name));
+  if (offloads.length > 0 && !offloads.includes('csum')) refuse(`offloads: ${offloads.join(', ')} need csum too`);
+  return offloads;
+}

@@ -1,0 +1,210 @@
+/**
+ * The workers as the control plane sees them: starts each as an endless pool task, sends commands and waits until all have
+ * acknowledged them, watches their heartbeats, and replaces one that ended or hangs. Every descriptor and mapping belongs to
+ * this side, so a replacement takes over the same ones.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
+import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
+import { Arena } from '../../native-bindings/arena.ts';
+import { check, sys } from '../../native-bindings/syscalls.ts';
+import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
+import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
+import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
+import type { Command } from '../shared/commands.ts';
+import type { WorkerStart } from '../shared/worker-start.ts';
+import { TswitchError } from './errors.ts';
+import type { WorkerView } from './model.ts';
+
+/** Address space of one worker's rings and buffers; only what is mapped in costs memory. */
+const ARENA_BYTES = 2 ** 31 - 2 ** 16;
+/** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
+const EPOLL_EVENTS_BYTES = 4096;
+const HEARTBEAT_CHECK_MS = 250;
+/** A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang. */
+const CHECKS_UNTIL_HUNG = 3;
+const COMMAND_TIMEOUT_MS = 10_000;
+
+const WORKER_FILE = fileURLToPath(new URL(`../datapath/worker${import.meta.url.slice(-3)}`, import.meta.url));
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
+
+interface Seat {
+  readonly worker: number;
+  readonly arena: Arena;
+  readonly epollFd: number;
+  readonly wakeFd: number;
+  readonly gatherListAt: number;
+  readonly tapBufferAt: number;
+  readonly epollEventsAt: number;
+  commands: MessagePort;
+  abort: AbortController;
+  ended: Promise<void>;
+  heartbeat: number;
+  stillChecks: number;
+  restarts: number;
+}
+
+export interface WorkersOptions {
+  count: number;
+  board: Board;
+  clockStartMs: number;
+  /** The FDB of the moment: a replaced worker starts with it. */
+  fdb: () => SharedArrayBuffer;
+  /** Commands that bring a new worker to the state of the others. */
+  snapshot: (worker: number) => Command[];
+  /** A worker ended by itself, with the error, or hung (null). Called before its replacement starts. */
+  onRestart: (worker: number, error: unknown) => void;
+}
+
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #pool: Piscina;
+  readonly #seats: Seat[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #stopping = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+    this.#pool = new Piscina({
+      filename: WORKER_FILE,
+      minThreads: options.count,
+      maxThreads: options.count,
+      idleTimeout: Infinity,
+      atomics: 'disabled',
+    });
+    for (let worker = 0; worker < options.count; worker++) this.#seats.push(this.#makeSeat(worker));
+    this.#timer = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_CHECK_MS).unref();
+  }
+
+  get count(): number {
+    return this.#seats.length;
+  }
+
+  arena(worker: number): Arena {
+    return this.#seats[worker]!.arena;
+  }
+
+  /** Sends each worker its commands and waits until all have carried them out. */
+  async command(commandsFor: (worker: number) => Command[]): Promise<void> {
+    for (const seat of this.#seats) for (const command of commandsFor(seat.worker)) seat.commands.postMessage(command);
+    const { words } = this.#options.board;
+    const epoch = (Atomics.add(words, EPOCH, 1) + 1) | 0;
+    for (const seat of this.#seats) this.#wake(seat);
+    await Promise.all(this.#seats.map((seat) => this.#acknowledged(seat, epoch)));
+  }
+
+  views(): WorkerView[] {
+    const { words } = this.#options.board;
+    return this.#seats.map((seat) => {
+      const page = this.#options.board.page(seat.worker);
+      const isAsleep = Atomics.load(words, page + ASLEEP) === 1;
+      return {
+        worker: seat.worker,
+        state: seat.stillChecks >= CHECKS_UNTIL_HUNG ? 'hung' : isAsleep ? 'asleep' : 'running',
+        restarts: seat.restarts,
+        turns: words[page + TURNS]! >>> 0,
+      };
+    });
+  }
+
+  /** Ends all workers; what they used may be closed afterwards. */
+  async close(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.command(() => [{ do: 'stop' }]).catch(() => {});
+    await this.#pool.destroy();
+    for (const seat of this.#seats) {
+      seat.commands.close();
+      sys.close(seat.epollFd);
+      sys.close(seat.wakeFd);
+    }
+  }
+
+  #makeSeat(worker: number): Seat {
+    const arena = Arena.create(ARENA_BYTES);
+    const epollFd = check('epoll_create1', sys.epollCreate(EPOLL_CLOEXEC));
+    const wakeFd = check('eventfd', sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const seat = {
+      worker,
+      arena,
+      epollFd,
+      wakeFd,
+      gatherListAt: arena.allocate(GATHER_LIST_BYTES).offset,
+      tapBufferAt: arena.allocate(TAP_BUFFER_BYTES).offset,
+      epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES).offset,
+      heartbeat: 0,
+      stillChecks: 0,
+      restarts: 0,
+    };
+    return Object.assign(seat, this.#startTask(seat, []));
+  }
+
+  /** Starts the endless task; its commands begin with the snapshot. */
+  #startTask(seat: Omit<Seat, 'commands' | 'abort' | 'ended'>, snapshot: Command[]): Pick<Seat, 'commands' | 'abort' | 'ended'> {
+    const { port1, port2 } = new MessageChannel();
+    port1.unref();
+    for (const command of snapshot) port1.postMessage(command);
+    const abort = new AbortController();
+    const start: WorkerStart = {
+      worker: seat.worker,
+      board: this.#options.board.buffers,
+      fdb: this.#options.fdb(),
+      arena: { sab: seat.arena.sab, address: seat.arena.address },
+      gatherListAt: seat.gatherListAt,
+      tapBufferAt: seat.tapBufferAt,
+      epollEventsAt: seat.epollEventsAt,
+      epollFd: seat.epollFd,
+      wakeFd: seat.wakeFd,
+      commands: port2,
+      clockStartMs: this.#options.clockStartMs,
+    };
+    const ended = this.#pool.run(start, { signal: abort.signal, transferList: [port2] }).then(
+      () => this.#onEnd(seat.worker, null),
+      (error: unknown) => this.#onEnd(seat.worker, error),
+    );
+    return { commands: port1, abort, ended };
+  }
+
+  #onEnd(worker: number, error: unknown): void {
+    if (this.#stopping) return;
+    const seat = this.#seats[worker]!;
+    this.#options.onRestart(worker, error);
+    seat.commands.close();
+    seat.restarts++;
+    seat.stillChecks = 0;
+    Object.assign(seat, this.#startTask(seat, this.#options.snapshot(worker)));
+  }
+
+  #checkHeartbeats(): void {
+    const { board } = this.#options;
+    for (const seat of this.#seats) {
+      const page = board.page(seat.worker);
+      const heartbeat = board.words[page + HEARTBEAT]!;
+      const isStill = heartbeat === seat.heartbeat && Atomics.load(board.words, page + ASLEEP) === 0 && heartbeat !== 0;
+      seat.heartbeat = heartbeat;
+      seat.stillChecks = isStill ? seat.stillChecks + 1 : 0;
+      if (seat.stillChecks === CHECKS_UNTIL_HUNG) seat.abort.abort();
+    }
+  }
+
+  #wake(seat: Seat): void {
+    const { board } = this.#options;
+    if (Atomics.load(board.words, board.page(seat.worker) + ASLEEP) === 1) sys.writeBytes(seat.wakeFd, ONE);
+  }
+
+  async #acknowledged(seat: Seat, epoch: number): Promise<void> {
+    const { words } = this.#options.board;
+    const at = this.#options.board.page(seat.worker) + ACKNOWLEDGED;
+    const deadline = performance.now() + COMMAND_TIMEOUT_MS;
+    for (;;) {
+      const seen = Atomics.load(words, at);
+      if (((seen - epoch) | 0) >= 0) return;
+      const left = deadline - performance.now();
+      if (left <= 0) throw new TswitchError('INTERNAL', `worker ${seat.worker} did not answer within ${COMMAND_TIMEOUT_MS / 1000} s`);
+      const wait = Atomics.waitAsync(words, at, seen, left);
+      if (wait.async) await wait.value;
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * One worker's data path, from receive to transmit, without anything that waits: a function of the frames its ports hold,
+ * the time it is told and its configuration. So it runs over memory ports in tests as it does over sockets in a worker.
+ */
+import { admit, RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } from '../frame/admit.ts';
+import { Batch } from '../frame/batch.ts';
+import { TAG_BYTES } from '../frame/vlan.ts';
+import { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
+import { PORTS_MAX } from '../limits.ts';
+import { GatherList, type Memory } from '../ports/gather-list.ts';
+import type { Port } from '../ports/port.ts';
+import { type Board, Counter } from '../shared/board.ts';
+import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
+import { Drop } from '../switching/drop-reasons.ts';
+import { Fdb } from '../switching/fdb.ts';
+import type { Logic, LogicFactory } from '../switching/logic.ts';
+import { classifiedDrop, PortTable, SET_UP } from '../switching/port-table.ts';
+import { drop, UNDECIDED } from '../switching/verdict.ts';
+import { Egress } from './egress.ts';
+import { Tally } from './tally.ts';
+
+/** The drop verdict for each answer of `admit` but WELCOME. */
+const REFUSED: number[] = [];
+REFUSED[RUNT] = drop(Drop.RUNT);
+REFUSED[TRUNCATED_TAG] = drop(Drop.TRUNCATED_TAG);
+REFUSED[SOURCE_NOT_UNICAST] = drop(Drop.SOURCE_NOT_UNICAST);
+REFUSED[RESERVED_ADDRESS] = drop(Drop.RESERVED_ADDRESS);
+
+export interface DataPathOptions {
+  worker: number;
+  board: Board;
+  memory: Memory;
+  /** Offset of GATHER_LIST_BYTES in the memory. */
+  gatherListAt: number;
+  fdb: SharedArrayBuffer;
+  logic: LogicFactory;
+}
+
+export class DataPath {
+  readonly #worker: number;
+  readonly #logicFactory: LogicFactory;
+  readonly #ports: (Port | null)[] = Array.from({ length: PORTS_MAX }, () => null);
+  /** The ports that are open, in the order they are visited. */
+  #open: Port[] = [];
+  readonly #table = new PortTable();
+  readonly #batch: Batch;
+  readonly #egress: Egress;
+  readonly #tally: Tally;
+  #logic: Logic;
+  #forwardReserved = 0;
+
+  constructor(options: DataPathOptions) {
+    this.#worker = options.worker;
+    this.#logicFactory = options.logic;
+    this.#batch = new Batch(options.memory.bytes);
+    this.#tally = new Tally(options.board, options.worker);
+    const list = new GatherList(options.memory, options.gatherListAt);
+    this.#egress = new Egress(this.#table, this.#ports, list, this.#tally);
+    this.#logic = this.#makeLogic(options.fdb);
+  }
+
+  openPort(port: Port, config: PortConfig): void {
+    this.#ports[port.handle] = port;
+    this.#table.configure(port.handle, config);
+    this.#open = this.#ports.filter((open) => open !== null);
+  }
+
+  configurePort(handle: number, config: PortConfig): void {
+    this.#table.configure(handle, config);
+  }
+
+  closePort(handle: number): void {
+    this.#ports[handle] = null;
+    this.#table.remove(handle);
+    this.#open = this.#ports.filter((open) => open !== null);
+  }
+
+  configure(config: SwitchConfig): void {
+    this.#forwardReserved = config.forwardReserved;
+  }
+
+  useFdb(fdb: SharedArrayBuffer): void {
+    this.#logic = this.#makeLogic(fdb);
+  }
+
+  port(handle: number): Port | null {
+    return this.#ports[handle] ?? null;
+  }
+
+  /** Takes one batch from every port that has frames, and forwards it. @param now FDB ticks @returns frames taken */
+  turn(now: number): number {
+    let frames = 0;
+    for (const port of this.#open) if (port.pending()) frames += this.#forward(port, now);
+    return frames;
+  }
+
+  #forward(port: Port, now: number): number {
+    const batch = this.#batch;
+    batch.count = 0;
+    batch.ingress = port.handle;
+    port.receive(batch);
+    if (batch.count > 0) {
+      this.#classify(batch);
+      this.#logic.decide(batch, now);
+      this.#egress.dispatch(batch);
+      port.release();
+    }
+    return batch.count;
+  }
+
+  /** Admits each frame and finds its VLAN, or gives it a drop verdict; counts what arrived. */
+  #classify(batch: Batch): void {
+    const { bytes, offset, length, tpid, tci, vlan, verdict, count, ingress } = batch;
+    const table = this.#table;
+    const isUp = table.isIn(SET_UP, ingress);
+    let receivedBytes = 0;
+    let superFrames = 0;
+    for (let i = 0; i < count; i++) {
+      if (length[i]! < 0) {
+        verdict[i] = drop(Drop.OVERSIZE);
+        continue;
+      }
+      receivedBytes += length[i]! + (tpid[i] === 0 ? 0 : TAG_BYTES);
+      if (bytes[offset[i]! - VNET_HEADER_BYTES + GSO_TYPE] !== GSO_NONE) superFrames++;
+      if (!isUp) {
+        verdict[i] = drop(Drop.INGRESS_DOWN);
+        continue;
+      }
+      const refused = admit(batch, i, this.#forwardReserved);
+      if (refused !== 0) {
+        verdict[i] = REFUSED[refused]!;
+        continue;
+      }
+      const classified = table.classify(ingress, tpid[i]!, tci[i]!);
+      verdict[i] = classifiedDrop(classified) || UNDECIDED;
+      vlan[i] = classified;
+    }
+    this.#tally.add(ingress, Counter.RX_FRAMES, count);
+    this.#tally.add(ingress, Counter.RX_BYTES, receivedBytes);
+    if (superFrames > 0) this.#tally.add(ingress, Counter.RX_SUPER_FRAMES, superFrames);
+  }
+
+  #makeLogic(fdb: SharedArrayBuffer): Logic {
+    return this.#logicFactory({ ports: this.#table, fdb: new Fdb(fdb, this.#worker + 1) });
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * From verdicts to sockets. One straight pass sorts a batch's frames into a pick list per egress port; then every port that
+ * got some is served once: each pick is checked against the port's MTU, finished where the port does not take an offload,
+ * tagged if the VLAN leaves tagged, and put on the gather list.
+ *
+ * Counting (a super-frame is one frame): `forwarded` and `flooded` count on the ingress port when the verdict is carried
+ * out; each copy then ends in the egress port's `tx.frames` or `tx.drops`.
+ */
+import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../native-bindings/abi/errno.ts';
+import type { Batch } from '../frame/batch.ts';
+import { ADDRESSES_BYTES, DESTINATION, etherType, GROUP_BIT, HEADER_BYTES } from '../frame/ethernet.ts';
+import { completeChecksum } from '../frame/offload/checksum.ts';
+import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
+import { isTagTpid, TAG_BYTES, TPID_CUSTOMER } from '../frame/vlan.ts';
+import {
+  clearVnetHeader,
+  FLAGS,
+  GSO_NONE,
+  GSO_TYPE,
+  offloadsNeeded,
+  VNET_HEADER_BYTES,
+} from '../frame/vnet-header.ts';
+import { BATCH_FRAMES_MAX, PORTS_MAX } from '../limits.ts';
+import type { GatherList } from '../ports/gather-list.ts';
+import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';
+import type { Port } from '../ports/port.ts';
+import { Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
+import { Drop, type DropReason } from '../switching/drop-reasons.ts';
+import { PORT_SET_WORDS } from '../switching/port-set.ts';
+import type { PortTable } from '../switching/port-table.ts';
+import {
+  egressTci,
+  SET_ACCESS,
+  SET_FLOOD_BROADCAST,
+  SET_FLOOD_MULTICAST,
+  SET_FLOOD_UNKNOWN,
+  SET_ISOLATED,
+  SET_UP,
+} from '../switching/port-table.ts';
+import { FIRST_DROP, FLOOD } from '../switching/verdict.ts';
+import type { Tally } from './tally.ts';
+
+/** Notes on a message: what it is of its frame. */
+const WHOLE = 0;
+const SUPER = 1;
+const SEGMENT = 2;
+const LAST_SEGMENT = 3;
+
+/** In `needed`: no offload that a port could take expresses the frame. */
+const INEXPRESSIBLE = 0xff;
+
+export class Egress {
+  readonly #table: PortTable;
+  readonly #ports: readonly (Port | null)[];
+  readonly #list: GatherList;
+  readonly #tally: Tally;
+  readonly #segmenter = new Segmenter();
+
+  readonly #picks: Uint16Array[] = [];
+  readonly #picked = new Uint16Array(PORTS_MAX);
+  readonly #touched = new Uint16Array(PORTS_MAX);
+  #touchedCount = 0;
+  /** Per frame: bytes of the longest wire frame it becomes, without tags; 0: malformed. */
+  readonly #longest = new Int32Array(BATCH_FRAMES_MAX);
+  /** Per frame: OFFLOAD_* bits its egress must take, or INEXPRESSIBLE. */
+  readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
+  /** Why a segment of the super-frame being sent was refused; 0: none was. */
+  #segmentErrno = 0;
+
+  constructor(table: PortTable, ports: readonly (Port | null)[], list: GatherList, tally: Tally) {
+    this.#table = table;
+    this.#ports = ports;
+    this.#list = list;
+    this.#tally = tally;
+    for (let handle = 0; handle < PORTS_MAX; handle++) this.#picks.push(new Uint16Array(BATCH_FRAMES_MAX));
+  }
+
+  /** Carries out the verdicts of a batch. */
+  dispatch(batch: Batch): void {
+    const { verdict, count, ingress } = batch;
+    let forwarded = 0;
+    for (let i = 0; i < count; i++) {
+      const v = verdict[i]!;
+      if (v < FLOOD) {
+        this.#measure(batch, i);
+        this.#pick(v, i);
+        forwarded++;
+      } else if (v === FLOOD) {
+        this.#measure(batch, i);
+        this.#flood(batch, i);
+      } else {
+        this.#dropAtIngress(ingress, v - FIRST_DROP);
+      }
+    }
+    if (forwarded > 0) this.#tally.add(ingress, Counter.FORWARDED, forwarded);
+    for (let k = 0; k < this.#touchedCount; k++) {
+      const handle = this.#touched[k]!;
+      this.#serve(this.#ports[handle]!, batch);
+      this.#picked[handle] = 0;
+    }
+    this.#touchedCount = 0;
+  }
+
+  #pick(handle: number, i: number): void {
+    const picked = this.#picked[handle]!;
+    if (picked === 0) this.#touched[this.#touchedCount++] = handle;
+    this.#picks[handle]![picked] = i;
+    this.#picked[handle] = picked + 1;
+  }
+
+  #dropAtIngress(ingress: number, reason: number): void {
+    this.#tally.add(ingress, FIRST_DROP_COUNTER + reason, 1);
+    this.#tally.add(ingress, Counter.DROPPED, 1);
+  }
+
+  /** What all egress ports need to know of a frame. */
+  #measure(batch: Batch, i: number): void {
+    const { bytes } = batch;
+    const frame = batch.offset[i]!;
+    const header = frame - VNET_HEADER_BYTES;
+    const length = batch.length[i]!;
+    const unfinished = (bytes[header + FLAGS]! & 1) | bytes[header + GSO_TYPE]!;
+    this.#needed[i] = unfinished === 0 ? 0 : (offloadsNeeded(bytes, header) ?? INEXPRESSIBLE);
+    this.#longest[i] = bytes[header + GSO_TYPE] === GSO_NONE ? length : segmentLength(bytes, header, frame, length);
+  }
+
+  /** Picks the frame for every other port that carries its VLAN and takes this kind of flood. */
+  #flood(batch: Batch, i: number): void {
+    const { members, sets } = this.#table;
+    const { bytes, ingress } = batch;
+    const frame = batch.offset[i]!;
+    const vlan = batch.vlan[i]! * PORT_SET_WORDS;
+    const takers = floodSet(bytes, frame) * PORT_SET_WORDS;
+    const fromIsolated = this.#table.isIn(SET_ISOLATED, ingress);
+    const innerTag = isTagTpid(etherType(bytes, frame));
+    let copies = 0;
+    for (let w = 0; w < PORT_SET_WORDS; w++) {
+      let word = members[vlan + w]! & sets[takers + w]! & sets[SET_UP * PORT_SET_WORDS + w]!;
+      if (word === 0) continue;
+      if (w === ingress >>> 5) word &= ~(1 << (ingress & 31));
+      if (fromIsolated) word &= ~sets[SET_ISOLATED * PORT_SET_WORDS + w]!;
+      if (innerTag) word &= ~sets[SET_ACCESS * PORT_SET_WORDS + w]!;
+      while (word !== 0) {
+        const bit = 31 - Math.clz32(word);
+        word &= ~(1 << bit);
+        this.#pick(w * 32 + bit, i);
+        copies++;
+      }
+    }
+    if (copies === 0) {
+      this.#dropAtIngress(ingress, Drop.NO_EGRESS);
+    } else {
+      this.#tally.add(ingress, Counter.FLOODED, 1);
+      this.#tally.add(ingress, Counter.FLOOD_COPIES, copies);
+    }
+  }
+
+  /** Sends a port what was picked for it. */
+  #serve(port: Port, batch: Batch): void {
+    const { handle } = port;
+    const table = this.#table;
+    const list = this.#list;
+    const picks = this.#picks[handle]!;
+    const picked = this.#picked[handle]!;
+    const mtu = table.mtu[handle]!;
+    const takes = table.offloads[handle]!;
+    for (let k = 0; k < picked; k++) {
+      const i = picks[k]!;
+      const frame = batch.offset[i]!;
+      const innerTag = isTagTpid(etherType(batch.bytes, frame)) ? TAG_BYTES : 0;
+      if (this.#longest[i]! - HEADER_BYTES - innerTag > mtu) {
+        this.#dropAtEgress(handle, Drop.OVER_MTU);
+      } else if ((this.#needed[i]! & ~takes) !== 0) {
+        this.#sendFinished(port, batch, i);
+      } else {
+        if (list.full) this.#flush(port);
+        this.#add(handle, batch, i);
+      }
+    }
+    this.#flush(port);
+  }
+
+  #add(handle: number, batch: Batch, i: number): void {
+    const frame = batch.offset[i]!;
+    const vlan = batch.vlan[i]!;
+    const note = batch.bytes[frame - VNET_HEADER_BYTES + GSO_TYPE] === GSO_NONE ? WHOLE : SUPER;
+    if (this.#table.tags(handle, vlan)) {
+      const tpid = batch.tpid[i]! || TPID_CUSTOMER;
+      this.#list.addTagged(frame, batch.length[i]!, tpid, egressTci(vlan, batch.tci[i]!), note);
+    } else {
+      this.#list.addWhole(frame, batch.length[i]!, note);
+    }
+  }
+
+  /** Sends a frame to a port that does not take it unfinished. */
+  #sendFinished(port: Port, batch: Batch, i: number): void {
+    const { bytes } = batch;
+    const frame = batch.offset[i]!;
+    const header = frame - VNET_HEADER_BYTES;
+    const length = batch.length[i]!;
+    if (this.#needed[i] === INEXPRESSIBLE) {
+      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+    } else if (bytes[header + GSO_TYPE] !== GSO_NONE) {
+      this.#sendSegments(port, batch, i);
+    } else if (completeChecksum(bytes, header, frame, length)) {
+      // In place: a finished frame is right for every other port too.
+      this.#needed[i] = 0;
+      if (this.#list.full) this.#flush(port);
+      this.#add(port.handle, batch, i);
+    } else {
+      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+    }
+  }
+
+  #sendSegments(port: Port, batch: Batch, i: number): void {
+    const { bytes } = batch;
+    const list = this.#list;
+    const segmenter = this.#segmenter;
+    const frame = batch.offset[i]!;
+    const vlan = batch.vlan[i]!;
+    const tag = this.#table.tags(port.handle, vlan) ? TAG_BYTES : 0;
+    const segments = segmenter.begin(bytes, frame - VNET_HEADER_BYTES, frame, batch.length[i]!);
+    if (segments === 0 || VNET_HEADER_BYTES + tag + segmenter.headerBytes > HEAD_BYTES_MAX) {
+      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+      return;
+    }
+    this.#segmentErrno = 0;
+    for (let k = 0; k < segments; k++) {
+      if (list.full) this.#flush(port);
+      const head = list.nextHead();
+      const start = head + VNET_HEADER_BYTES;
+      clearVnetHeader(bytes, head);
+      segmenter.writeHeaders(k, start + tag);
+      if (tag > 0) {
+        const tpid = batch.tpid[i]! || TPID_CUSTOMER;
+        const tci = egressTci(vlan, batch.tci[i]!);
+        bytes.copyWithin(start, start + tag, start + tag + ADDRESSES_BYTES);
+        bytes[start + ADDRESSES_BYTES] = tpid >>> 8;
+        bytes[start + ADDRESSES_BYTES + 1] = tpid;
+        bytes[start + ADDRESSES_BYTES + 2] = tci >>> 8;
+        bytes[start + ADDRESSES_BYTES + 3] = tci;
+      }
+      const headBytes = VNET_HEADER_BYTES + tag + segmenter.headerBytes;
+      const note = k + 1 === segments ? LAST_SEGMENT : SEGMENT;
+      list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), note);
+    }
+  }
+
+  #dropAtEgress(handle: number, reason: DropReason): void {
+    this.#tally.add(handle, FIRST_DROP_COUNTER + reason, 1);
+    this.#tally.add(handle, Counter.TX_DROPS, 1);
+  }
+
+  /** Sends the gather list and counts how each message fared. */
+  #flush(port: Port): void {
+    const list = this.#list;
+    if (list.count === 0) return;
+    port.transmit(list);
+    const { handle } = port;
+    let frames = 0;
+    let bytes = 0;
+    let superFrames = 0;
+    let segments = 0;
+    for (let m = 0; m < list.count; m++) {
+      const note = list.note[m]!;
+      let errno = list.status[m]!;
+      if (errno === 0) bytes += list.wireBytes[m]!;
+      if (note >= SEGMENT) {
+        if (errno === 0) segments++;
+        else this.#segmentErrno = errno;
+        if (note === SEGMENT) continue;
+        errno = this.#segmentErrno;
+      }
+      if (errno !== 0) {
+        this.#dropAtEgress(handle, reasonOf(errno));
+        continue;
+      }
+      frames++;
+      if (note === SUPER) superFrames++;
+    }
+    this.#tally.add(handle, Counter.TX_FRAMES, frames);
+    this.#tally.add(handle, Counter.TX_BYTES, bytes);
+    if (superFrames > 0) this.#tally.add(handle, Counter.TX_SUPER_FRAMES, superFrames);
+    if (segments > 0) this.#tally.add(handle, Counter.TX_SEGMENTS, segments);
+    list.clear();
+  }
+}
+
+function floodSet(bytes: Uint8Array, frame: number): number {
+  if ((bytes[frame + DESTINATION]! & GROUP_BIT) === 0) return SET_FLOOD_UNKNOWN;
+  for (let k = 0; k < 6; k++) if (bytes[frame + DESTINATION + k] !== 0xff) return SET_FLOOD_MULTICAST;
+  return SET_FLOOD_BROADCAST;
+}
+
+function reasonOf(errno: number): DropReason {
+  if (errno === EAGAIN || errno === ENOBUFS) return Drop.EGRESS_FULL;
+  if (errno === EMSGSIZE) return Drop.OVER_MTU;
+  if (errno === EINVAL) return Drop.BAD_OFFLOAD;
+  return Drop.EGRESS_FAILED;
+}

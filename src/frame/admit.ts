@@ -1,0 +1,62 @@
+/**
+ * The door: the only place that judges a frame's bytes. What it lets in has a whole Ethernet header, an individual source
+ * address, and its outer VLAN tag beside the bytes (see batch.ts), wherever the port left it.
+ */
+import type { Batch } from './batch.ts';
+import { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, etherType, GROUP_BIT, HEADER_BYTES, SOURCE } from './ethernet.ts';
+import { isTagTpid, TAG_BYTES } from './vlan.ts';
+import { shiftVnetHeader, VNET_HEADER_BYTES } from './vnet-header.ts';
+
+/** What `admit` says of a frame; drop reasons are the switch's own words, so the caller maps these to them. */
+export const WELCOME = 0;
+export const RUNT = 1;
+export const TRUNCATED_TAG = 2;
+export const SOURCE_NOT_UNICAST = 3;
+export const RESERVED_ADDRESS = 4;
+
+/**
+ * Judges frame `i`, and moves a tag that stands in its bytes beside them.
+ * @param forwardReserved bit n: 01:80:c2:00:00:0n is let in (IEEE 802.1Q-2022, table 8-1)
+ */
+export function admit(batch: Batch, i: number, forwardReserved: number): number {
+  const { bytes } = batch;
+  const frame = batch.offset[i]!;
+  if (batch.length[i]! < HEADER_BYTES) return RUNT;
+  if (bytes[frame + SOURCE]! & GROUP_BIT || isZero(bytes, frame + SOURCE)) return SOURCE_NOT_UNICAST;
+  if (bytes[frame + DESTINATION] === 0x01 && isReserved(bytes, frame) && !((forwardReserved >>> bytes[frame + 5]!) & 1)) {
+    return RESERVED_ADDRESS;
+  }
+  if (batch.tpid[i] === 0 && isTagTpid(etherType(bytes, frame))) {
+    if (batch.length[i]! < HEADER_BYTES + TAG_BYTES) return TRUNCATED_TAG;
+    takeTag(batch, i);
+  }
+  return WELCOME;
+}
+
+function isZero(bytes: Uint8Array, mac: number): boolean {
+  return (bytes[mac]! | bytes[mac + 1]! | bytes[mac + 2]! | bytes[mac + 3]! | bytes[mac + 4]! | bytes[mac + 5]!) === 0;
+}
+
+/** 01:80:c2:00:00:00 to 01:80:c2:00:00:0f; the caller has seen the first byte. */
+function isReserved(bytes: Uint8Array, frame: number): boolean {
+  return (
+    bytes[frame + 1] === 0x80 &&
+    bytes[frame + 2] === 0xc2 &&
+    bytes[frame + 3] === 0 &&
+    bytes[frame + 4] === 0 &&
+    bytes[frame + 5]! < 0x10
+  );
+}
+
+/** Moves header and addresses up over the tag; the frame then begins TAG_BYTES later. */
+function takeTag(batch: Batch, i: number): void {
+  const { bytes } = batch;
+  const frame = batch.offset[i]!;
+  batch.tpid[i] = etherType(bytes, frame);
+  batch.tci[i] = (bytes[frame + ETHERTYPE + 2]! << 8) | bytes[frame + ETHERTYPE + 3]!;
+  const header = frame - VNET_HEADER_BYTES;
+  shiftVnetHeader(bytes, header, -TAG_BYTES);
+  bytes.copyWithin(header + TAG_BYTES, header, frame + ADDRESSES_BYTES);
+  batch.offset[i] = frame + TAG_BYTES;
+  batch.length[i] = batch.length[i]! - TAG_BYTES;
+}

@@ -1,0 +1,42 @@
+/** Every maximum of the switch, in one place, with the relations between them asserted when this file loads. */
+import assert from 'node:assert/strict';
+
+/** Ports of one switch. A port's handle is an index below this; a VLAN's members are a bit set this wide. */
+export const PORTS_MAX = 256;
+/** Workers of one switch; a bucket lock of the FDB and a counter row carry a worker's number. */
+export const WORKERS_MAX = 16;
+/** Frames of one batch: one port's harvest in one turn of the loop. */
+export const BATCH_FRAMES_MAX = 256;
+
+/** VIDs 1 to 4094 may be used; 0 is the priority tag and 4095 is reserved (IEEE 802.1Q-2022, table 9-2). */
+export const VID_MIN = 1;
+export const VID_MAX = 4094;
+export const VLANS = 4096;
+
+/** Smallest and largest payload (without Ethernet header and tags) that a port may be set to carry, in bytes. */
+export const MTU_MIN = 68;
+export const MTU_MAX = 9000;
+export const MTU_DEFAULT = 1500;
+
+/** Longest super-frame the kernel hands over: GSO_LEGACY_MAX_SIZE payload plus Ethernet header and two tags. */
+export const SUPER_FRAME_BYTES_MAX = 65_536 + 14 + 8;
+
+/** Entries the FDB may be set to hold. */
+export const FDB_LIMIT_DEFAULT = 65_536;
+export const FDB_LIMIT_MAX = 1_048_576;
+
+/** Ageing time, in seconds (IEEE 802.1Q-2022, table 8-6: 10 to 1,000,000; recommended 300). */
+export const AGEING_SECONDS_MIN = 10;
+export const AGEING_SECONDS_MAX = 1_000_000;
+export const AGEING_SECONDS_DEFAULT = 300;
+
+/** A netdev name, without the closing zero (IFNAMSIZ - 1, linux/if.h). */
+export const NETDEV_NAME_BYTES_MAX = 15;
+export const PORT_NAME = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** No wait of a worker is longer, so that terminating one never hangs (a thread inside epoll_wait cannot be ended). */
+export const WORKER_WAIT_MS_MAX = 200;
+
+assert((BATCH_FRAMES_MAX & (BATCH_FRAMES_MAX - 1)) === 0, 'cursors over a batch mask instead of dividing');
+assert(PORTS_MAX % 32 === 0, 'member sets are whole 32-bit words');
+assert(MTU_MAX + 14 + 8 <= SUPER_FRAME_BYTES_MAX, 'a jumbo frame with two tags fits where a super-frame does');

@@ -1,0 +1,164 @@
+/**
+ * The control plane's side of an AF_PACKET port: makes the sockets, rings and mappings that a worker's PacketPort is then
+ * given as numbers. Sockets are complete before they are bound, so no frame passes an unfinished filter or ring.
+ */
+import { SOCK_FILTER, BPF_JGT_K, BPF_LD_W_LEN, BPF_RET_K, SOCK_FPROG } from '../../native-bindings/abi/filter.ts';
+import {
+  ETH_P_ALL,
+  PACKET_IGNORE_OUTGOING,
+  PACKET_RX_RING,
+  PACKET_STATISTICS,
+  PACKET_VERSION,
+  PACKET_VNET_HDR,
+  TPACKET_REQ,
+  TPACKET_STATS,
+  TPACKET_V2,
+} from '../../native-bindings/abi/if-packet.ts';
+import {
+  AF_PACKET,
+  SO_ATTACH_FILTER,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOCKADDR_LL,
+  SOL_PACKET,
+  SOL_SOCKET,
+} from '../../native-bindings/abi/socket.ts';
+import type { Arena, Region } from '../../native-bindings/arena.ts';
+import { check, ffi, sys } from '../../native-bindings/syscalls.ts';
+import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
+import type { PortResources, RingGeometry } from '../shared/commands.ts';
+
+/** How a port's receive memory is cut: one ring for each entry, told apart by the length of the frames it takes. */
+export interface RingPlan {
+  slotBytes: number;
+  slotsPerBlock: number;
+  blockBytes: number;
+  blocks: number;
+}
+
+const KIB = 1024;
+/** Room in a slot before the frame: tpacket2_hdr, sockaddr_ll and virtio-net header, aligned, with some to spare. */
+const SLOT_OVERHEAD_BYTES = 128;
+
+/** Frames up to a full-size one: 2,048 slots. */
+const SMALL: RingPlan = { slotBytes: 2 * KIB, slotsPerBlock: 128, blockBytes: 256 * KIB, blocks: 16 };
+/** Super-frames and jumbo frames: 60 slots. */
+const LARGE: RingPlan = { slotBytes: 68 * KIB, slotsPerBlock: 15, blockBytes: 1024 * KIB, blocks: 4 };
+
+/** Longest frame (without its tag) that the small ring takes. */
+export const SMALL_FRAME_BYTES_MAX = SMALL.slotBytes - SLOT_OVERHEAD_BYTES;
+
+/** Copies of a frame a socket may have under way before sends are refused, as bytes of kernel memory. */
+const SEND_BUFFER_BYTES = 8 * KIB * KIB;
+
+if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes) throw new Error('a super-frame must fit a large slot');
+
+/** The sockets and mappings of one port for one worker. */
+export class PacketSockets {
+  readonly resources: PortResources;
+  readonly #arena: Arena;
+  readonly #fds: number[];
+  readonly #regions: Region[];
+  #overflowed = 0;
+
+  private constructor(arena: Arena, fds: number[], regions: Region[], geometries: RingGeometry[]) {
+    this.#arena = arena;
+    this.#fds = fds;
+    this.#regions = regions;
+    this.resources = { kind: 'packet', rings: fds.map((fd, k) => ({ fd, geometry: geometries[k]! })) };
+  }
+
+  /** Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError. */
+  static open(ifindex: number, arena: Arena): PacketSockets {
+    const fds: number[] = [];
+    const regions: Region[] = [];
+    const geometries: RingGeometry[] = [];
+    try {
+      for (const plan of [SMALL, LARGE]) {
+        const fd = check('socket(AF_PACKET)', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+        fds.push(fd);
+        configure(fd, plan);
+        const region = arena.map(plan.blockBytes * plan.blocks, fd);
+        regions.push(region);
+        geometries.push({ ...plan, offset: region.offset });
+        attachLengthFilter(fd, plan === SMALL);
+      }
+      for (const fd of fds) bindTo(fd, ifindex);
+      return new PacketSockets(arena, fds, regions, geometries);
+    } catch (error) {
+      closeAll(arena, fds, regions);
+      throw error;
+    }
+  }
+
+  /** Frames lost so far because a ring was full. The kernel's counter starts anew at every reading, so it is summed here. */
+  overflowed(): number {
+    for (const fd of this.#fds) {
+      const stats = new Uint8Array(TPACKET_STATS.size);
+      if (sys.getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, stats) < 0) continue;
+      this.#overflowed += new DataView(stats.buffer).getUint32(TPACKET_STATS.drops, true);
+    }
+    return this.#overflowed;
+  }
+
+  /** After every worker has acknowledged that it no longer uses them. */
+  close(): void {
+    closeAll(this.#arena, this.#fds, this.#regions);
+  }
+}
+
+function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
+  for (const region of regions) arena.release(region);
+  for (const fd of fds) sys.close(fd);
+}
+
+function configure(fd: number, plan: RingPlan): void {
+  setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+  setInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+  setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+  const request = new DataView(new ArrayBuffer(TPACKET_REQ.size));
+  request.setUint32(TPACKET_REQ.blockSize, plan.blockBytes, true);
+  request.setUint32(TPACKET_REQ.blockNr, plan.blocks, true);
+  request.setUint32(TPACKET_REQ.frameSize, plan.slotBytes, true);
+  request.setUint32(TPACKET_REQ.frameNr, plan.blocks * plan.slotsPerBlock, true);
+  check('setsockopt(PACKET_RX_RING)', sys.setsockopt(fd, SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer)));
+}
+
+/** Classic BPF: takes the frames that are short enough for the small ring, or all the others. */
+function attachLengthFilter(fd: number, isSmall: boolean): void {
+  const all = 0xffffffff;
+  const instructions = [
+    [BPF_LD_W_LEN, 0, 0, 0],
+    [BPF_JGT_K, 0, 1, SMALL_FRAME_BYTES_MAX],
+    [BPF_RET_K, 0, 0, isSmall ? 0 : all],
+    [BPF_RET_K, 0, 0, isSmall ? all : 0],
+  ];
+  const code = new DataView(new ArrayBuffer(instructions.length * SOCK_FILTER.size));
+  instructions.forEach(([op, jt, jf, k], i) => {
+    code.setUint16(i * SOCK_FILTER.size + SOCK_FILTER.code, op!, true);
+    code.setUint8(i * SOCK_FILTER.size + SOCK_FILTER.jt, jt!);
+    code.setUint8(i * SOCK_FILTER.size + SOCK_FILTER.jf, jf!);
+    code.setUint32(i * SOCK_FILTER.size + SOCK_FILTER.k, k!, true);
+  });
+  const program = new DataView(new ArrayBuffer(SOCK_FPROG.size));
+  program.setUint16(SOCK_FPROG.len, instructions.length, true);
+  const codeBytes = new Uint8Array(code.buffer);
+  program.setBigUint64(SOCK_FPROG.filter, BigInt(ffi.addressOf(codeBytes)), true);
+  check('setsockopt(SO_ATTACH_FILTER)', sys.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer)));
+}
+
+function bindTo(fd: number, ifindex: number): void {
+  const address = new DataView(new ArrayBuffer(SOCKADDR_LL.size));
+  address.setUint16(SOCKADDR_LL.family, AF_PACKET, true);
+  address.setUint16(SOCKADDR_LL.protocol, ETH_P_ALL);
+  address.setInt32(SOCKADDR_LL.ifindex, ifindex, true);
+  check('bind(AF_PACKET)', sys.bind(fd, new Uint8Array(address.buffer), SOCKADDR_LL.size));
+}
+
+function setInt(fd: number, level: number, name: number, value: number): void {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  check(`setsockopt(${level}, ${name})`, sys.setsockopt(fd, level, name, bytes));
+}

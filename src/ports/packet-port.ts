@@ -1,0 +1,88 @@
+/**
+ * A port over AF_PACKET: kinds `veth` and `packet`. Receives from one ring, or from two that split the frames by length
+ * (many small slots, few that hold a whole super-frame: see docs/decisions); sends by sendmmsg straight from where the
+ * frames lie.
+ */
+import { EAGAIN, ENETDOWN, ENOBUFS, ENXIO } from '../../native-bindings/abi/errno.ts';
+import { MSG_DONTWAIT } from '../../native-bindings/abi/socket.ts';
+import { sys } from '../../native-bindings/syscalls.ts';
+import type { Batch } from '../frame/batch.ts';
+import { BATCH_FRAMES_MAX } from '../limits.ts';
+import type { GatherList } from './gather-list.ts';
+import type { PacketRing } from './packet-ring.ts';
+import type { Port } from './port.ts';
+
+export class PacketPort implements Port {
+  readonly handle: number;
+  readonly #fd: number;
+  readonly #small: PacketRing;
+  readonly #large: PacketRing | null;
+
+  /** @param fd the socket that sends */
+  constructor(handle: number, fd: number, small: PacketRing, large: PacketRing | null) {
+    this.handle = handle;
+    this.#fd = fd;
+    this.#small = small;
+    this.#large = large;
+  }
+
+  pending(): boolean {
+    return this.#small.ready(0, 1) === 1 || (this.#large !== null && this.#large.ready(0, 1) === 1);
+  }
+
+  markReadable(): void {}
+
+  receive(batch: Batch): void {
+    const small = this.#small.ready(0, BATCH_FRAMES_MAX);
+    const large = this.#large === null ? 0 : this.#large.ready(0, BATCH_FRAMES_MAX);
+    if (this.#large === null || large === 0) this.#small.take(small, batch);
+    else this.#merge(batch, small, this.#large, large);
+  }
+
+  release(): void {
+    this.#small.release();
+    this.#large?.release();
+  }
+
+  transmit(list: GatherList): void {
+    const { status, count } = list;
+    let done = 0;
+    while (done < count) {
+      const sent = sys.sendmmsg(this.#fd, list.messageAddress(done), count - done, MSG_DONTWAIT);
+      if (sent > 0) {
+        status.fill(0, done, done + sent);
+        done += sent;
+        continue;
+      }
+      // sendmmsg stops at the first message it cannot send: that one is skipped, unless the next would meet the same fate.
+      const errno = -sent;
+      const end = errno === EAGAIN || errno === ENOBUFS || errno === ENETDOWN || errno === ENXIO ? count : done + 1;
+      status.fill(errno, done, end);
+      done = end;
+    }
+  }
+
+  /**
+   * Puts both rings' frames into the batch in the order they came, by their time stamps. A frame of one flow is visible
+   * before any later one of that flow, so what was counted as ready bounds what may be taken: of the small ring, counted
+   * first, everything counted; beyond that (counted again) only what came before the last large frame seen.
+   */
+  #merge(batch: Batch, counted: number, largeRing: PacketRing, large: number): void {
+    const small = this.#small.ready(counted, BATCH_FRAMES_MAX);
+    let smallLeft = small;
+    let largeLeft = large;
+    let certain = counted;
+    while (batch.count < BATCH_FRAMES_MAX) {
+      if (largeLeft > 0 && (smallLeft === 0 || !this.#small.isBefore(0, largeRing, 0))) {
+        largeRing.take(1, batch);
+        largeLeft--;
+      } else if (smallLeft > 0 && (largeLeft > 0 || certain > 0)) {
+        this.#small.take(1, batch);
+        smallLeft--;
+        certain--;
+      } else {
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * One TPACKET_V2 receive ring (linux/if_packet.h) as a worker reads it: slots in fixed order, each handed over by its status
+ * word. The kernel leaves the virtio-net header right before the frame, and the VLAN tag beside the bytes.
+ *
+ * V2 and not V3, which hands blocks over when full or after a timeout of whole jiffies: bad for latency.
+ */
+import {
+  TP_STATUS_KERNEL,
+  TP_STATUS_USER,
+  TP_STATUS_VLAN_TPID_VALID,
+  TP_STATUS_VLAN_VALID,
+  TPACKET2_HDR,
+} from '../../native-bindings/abi/if-packet.ts';
+import type { Batch } from '../frame/batch.ts';
+import { TPID_CUSTOMER } from '../frame/vlan.ts';
+import type { RingGeometry } from '../shared/commands.ts';
+
+const STATUS = TPACKET2_HDR.status >>> 2;
+const LEN = TPACKET2_HDR.len >>> 2;
+const SNAPLEN = TPACKET2_HDR.snaplen >>> 2;
+const MAC_AND_NET = TPACKET2_HDR.mac >>> 2;
+const SEC = TPACKET2_HDR.sec >>> 2;
+const NSEC = TPACKET2_HDR.nsec >>> 2;
+const VLAN_TCI_AND_TPID = TPACKET2_HDR.vlanTci >>> 2;
+
+export class PacketRing {
+  readonly #words: Int32Array;
+  /** Word index of every slot's header. */
+  readonly #slots: Int32Array;
+  readonly #cursors: Int32Array;
+  readonly #cursor: number;
+  /** Slots from the cursor on that are taken but not released. */
+  #taken = 0;
+
+  /** @param cursor index of this ring's word in `cursors`: the next slot to read, kept where a replaced worker finds it */
+  constructor(bytes: Uint8Array, geometry: RingGeometry, cursors: Int32Array, cursor: number) {
+    this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+    const { offset, slotBytes, slotsPerBlock, blockBytes, blocks } = geometry;
+    this.#slots = new Int32Array(blocks * slotsPerBlock);
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      const block = Math.floor(slot / slotsPerBlock);
+      this.#slots[slot] = (offset + block * blockBytes + (slot % slotsPerBlock) * slotBytes) >>> 2;
+    }
+    this.#cursors = cursors;
+    this.#cursor = cursor;
+  }
+
+  /** Ready slots from the `from`th after those taken on, up to `limit` in all. */
+  ready(from: number, limit: number): number {
+    let count = from;
+    while (count < limit && Atomics.load(this.#words, this.#slot(count) + STATUS) & TP_STATUS_USER) count++;
+    return count;
+  }
+
+  /** Whether ready slot `a` of this ring came before ready slot `b` of the other. */
+  isBefore(a: number, other: PacketRing, b: number): boolean {
+    const mine = this.#slot(a);
+    const theirs = other.#slot(b);
+    const seconds = (this.#words[mine + SEC]! - other.#words[theirs + SEC]!) | 0;
+    return seconds !== 0 ? seconds < 0 : this.#words[mine + NSEC]! <= other.#words[theirs + NSEC]!;
+  }
+
+  /** Puts the next `count` slots into the batch. A frame that the slot was too small for gets length -1. */
+  take(count: number, batch: Batch): void {
+    const words = this.#words;
+    for (let k = 0; k < count; k++) {
+      const slot = this.#slot(0);
+      const i = batch.count++;
+      const status = words[slot + STATUS]!;
+      const length = words[slot + LEN]!;
+      batch.offset[i] = (slot << 2) + (words[slot + MAC_AND_NET]! & 0xffff);
+      batch.length[i] = words[slot + SNAPLEN] === length ? length : -1;
+      if (status & TP_STATUS_VLAN_VALID) {
+        const tag = words[slot + VLAN_TCI_AND_TPID]!;
+        batch.tci[i] = tag;
+        batch.tpid[i] = status & TP_STATUS_VLAN_TPID_VALID ? tag >>> 16 : TPID_CUSTOMER;
+      } else {
+        batch.tci[i] = 0;
+        batch.tpid[i] = 0;
+      }
+      this.#taken++;
+    }
+  }
+
+  /** Gives all taken slots back to the kernel. */
+  release(): void {
+    if (this.#taken === 0) return;
+    const slots = this.#slots.length;
+    let slot = this.#cursors[this.#cursor]!;
+    for (; this.#taken > 0; this.#taken--) {
+      Atomics.store(this.#words, this.#slots[slot]! + STATUS, TP_STATUS_KERNEL);
+      slot = slot + 1 === slots ? 0 : slot + 1;
+    }
+    this.#cursors[this.#cursor] = slot;
+  }
+
+  /** Word index of the `k`th slot after those taken. */
+  #slot(k: number): number {
+    const slots = this.#slots.length;
+    let slot = this.#cursors[this.#cursor]! + this.#taken + k;
+    if (slot >= slots) slot -= slots;
+    return this.#slots[slot]!;
+  }
+}

@@ -1,0 +1,20 @@
+/** The face of a port in the data path. Kinds differ in where frames come from and go to, in nothing else. */
+import type { Batch } from '../frame/batch.ts';
+import type { GatherList } from './gather-list.ts';
+
+export interface Port {
+  readonly handle: number;
+  /**
+   * Whether a frame can be had without a system call that may find nothing. A port that cannot tell by looking at memory
+   * answers by what the last wait said (see `markReadable`).
+   */
+  pending(): boolean;
+  /** The wait in the kernel found the port readable. */
+  markReadable(): void;
+  /** Fills an empty batch with up to its capacity: offset, length, tpid, tci. Their bytes stay until `release`. */
+  receive(batch: Batch): void;
+  /** The frames of the last batch are done with; the kernel may have their memory back. */
+  release(): void;
+  /** Sends all messages of the list and sets each one's `status`: 0, or the errno it was refused with. Never blocks. */
+  transmit(list: GatherList): void;
+}

@@ -1,0 +1,88 @@
+/**
+ * The board: the shared memory between the control plane and the workers, apart from the FDB and the frames.
+ *
+ * Words: one epoch word written by the control plane; one page of words per worker, a cache line or more apart, written by
+ * that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
+ * Counters: one row of doubles per worker and port (exact to 2^53; a lone writer and an aligned store need no lock, and
+ * 64-bit atomics would allocate a BigInt each).
+ */
+import { PORTS_MAX } from '../limits.ts';
+
+const PAGE_WORDS = 64;
+/** Epoch of the newest command; every worker's `ACKNOWLEDGED` follows it. */
+export const EPOCH = 0;
+
+/** Words of a worker's page. */
+export const ACKNOWLEDGED = 0;
+/** Moves at every turn; stands still in a worker that hangs. */
+export const HEARTBEAT = 1;
+/** 1 while the worker waits in the kernel: then a wake-up must ring its eventfd. */
+export const ASLEEP = 2;
+/** Turns that moved at least one frame, modulo 2^32. */
+export const TURNS = 3;
+/** 1 from the moment a worker has its tables until it ends. */
+export const RUNNING = 4;
+
+export const RINGS_PER_PORT_MAX = 2;
+
+/** Columns of a counter row; drop reasons follow from FIRST_DROP_COUNTER on, in the order of their numbers. */
+export const Counter = {
+  RX_FRAMES: 0,
+  RX_BYTES: 1,
+  RX_SUPER_FRAMES: 2,
+  FORWARDED: 3,
+  FLOODED: 4,
+  FLOOD_COPIES: 5,
+  DROPPED: 6,
+  TX_FRAMES: 7,
+  TX_BYTES: 8,
+  TX_SUPER_FRAMES: 9,
+  TX_SEGMENTS: 10,
+  TX_DROPS: 11,
+} as const;
+export const FIRST_DROP_COUNTER = 12;
+export const ROW_COUNTERS = 48;
+
+/** The parts of a board, as they are sent to a worker. */
+export interface BoardBuffers {
+  words: SharedArrayBuffer;
+  cursors: SharedArrayBuffer;
+  counters: SharedArrayBuffer;
+}
+
+export class Board {
+  readonly buffers: BoardBuffers;
+  readonly words: Int32Array;
+  readonly cursors: Int32Array;
+  readonly counters: Float64Array;
+
+  constructor(buffers: BoardBuffers) {
+    this.buffers = buffers;
+    this.words = new Int32Array(buffers.words);
+    this.cursors = new Int32Array(buffers.cursors);
+    this.counters = new Float64Array(buffers.counters);
+  }
+
+  static create(workers: number): Board {
+    return new Board({
+      words: new SharedArrayBuffer((1 + workers) * PAGE_WORDS * 4),
+      cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * 4),
+      counters: new SharedArrayBuffer(workers * PORTS_MAX * ROW_COUNTERS * 8),
+    });
+  }
+
+  /** Index of the first word of a worker's page. */
+  page(worker: number): number {
+    return (1 + worker) * PAGE_WORDS;
+  }
+
+  /** Index of the cursor of a port's first ring. */
+  cursor(worker: number, handle: number): number {
+    return (worker * PORTS_MAX + handle) * RINGS_PER_PORT_MAX;
+  }
+
+  /** Index of the first counter of a row. */
+  row(worker: number, handle: number): number {
+    return (worker * PORTS_MAX + handle) * ROW_COUNTERS;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Why frames are dropped: a closed list. Each reason has a sentence and a counter per port, and the types refuse a reason
+ * without its sentence. Numbers are indices into counter rows, so new reasons go to the end.
+ */
+export const Drop = {
+  RUNT: 0,
+  OVERSIZE: 1,
+  TRUNCATED_TAG: 2,
+  SOURCE_NOT_UNICAST: 3,
+  RESERVED_ADDRESS: 4,
+  VID_RESERVED: 5,
+  NOT_A_MEMBER: 6,
+  UNTAGGED_ON_TRUNK: 7,
+  INGRESS_DOWN: 8,
+  HAIRPIN: 9,
+  NO_EGRESS: 10,
+  ISOLATED: 11,
+  EGRESS_NOT_A_MEMBER: 12,
+  EGRESS_DOWN: 13,
+  INNER_TAG: 14,
+  OVER_MTU: 15,
+  EGRESS_FULL: 16,
+  EGRESS_FAILED: 17,
+  BAD_OFFLOAD: 18,
+  RING_OVERFLOW: 19,
+} as const;
+
+export type DropName = keyof typeof Drop;
+export type DropReason = (typeof Drop)[DropName];
+
+export const DROP_NAMES = Object.keys(Drop).filter((name): name is DropName => name in Drop);
+export const DROP_REASONS = DROP_NAMES.length;
+
+/** Reasons up to here end a frame before any copy of it is sent; they count on the ingress port. */
+export const LAST_INGRESS_REASON = Drop.INNER_TAG;
+
+export const DROP_SENTENCES: Readonly<Record<string, string>> = {
+  RUNT: 'shorter than an Ethernet header',
+  OVERSIZE: 'longer than the receive buffer, only its beginning arrived',
+  TRUNCATED_TAG: 'announces a VLAN tag but ends before the EtherType behind it',
+  SOURCE_NOT_UNICAST: 'the source address is a group address or all zero',
+  RESERVED_ADDRESS: 'sent to a reserved address (01:80:c2:00:00:00 to 0f), which bridges do not forward',
+  VID_RESERVED: 'tagged with VID 4095, which no frame may carry',
+  NOT_A_MEMBER: 'tagged with a VID that the ingress port does not carry tagged',
+  UNTAGGED_ON_TRUNK: 'untagged or priority-tagged, on a trunk without a native VLAN',
+  INGRESS_DOWN: 'arrived on a port that is down',
+  HAIRPIN: 'the destination is on the port it came from',
+  NO_EGRESS: 'to be flooded, but no other port of its VLAN takes it',
+  ISOLATED: 'both its ingress port and the destination port are isolated',
+  EGRESS_NOT_A_MEMBER: "the destination's port does not carry the VLAN",
+  EGRESS_DOWN: "the destination's port is down",
+  INNER_TAG: 'still carries an inner tag, which an access port does not send',
+  OVER_MTU: "longer than the egress port's MTU",
+  EGRESS_FULL: "the egress port's queue had no room",
+  EGRESS_FAILED: 'the kernel refused to send it',
+  BAD_OFFLOAD: 'its offload header does not fit its bytes, so it cannot be finished',
+  RING_OVERFLOW: 'arrived faster than it was read: the receive ring was full',
+} satisfies Record<DropName, string>;

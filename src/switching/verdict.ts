@@ -1,0 +1,14 @@
+/**
+ * A verdict: what is to become of a frame, as one integer. Below FLOOD it is the handle of the egress port; FLOOD sends it
+ * to every other port of its VLAN that takes such floods; from FIRST_DROP on it is a drop reason.
+ */
+import { PORTS_MAX } from '../limits.ts';
+import type { DropReason } from './drop-reasons.ts';
+
+export const UNDECIDED = -1;
+export const FLOOD = PORTS_MAX;
+export const FIRST_DROP = FLOOD + 1;
+
+export function drop(reason: DropReason): number {
+  return FIRST_DROP + reason;
+}

@@ -1,0 +1,26 @@
+/** Two projects: `unit` runs side by side; `kernel` needs root and real namespaces, so its files run one after another. */
+import { defineConfig } from 'vitest/config';
+
+const KERNEL = ['test/namespaces/**/*.test.ts', 'test/contract/**/*.test.ts'];
+/** Where .ci/run wants the counts; people read the default report. */
+const report = process.env['TSWITCH_TEST_REPORT'];
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: KERNEL, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: { name: 'kernel', include: KERNEL, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
+  },
+});
