@@ -2,8 +2,9 @@
  * The system calls tswitch uses, one line each: thin, typed, unlogged. Every one gives its result, or -errno on failure;
  * the data plane looks at the number, the control plane wraps it in `check`, which throws.
  *
- * What is called per batch takes addresses as numbers (of arrays or of places in an arena, see arena.ts) and allocates
- * nothing with koffi. What ends in `Bytes` takes an array instead, for the control plane.
+ * What is called per batch takes addresses as numbers (of arrays or of places in an arena, see arena.ts). With koffi such
+ * a call allocates nothing; an address that was just calculated costs a number object of 16 bytes, so keep those that
+ * come again. What ends in `Bytes` takes an array instead, for the control plane.
  */
 import { getSystemErrorMessage } from 'node:util';
 import * as errnos from './abi/errno.ts';

@@ -1,6 +1,6 @@
 /**
- * The face over koffi, the default. A wrapper is the C call and one comparison: a closure per number of parameters, for
- * rest parameters would make an array on every call of the hot functions.
+ * The face over koffi, the default. A wrapper is the C call and one comparison. There is a closure per number of
+ * parameters, because rest parameters are an array on every call that V8 has not optimised (yet, or any more).
  */
 import { createRequire } from 'node:module';
 import type { LibraryHandle } from 'koffi';

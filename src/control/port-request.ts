@@ -14,6 +14,7 @@ import {
 } from './address-text.ts';
 import type { InterfaceAddress } from './address-text.ts';
 import { TswitchError } from './errors.ts';
+import { isNetnsName } from './netns-name.ts';
 import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES } from './model.ts';
 import type { OffloadName, PortIdentity, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
 
@@ -147,11 +148,6 @@ function farEndOf(request: PortRequest, mtu: number | undefined): Place {
   const gateway = request.gateway === undefined ? null : normalGateway(request.gateway, addresses);
   const mac = request.mac == null ? null : parseUnicastMac(request.mac, 'mac');
   return { netdev: null, netns, ifname, addresses: addresses.map(formatInterfaceAddress), mac, createNetns, gateway };
-}
-
-/** Whether a namespace is given by its name under /run/netns, and not as a path, a pid or `host`. */
-export function isNetnsName(netns: string): boolean {
-  return netns !== 'host' && !netns.includes('/') && !/^[0-9]+$/.test(netns);
 }
 
 function checkName(name: string): void {

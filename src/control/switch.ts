@@ -11,7 +11,7 @@ import {
 import { Board } from '../shared/board.ts';
 import type { Command, SwitchConfig } from '../shared/commands.ts';
 import { Fdb, type FdbEntry, KIND_DYNAMIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
-import { version } from '../version.ts';
+import { VERSION } from '../version.ts';
 import type { Attach, Attachment, LinkState } from './attach/attachment.ts';
 import { attachPacket } from './attach/packet.ts';
 import { attachTap } from './attach/tap.ts';
@@ -19,6 +19,7 @@ import { attachVeth } from './attach/veth.ts';
 import { addRow, clearRows, dropsOf, noteOverflow, portStats, readRow, totals } from './counters.ts';
 import { TswitchError } from './errors.ts';
 import { fdbPage, resizedFdb, vlanOf } from './fdb-view.ts';
+import { OFFLOAD_NAMES } from './model.ts';
 import type {
   FdbFilter,
   FdbPage,
@@ -33,7 +34,7 @@ import type {
   SwitchView,
   VlanView,
 } from './model.ts';
-import { applyPatch, normalizePortRequest } from './port-request.ts';
+import { applyPatch, type NormalPortRequest, normalizePortRequest } from './port-request.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
 import { removeLeftovers } from './plumbing/ownership.ts';
 import { carriesVlan, portConfig, portView, reservedMask, vlanViews } from './views.ts';
@@ -133,7 +134,7 @@ class Switch implements SwitchControl {
           else early = state;
         },
       });
-      const settings = { ...normal.settings, mtu: normal.settings.mtu ?? attachment.netdevMtu };
+      const settings = settingsOf(normal, attachment.netdevMtu);
       record = { handle, attachment, settings, link: early ?? attachment.link };
       this.#resetCursors(handle);
       this.#ports.set(normal.name, record);
@@ -173,7 +174,7 @@ class Switch implements SwitchControl {
   }
 
   settings(): SwitchView {
-    return { ...this.#settings, workers: this.#workers.count, ffi: ffi.name, version };
+    return { ...this.#settings, workers: this.#workers.count, ffi: ffi.name, version: VERSION };
   }
 
   patchSettings(patch: Partial<SwitchSettings>): Promise<SwitchView> {
@@ -302,6 +303,15 @@ class Switch implements SwitchControl {
 function openCommand(record: PortRecord, worker: number): Command {
   const resources = record.attachment.sockets[worker]!.resources;
   return { do: 'open', handle: record.handle, resources, config: portConfig(record) };
+}
+
+function settingsOf(request: NormalPortRequest, netdevMtu: number): PortSettings {
+  const { mode, vlan, trunks, learning, floodUnknown, floodMulticast, floodBroadcast, isolated, admin } = request;
+  return {
+    ...{ mode, vlan, trunks, learning, floodUnknown, floodMulticast, floodBroadcast, isolated, admin },
+    mtu: request.mtu ?? netdevMtu,
+    offloads: request.offloads ?? [...OFFLOAD_NAMES],
+  };
 }
 
 function nameOf(record: PortRecord): string {

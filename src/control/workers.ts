@@ -160,7 +160,7 @@ export class Workers {
       commands: port2,
       clockStartMs: this.#options.clockStartMs,
     };
-    const ended = this.#pool.run(start, { signal: abort.signal, transferList: [port2] }).then(
+    const ended = this.#pool.run(start, { signal: abort.signal, transferList: { transfer: [port2] } }).then(
       () => this.#onEnd(seat.worker, null),
       (error: unknown) => this.#onEnd(seat.worker, error),
     );

@@ -47,12 +47,13 @@ install_debian_packages() {
     fail "missing Debian packages:$1 (as root: apt-get install --no-install-recommends$1)"
   say "installing Debian packages:$1"
   log=$(mktemp)
-  # An update that fails for one foreign source need not stop the install, which says what it could not find.
+  # An update that fails for one foreign source need not stop the install, which says what it could not find. A service
+  # that a package starts must not inherit the lock.
   # shellcheck disable=SC2086 # $1 is a list
   {
     apt-get -q update || :
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $1
-  } >"$log" 2>&1 </dev/null || {
+  } >"$log" 2>&1 </dev/null 9<&- || {
     tail -n 20 "$log" >&2
     rm -f "$log"
     fail "apt-get could not install:$1"
@@ -68,7 +69,7 @@ install_npm_packages() {
   has npm || fail 'npm is missing: install Node.js 20 or newer with npm'
   say 'installing npm packages into node_modules'
   rm -f "$stamp"
-  # Without node_modules/.bin: npm has to run by the Node it came with, not by the pinned one that it is about to replace.
+  # Without node_modules/.bin: npm has to run by the Node it came with, not by the pinned one that it will replace.
   outer_path=$(printf '%s\n' "$PATH" | tr ':' '\n' | grep -v '/node_modules/\.bin$' | paste -s -d : -)
   # The pinned Node is there for x86_64 only; --force lets npm take it elsewhere too, where it is then thrown away.
   force=
@@ -101,9 +102,10 @@ make_ready() {
 
 [ "$machine" = 'Linux x86_64' ] || check_own_node
 is_ready && exit
-# Two at once: the second waits, and then finds everything done. What is started inside must not inherit the lock.
+# Two at once: the second waits, and then finds everything done. npm inherits the lock, so that it is held for as long as
+# one works here, even when its shell was killed.
 if has flock; then
   exec 9<package.json
   flock 9
 fi
-is_ready || make_ready 9<&-
+is_ready || make_ready

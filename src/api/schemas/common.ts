@@ -10,19 +10,20 @@ function mustBe(what: string): (issue: { input?: unknown }) => string {
   return (issue) => (issue.input === undefined ? `is missing; it must be ${what}` : `must be ${what}`);
 }
 
-export function integer(min: number, max: number): z.ZodInt {
-  return z.int({ error: mustBe(`a whole number from ${min} to ${max}`) }).min(min, range(min, max)).max(max, range(min, max));
+function wholeNumber(min: number, max: number): string {
+  return `a whole number from ${min} to ${max}`;
 }
 
-function range(min: number, max: number): string {
-  return `must be a whole number from ${min} to ${max}`;
+export function integer(min: number, max: number): z.ZodInt {
+  const what = wholeNumber(min, max);
+  return z.int({ error: mustBe(what) }).min(min, `must be ${what}`).max(max, `must be ${what}`);
 }
 
 /** A whole number in a query string, where everything is text. */
 export function integerText(min: number, max: number) {
   return z
-    .string({ error: `must be given once, as ${range(min, max).slice('must be '.length)}` })
-    .transform((text) => (/^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN))
+    .string({ error: `must be ${wholeNumber(min, max)}, given once` })
+    .transform((digits) => (/^[0-9]{1,15}$/.test(digits) ? Number(digits) : Number.NaN))
     .pipe(integer(min, max))
     .openapi({ type: 'integer', minimum: min, maximum: max });
 }

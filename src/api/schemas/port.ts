@@ -121,7 +121,7 @@ export const portView = z
   })
   .openapi('Port');
 
-/** `memory` is among the kinds so that its refusal can say why (routes/ports.ts). */
+/** `memory` is among the kinds so that the switch can say why it refuses it. */
 export const portRequest = strictObject(
   {
     name: portName,

@@ -1,0 +1,128 @@
+/**
+ * What a frame costs in JavaScript: heap bytes and time per known-unicast frame through the real data path, between two
+ * ports that only touch memory. What the kernel and the FFI library cost on top is not in it.
+ *
+ * Heap bytes are those V8 gave out (total_allocated_bytes), whether or not they were collected. Asking costs some, so the
+ * difference between a long and a short run is taken.
+ *
+ * Argument: seconds. Prints MicroRow[] as JSON.
+ */
+import { getHeapStatistics } from 'node:v8';
+import { DataPath } from '../../src/datapath/data-path.ts';
+import type { Batch } from '../../src/frame/batch.ts';
+import { VNET_HEADER_BYTES } from '../../src/frame/vnet-header.ts';
+import { BATCH_FRAMES_MAX, FDB_LIMIT_DEFAULT } from '../../src/limits.ts';
+import { GATHER_LIST_BYTES, type GatherList } from '../../src/ports/gather-list.ts';
+import type { Port } from '../../src/ports/port.ts';
+import { Board } from '../../src/shared/board.ts';
+import { OFFLOADS_ALL, type PortConfig } from '../../src/shared/commands.ts';
+import { Fdb } from '../../src/switching/fdb.ts';
+import { learning } from '../../src/switching/logics/learning.ts';
+import { FRAME_BYTES, makeFrame } from '../system/measure/test-frame.ts';
+import type { MicroRow } from './micro.ts';
+
+const SLOT_BYTES = 128;
+const NOW = 1;
+const AGEING_TICKS = 3000;
+const FRAMES_PER_TURN = 2 * BATCH_FRAMES_MAX;
+const WARM_UP_TURNS = 5_000;
+const MAC_A = '02:00:00:00:00:0a';
+const MAC_B = '02:00:00:00:00:0b';
+const CONFIG: PortConfig = {
+  mode: 'access',
+  vlan: 1,
+  trunks: [],
+  mtu: 1500,
+  learning: true,
+  floodUnknown: true,
+  floodMulticast: true,
+  floodBroadcast: true,
+  isolated: false,
+  up: true,
+  offloads: OFFLOADS_ALL,
+};
+
+/** A port that always has a full batch of one frame over and over, and takes all that is sent. */
+class EndlessPort implements Port {
+  readonly handle: number;
+  sent = 0;
+  readonly #at: number;
+
+  /** @param at offset of BATCH_FRAMES_MAX slots in `bytes` */
+  constructor(handle: number, bytes: Uint8Array, at: number, frame: Uint8Array) {
+    this.handle = handle;
+    this.#at = at;
+    for (let i = 0; i < BATCH_FRAMES_MAX; i++) bytes.set(frame, at + i * SLOT_BYTES + VNET_HEADER_BYTES);
+  }
+
+  pending(): boolean {
+    return true;
+  }
+
+  markReadable(): void {}
+
+  receive(batch: Batch): void {
+    for (let i = 0; i < BATCH_FRAMES_MAX; i++) {
+      batch.offset[i] = this.#at + i * SLOT_BYTES + VNET_HEADER_BYTES;
+      batch.length[i] = FRAME_BYTES;
+      batch.tpid[i] = 0;
+      batch.tci[i] = 0;
+    }
+    batch.count = BATCH_FRAMES_MAX;
+  }
+
+  release(): void {}
+
+  transmit(list: GatherList): void {
+    list.status.fill(0, 0, list.count);
+    this.sent += list.count;
+  }
+}
+
+function makePorts(bytes: Uint8Array): [EndlessPort, EndlessPort] {
+  const ip = { sourceAddress: '10.77.0.10', destinationAddress: '10.77.0.11', destinationPort: 9 };
+  const there = makeFrame({ ...ip, sourceMac: MAC_A, destinationMac: MAC_B }, 0);
+  const back = makeFrame({ ...ip, sourceMac: MAC_B, destinationMac: MAC_A }, 0);
+  const first = new EndlessPort(0, bytes, GATHER_LIST_BYTES, there);
+  return [first, new EndlessPort(1, bytes, GATHER_LIST_BYTES + BATCH_FRAMES_MAX * SLOT_BYTES, back)];
+}
+
+function turn(dataPath: DataPath, turns: number): void {
+  for (let n = 0; n < turns; n++) dataPath.turn(NOW);
+}
+
+function heapBytesOf(dataPath: DataPath, turns: number): number {
+  const before = getHeapStatistics().total_allocated_bytes;
+  turn(dataPath, turns);
+  return getHeapStatistics().total_allocated_bytes - before;
+}
+
+const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + FRAMES_PER_TURN * SLOT_BYTES));
+const dataPath = new DataPath({
+  worker: 0,
+  board: Board.create(1),
+  memory: { bytes, address: 0 },
+  gatherListAt: 0,
+  fdb: Fdb.allocate(FDB_LIMIT_DEFAULT, AGEING_TICKS),
+  logic: learning,
+});
+const ports = makePorts(bytes);
+for (const port of ports) dataPath.openPort(port, CONFIG);
+
+turn(dataPath, WARM_UP_TURNS);
+const [a, b] = ports;
+const sentBefore = a.sent + b.sent;
+const startMs = performance.now();
+let turns = 0;
+for (const endMs = startMs + Number(process.argv[2] ?? 1) * 1000; performance.now() < endMs; turns += 100)
+  turn(dataPath, 100);
+const elapsedMs = performance.now() - startMs;
+if (a.sent + b.sent - sentBefore !== turns * FRAMES_PER_TURN) throw new Error('not every frame was forwarded');
+
+const short = heapBytesOf(dataPath, 100);
+const long = heapBytesOf(dataPath, 100 + turns);
+const rows: MicroRow[] = [
+  { name: 'tswitch data path', metric: 'nsPerFrame', value: (elapsedMs * 1e6) / (turns * FRAMES_PER_TURN) },
+  { name: 'tswitch data path', metric: 'heapBytesPerFrame', value: (long - short) / (turns * FRAMES_PER_TURN) },
+];
+process.stdout.write(`${JSON.stringify(rows)}\n`);

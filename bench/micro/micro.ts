@@ -1,0 +1,39 @@
+/** The micro-benchmarks: each a program of its own, so that none meets the heap and the compiled code of another. */
+import { fileURLToPath } from 'node:url';
+import type { MetricName } from '../metrics.ts';
+import type { Results } from '../rounds.ts';
+import type { Settings } from '../settings.ts';
+import { onCore, run } from '../system/command.ts';
+import type { Bench } from '../system/subject.ts';
+
+/** One line of a micro-benchmark's table; the programs print an array of these as JSON on their last line. */
+export interface MicroRow {
+  name: string;
+  metric: MetricName;
+  value: number;
+}
+
+export interface MicroBenchmark {
+  readonly name: string;
+  readonly file: string;
+}
+
+export const MICRO_BENCHMARKS: readonly MicroBenchmark[] = [
+  { name: 'ffi-call', file: 'ffi-call.ts' },
+  { name: 'heap-per-frame', file: 'heap-per-frame.ts' },
+];
+
+const TIMEOUT_MS = 120_000;
+
+export async function runMicro(
+  bench: Bench,
+  micro: MicroBenchmark,
+  settings: Settings,
+  results: Results,
+): Promise<void> {
+  const program = fileURLToPath(new URL(micro.file, import.meta.url));
+  const argv = onCore(bench.switchCore, [process.execPath, program, String(settings.microSeconds)]);
+  const printed = await run(argv, { signal: bench.signal, timeoutMs: TIMEOUT_MS });
+  const rows: MicroRow[] = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '');
+  for (const { name, metric, value } of rows) results.add(0, name, metric, value);
+}

@@ -1,0 +1,24 @@
+/** What processes use, as the kernel accounts for it. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/**
+ * CPU time of the processes' threads so far, in nanoseconds (/proc/PID/task/TID/schedstat: exact, where utime and stime
+ * count ticks of 10 ms). It includes what the kernel did on a thread's back in softirqs, such as delivering its frames,
+ * unless the kernel is built with IRQ_TIME_ACCOUNTING.
+ */
+export function cpuNs(pids: readonly number[]): number {
+  let total = 0;
+  for (const pid of pids) {
+    for (const tid of readdirSync(`/proc/${pid}/task`)) {
+      total += Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8').split(' ')[0]);
+    }
+  }
+  return total;
+}
+
+/** Resident memory in bytes (VmRSS of /proc/PID/status). */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error(`/proc/${pid}/status has no VmRSS`);
+  return Number(kilobytes) * 1024;
+}

@@ -1,0 +1,98 @@
+/**
+ * The HTTP API as a Hono app over a SwitchControl: routes, strict validation, one shape for errors, and its own
+ * documentation. Made apart from the server, so that it says nothing about sockets.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { z } from 'zod';
+import { TswitchError } from '../control/errors.ts';
+import type { SwitchControl } from '../control/model.ts';
+import { VERSION } from '../version.ts';
+import { renderDocs } from './docs-page.ts';
+import { answerError, ApiError, BODY_BYTES_MAX } from './errors.ts';
+import { portRoutes } from './routes/ports.ts';
+import { switchRoutes } from './routes/switch.ts';
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'tswitch',
+    version: VERSION,
+    description:
+      'A userspace Ethernet switch. JSON over a Unix socket; bodies up to 1 MiB. Unknown fields and parameters are refused.',
+  },
+};
+
+/** @param report gets faults: errors that no request should be able to cause */
+export function createApp(control: SwitchControl, report: (error: Error) => void): OpenAPIHono {
+  const app = new OpenAPIHono();
+  app.onError((error, context) => answerError(context, error, report));
+  app.notFound((context) => {
+    const error = new ApiError('ROUTE_NOT_FOUND', `there is no route ${context.req.path}; GET /openapi.json lists them all`);
+    return answerError(context, error, report);
+  });
+  app.use(
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => {
+        throw new ApiError('BODY_TOO_LARGE', `the body is longer than ${BODY_BYTES_MAX} bytes`, { Connection: 'close' });
+      },
+    }),
+  );
+  app.use(assumeJson);
+  app.defaultHook = (result) => {
+    if (!result.success) throw badRequest(result.error.issues);
+  };
+  app.route('/', portRoutes(control));
+  app.route('/', switchRoutes(control));
+  addDocumentation(app);
+  refuseOtherMethods(app);
+  return app;
+}
+
+/**
+ * Reads a body without a type as JSON, and curl's default type too, so that `curl -d '{…}'` just works. Safe on a Unix
+ * socket, which no web page reaches; a TCP listener must insist on the type, as browsers may send forms anywhere.
+ */
+async function assumeJson(context: Context, next: () => Promise<void>): Promise<void> {
+  const type = context.req.header('content-type');
+  const hasBody = context.req.raw.body !== null;
+  if (hasBody && (type === undefined || type.startsWith('application/x-www-form-urlencoded'))) {
+    context.req.raw.headers.set('content-type', 'application/json');
+  }
+  await next();
+}
+
+/** All that is wrong, in one line for people and by field for programs. */
+function badRequest(issues: readonly z.core.$ZodIssue[]): TswitchError {
+  const problems = issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message }));
+  const message = problems.map(({ field, problem }) => (field ? `${field}: ${problem}` : problem)).join('; ');
+  return new TswitchError('BAD_REQUEST', message, problems);
+}
+
+function addDocumentation(app: OpenAPIHono): void {
+  const document = app.getOpenAPI31Document(DOCUMENT);
+  const page = renderDocs(document);
+  app.get('/openapi.json', (context) => context.json(document));
+  app.get('/docs', (context) =>
+    context.html(page, 200, { 'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'" }),
+  );
+  app.get('/healthz', (context) => context.json({ status: 'ok' }));
+}
+
+/** Every path that exists answers 405 to the methods it does not have. Must come after all routes. */
+function refuseOtherMethods(app: OpenAPIHono): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL') continue;
+    const allowed = methods.get(path) ?? new Set();
+    methods.set(path, allowed.add(method));
+  }
+  for (const [path, allowed] of methods) {
+    const allow = [...allowed].sort().join(', ');
+    app.all(path, (context) => {
+      throw new ApiError('METHOD_NOT_ALLOWED', `${context.req.method} is not possible here; ${allow} are`, { Allow: allow });
+    });
+  }
+}

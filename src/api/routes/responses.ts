@@ -1,0 +1,40 @@
+/** What the routes' descriptions have in common: JSON contents, and the errors with their codes and statuses. */
+import { z } from '@hono/zod-openapi';
+import { ERRORS } from '../errors.ts';
+import type { ApiErrorCode } from '../errors.ts';
+
+const codes = Object.keys(ERRORS).filter((code): code is ApiErrorCode => code in ERRORS);
+
+const errorBody = z
+  .object({
+    error: z.object({
+      code: z.enum(codes).openapi({
+        description: codes.map((code) => `\`${code}\` (${ERRORS[code].status}): ${ERRORS[code].meaning}`).join('. '),
+      }),
+      message: z.string().openapi({ description: 'One sentence: what failed, and what to do about it.' }),
+      details: z.unknown().openapi({ description: 'More for programs, or null; for BAD_REQUEST the fields at fault.' }),
+    }),
+  })
+  .openapi('Error');
+
+export function json<Schema extends z.ZodType>(schema: Schema, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+export function jsonBody<Schema extends z.ZodType>(schema: Schema, required = true) {
+  return { required, content: { 'application/json': { schema } } };
+}
+
+/**
+ * The error answers of a route, one per status. Typed as holding none: handlers throw errors, they never return them,
+ * so what they return is checked against the answers of success alone.
+ */
+export function errors(...possible: ApiErrorCode[]): object {
+  const answers: Record<number, ReturnType<typeof json>> = {};
+  for (const code of [...possible, 'INTERNAL'] as const) {
+    const { status, meaning } = ERRORS[code];
+    const before = answers[status] ? `${answers[status].description}; ` : '';
+    answers[status] = json(errorBody, `${before}${code}: ${meaning}`);
+  }
+  return answers;
+}

@@ -1,0 +1,136 @@
+/**
+ * The API on a Unix socket. Whoever may open the socket may run the switch, so it is 0600 from its first moment: the
+ * mode comes from the umask at bind, as a chmod afterwards would leave a gap.
+ */
+import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { TswitchError } from '../control/errors.ts';
+import type { SwitchControl } from '../control/model.ts';
+import { createApp } from './app.ts';
+
+const SOCKET_UMASK = 0o177;
+const FOLDER_MODE = 0o755;
+/** sun_path holds 108 bytes with the closing zero (linux/un.h). */
+const SOCKET_PATH_BYTES_MAX = 107;
+/** How long close() waits for answers that are under way. */
+const CLOSE_GRACE_MS = 2000;
+
+export interface ApiOptions {
+  /** Path of the Unix socket; its folder is made if it is missing. */
+  socket: string;
+  /** Gets faults of tswitch itself; printed to stderr by default. */
+  report?: (error: Error) => void;
+}
+
+/**
+ * Serves the API until `close`, which also removes the socket.
+ *
+ * @throws TswitchError BAD_REQUEST where a live daemon holds the socket or the path cannot be one,
+ *   NOT_PERMITTED where the folder cannot be written
+ */
+export async function serveApi(control: SwitchControl, options: ApiOptions): Promise<{ close(): Promise<void> }> {
+  const { socket, report = (error) => console.error(error) } = options;
+  const app = createApp(control, report);
+  await claimSocket(socket);
+  const server = createServer(getRequestListener(app.fetch));
+  try {
+    await listen(server, socket);
+  } catch (error) {
+    throw socketError(socket, error);
+  }
+  return { close: () => close(server) };
+}
+
+/**
+ * Makes sure that the socket can be bound: makes its folder, refuses where a live daemon answers, and removes what a
+ * dead one left. Called early by `serve`, so that a second daemon touches nothing of the first one's.
+ */
+export async function claimSocket(socket: string): Promise<void> {
+  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
+    throw new TswitchError('BAD_REQUEST', `the socket path is longer than ${SOCKET_PATH_BYTES_MAX} bytes: ${socket}`);
+  }
+  try {
+    mkdirSync(dirname(socket), { recursive: true, mode: FOLDER_MODE });
+    const found = readSocketStat(socket);
+    if (!found) return;
+    if (await isAnswered(socket)) {
+      throw new TswitchError('BAD_REQUEST', `a daemon already answers on ${socket}; stop it or give another --socket`);
+    }
+    // Only what refused the connection: someone else may have bound the path anew while we asked.
+    const now = readSocketStat(socket);
+    if (now && now.ino === found.ino && now.ctimeNs === found.ctimeNs) unlinkSync(socket);
+  } catch (error) {
+    throw socketError(socket, error);
+  }
+}
+
+function readSocketStat(socket: string): BigIntStats | undefined {
+  const stat = lstatSync(socket, { bigint: true, throwIfNoEntry: false });
+  if (stat && !stat.isSocket()) {
+    throw new TswitchError('BAD_REQUEST', `${socket} exists and is no socket; give another --socket`);
+  }
+  return stat;
+}
+
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(socket);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error) => {
+      const code = errorCode(error);
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
+      else if (code === 'EAGAIN') resolve(true);
+      else reject(error);
+    });
+  });
+}
+
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', resolve);
+    // Binding a path happens within the call, so no other file is made under this umask.
+    const umask = process.umask(SOCKET_UMASK);
+    try {
+      server.listen({ path: socket });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+/** Ends the server, and with it the socket's file: libuv removes what it bound. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const impatience = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(impatience);
+      resolve();
+    });
+  });
+}
+
+function socketError(socket: string, error: unknown): TswitchError {
+  if (error instanceof TswitchError) return error;
+  const code = errorCode(error);
+  if (code === 'EADDRINUSE') {
+    return new TswitchError('BAD_REQUEST', `another daemon has just bound ${socket}; stop it or give another --socket`);
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new TswitchError('NOT_PERMITTED', `cannot make the socket ${socket} (${code}); run as root or give another --socket`);
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new TswitchError('INTERNAL', `cannot listen on ${socket}: ${reason}`, null, error);
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

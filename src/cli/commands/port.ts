@@ -1,0 +1,78 @@
+/** port add, set, rm, ls, show: ports field by field. */
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { PortView } from '../../control/model.ts';
+import { Cli, examples } from '../cli.ts';
+import { UsageError } from '../errors.ts';
+import { addPlaceOptions, addSettingsOptions, KINDS } from '../port-options.ts';
+import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
+
+export function addPortCommands(program: Command): void {
+  const port = program.command('port').description('add, change, remove and show ports');
+  addPort(port);
+  setPort(port);
+  const rm = port.command('rm <name>').description('remove a port and the interfaces that tswitch made for it');
+  rm.action(async (name: string) => {
+    const cli = new Cli(rm);
+    cli.show(await cli.client.send('DELETE', portPath(name)), () => `${name}: removed`);
+  });
+  examples(rm, ['port rm red']);
+  const ls = port.command('ls').description('list all ports');
+  ls.action(async () => {
+    const cli = new Cli(ls);
+    const answer = await cli.client.get<{ ports: PortView[] }>('/v1/ports');
+    cli.show(answer, ({ ports }) => (ports.length > 0 ? portTable(cli, ports) : 'no ports; `tswitch plug` makes one'));
+  });
+  examples(ls, ['port ls', 'port ls --json']);
+  const show = port.command('show <name>').description('show everything about one port');
+  show.action(async (name: string) => {
+    const cli = new Cli(show);
+    cli.show(await cli.client.get<PortView>(portPath(name)), (view) => cli.fields(portFields(view)));
+  });
+  examples(show, ['port show red']);
+}
+
+function addPort(port: Command): void {
+  const add = port.command('add <name>').description('add a port');
+  add.addOption(new Option('--kind <kind>', 'what kind of port').choices(KINDS).makeOptionMandatory());
+  addSettingsOptions(addPlaceOptions(add));
+  add.action(async (name: string, fields: object) => {
+    const cli = new Cli(add);
+    cli.show(await cli.client.send<PortView>('POST', '/v1/ports', { name, ...fields }), describePort);
+  });
+  examples(add, [
+    'port add uplink --kind packet --netdev enp3s0 --mode trunk',
+    'port add red --kind veth --netns red --addresses 10.0.0.1/24 --vlan 10',
+    'port add vm --kind tap --netns vm --mode native-untagged --vlan 1 --trunks 10,20-30',
+  ]);
+}
+
+function setPort(port: Command): void {
+  const set = addSettingsOptions(port.command('set <name>').description('change settings of a working port'));
+  set.action(async (name: string, fields: object) => {
+    const cli = new Cli(set);
+    if (Object.keys(fields).length === 0) throw new UsageError('say what to set; see `tswitch port set --help`');
+    cli.show(await cli.client.send<PortView>('PATCH', portPath(name), fields), describePort);
+  });
+  examples(set, ['port set red --vlan 20', 'port set red --mode trunk --trunks 10,20', 'port set red --flood-unknown=false']);
+}
+
+export function portPath(name: string): string {
+  return `/v1/ports/${encodeURIComponent(name)}`;
+}
+
+function portTable(cli: Cli, ports: readonly PortView[]): string {
+  return cli.table(
+    ['NAME', 'STATE', 'KIND', 'INTERFACE', 'MODE', 'VLANS', 'MAC', 'ADDRESSES'],
+    ports.map((port) => [
+      port.name,
+      stateCell(port),
+      port.kind,
+      placeOf(port),
+      port.mode,
+      vlansOf(port),
+      port.mac ?? '-',
+      port.addresses.join(', ') || '-',
+    ]),
+  );
+}

@@ -1,0 +1,45 @@
+/** serve: the daemon in the foreground. Only here are the server's parts loaded, so that all other commands start fast. */
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import { WORKERS_MAX } from '../../limits.ts';
+import { VERSION } from '../../version.ts';
+import { Cli, examples } from '../cli.ts';
+import { wholeNumber } from '../values.ts';
+
+export function addServeCommand(program: Command): void {
+  const serve = program
+    .command('serve')
+    .description('run the switch in the foreground until SIGTERM or SIGINT')
+    .option('--workers <n>', 'threads that forward frames (default: cores minus one, at least 1)', wholeNumber(1, WORKERS_MAX))
+    .option('--ephemeral', 'remove the ports at the end; as of now they are removed in any case');
+  serve.action(async (options: { workers?: number }) => {
+    await runDaemon(new Cli(serve), options.workers ?? defaultWorkers());
+  });
+  examples(serve, ['serve', 'serve --socket /tmp/lab.sock --workers 2']);
+}
+
+function defaultWorkers(): number {
+  return Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1));
+}
+
+async function runDaemon(cli: Cli, workers: number): Promise<void> {
+  const stop = Promise.withResolvers<void>();
+  // Also while starting and ending: nothing that was made may be left behind because someone was impatient.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve());
+  const [{ assertPrivileges }, { claimSocket, serveApi }, { createSwitch }] = await Promise.all([
+    import('../../control/plumbing/capabilities.ts'),
+    import('../../api/server.ts'),
+    import('../../control/switch.ts'),
+  ]);
+  assertPrivileges();
+  await claimSocket(cli.socket);
+  const control = await createSwitch({ workers, log: (message) => process.stderr.write(`tswitch: ${message}\n`) });
+  try {
+    const api = await serveApi(control, { socket: cli.socket });
+    cli.print(`tswitch ${VERSION} listening on ${cli.socket}`);
+    await stop.promise;
+    await api.close();
+  } finally {
+    await control.close();
+  }
+}

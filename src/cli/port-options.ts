@@ -1,0 +1,45 @@
+/** The flags of a port: every field that HTTP takes, in kebab case. */
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { OFFLOAD_NAMES, PORT_MODES } from '../control/model.ts';
+import { MTU_MAX, MTU_MIN } from '../limits.ts';
+import { parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
+
+/** The kinds that can be asked for; `memory` ports are for tests. */
+export const KINDS = ['veth', 'tap', 'packet'] as const;
+
+export function addSettingsOptions(command: Command): Command {
+  const flag = (name: string, text: string): Option =>
+    new Option(`--${name} [true|false]`, text).preset('true').argParser(parseFlag);
+  return command
+    .addOption(new Option('--mode <mode>', 'how VLAN tags are handled').choices(PORT_MODES))
+    .option('--vlan <vid>', 'the access or native VLAN', parseVid)
+    .option('--trunks <list>', 'VLANs that a trunk carries, like 10,20-30, or all', parseVidList)
+    .addOption(mtuOption())
+    .addOption(flag('learning', 'learn the source addresses of arriving frames'))
+    .addOption(flag('flood-unknown', 'flood frames to unknown addresses out of this port'))
+    .addOption(flag('flood-multicast', 'flood multicast out of this port'))
+    .addOption(flag('flood-broadcast', 'flood broadcast out of this port'))
+    .addOption(flag('isolated', 'reach only ports that are not isolated'))
+    .addOption(new Option('--admin <state>', 'whether the port is meant to work').choices(['up', 'down']))
+    .option('--offloads <list>', `what its other side takes unfinished: ${OFFLOAD_NAMES.join(',')}, or none`, parseList);
+}
+
+export function addPlaceOptions(command: Command): Command {
+  return command
+    .option('--netdev <if>', 'the netdev to attach to (kind packet)')
+    .option('--netns <netns>', 'namespace of the far end: a name, a path, a pid, or host (kinds veth and tap)')
+    .option('--ifname <if>', 'name of the far end inside the namespace (default: eth0)')
+    .option('--addresses <cidr,...>', 'addresses of the far end with prefix length; may be repeated', parseList)
+    .option('--mac <mac>', 'MAC address of the far end (default: random)')
+    .option('--gateway <ip>', 'default route of the far end')
+    .addOption(
+      new Option('--create-netns [true|false]', 'make the namespace if it does not exist')
+        .preset('true')
+        .argParser(parseFlag),
+    );
+}
+
+export function mtuOption(): Option {
+  return new Option('--mtu <bytes>', 'largest payload in bytes').argParser(wholeNumber(MTU_MIN, MTU_MAX));
+}

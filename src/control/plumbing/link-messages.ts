@@ -1,0 +1,155 @@
+/**
+ * The kernel's messages about netdevs (rtnetlink(7)): asking for one, and reading what comes back or is announced. Small and
+ * synchronous: the kernel has the answer ready when the question is sent, so that reading a netdev costs microseconds where
+ * a run of `ip` costs milliseconds.
+ */
+import { ENODEV } from '../../../native-bindings/abi/errno.ts';
+import {
+  IFINFOMSG,
+  IFLA_ADDRESS,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_MTU,
+  NETLINK_ROUTE,
+  NLMSGHDR,
+  NLMSG_ALIGNTO,
+  NLMSG_ERROR,
+  NLM_F_REQUEST,
+  RTATTR,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  SOCKADDR_NL,
+} from '../../../native-bindings/abi/netlink.ts';
+import { AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from '../../../native-bindings/abi/socket.ts';
+import { SyscallError, check, sys } from '../../../native-bindings/syscalls.ts';
+
+/** The kernel sends no longer message unless the reader shows a bigger buffer (net/netlink/af_netlink.c). */
+export const LINK_MESSAGE_BYTES_MAX = 32_768;
+
+/** struct nlmsgerr, behind the nlmsghdr: -errno (0: done), and the message that is answered. */
+const NLMSGERR = { error: 16, request: 20 } as const;
+const LINK_HEADER_BYTES = NLMSGHDR.size + IFINFOMSG.size;
+
+/** One netdev as the kernel describes it. */
+export interface LinkMessage {
+  readonly index: number;
+  /** IFF_ bits (abi/ioctl.ts), IFF_LOWER_UP among them. */
+  readonly flags: number;
+  /** The netdev was deleted, left this namespace, or was never there. */
+  readonly gone: boolean;
+  /** The whole message, for `linkAttribute`. */
+  readonly bytes: Uint8Array;
+}
+
+/** A non-blocking netlink socket in the namespace the main thread is in, which hears announcements for `groups`. */
+export function openLinkSocket(groups: number): number {
+  const fd = check('socket AF_NETLINK', sys.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  const address = new Uint8Array(SOCKADDR_NL.size);
+  const view = new DataView(address.buffer);
+  view.setUint16(SOCKADDR_NL.family, AF_NETLINK, true);
+  view.setUint32(SOCKADDR_NL.groups, groups, true);
+  const bound = sys.bind(fd, address, address.length);
+  if (bound < 0) {
+    sys.close(fd);
+    throw new SyscallError('bind AF_NETLINK', -bound);
+  }
+  return fd;
+}
+
+/** Asks for one netdev, by its name or index. The answer is a message, with `gone` set where there is none. */
+export function askForLink(fd: number, link: string | number): void {
+  const name = new TextEncoder().encode(typeof link === 'string' ? `${link}\0` : '');
+  const attributeBytes = name.length === 0 ? 0 : RTATTR.size + name.length;
+  const message = new Uint8Array(LINK_HEADER_BYTES + align(attributeBytes));
+  const view = new DataView(message.buffer);
+  view.setUint32(NLMSGHDR.len, message.length, true);
+  view.setUint16(NLMSGHDR.type, RTM_GETLINK, true);
+  view.setUint16(NLMSGHDR.flags, NLM_F_REQUEST, true);
+  view.setInt32(NLMSGHDR.size + IFINFOMSG.index, typeof link === 'number' ? link : 0, true);
+  if (attributeBytes > 0) {
+    view.setUint16(LINK_HEADER_BYTES + RTATTR.len, attributeBytes, true);
+    view.setUint16(LINK_HEADER_BYTES + RTATTR.type, IFLA_IFNAME, true);
+    message.set(name, LINK_HEADER_BYTES + RTATTR.size);
+  }
+  check('send RTM_GETLINK', sys.sendBytes(fd, message, 0));
+}
+
+/** The netdevs that one datagram of `length` bytes tells of. Throws SyscallError for a question that was refused. */
+export function readLinkMessages(datagram: Uint8Array, length: number): LinkMessage[] {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, length);
+  const messages: LinkMessage[] = [];
+  for (let at = 0; at + NLMSGHDR.size <= length;) {
+    const bytes = view.getUint32(at + NLMSGHDR.len, true);
+    if (bytes < NLMSGHDR.size || at + bytes > length) break;
+    const message = readLinkMessage(datagram.subarray(at, at + bytes));
+    if (message) messages.push(message);
+    at += align(bytes);
+  }
+  return messages;
+}
+
+function readLinkMessage(bytes: Uint8Array): LinkMessage | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const type = view.getUint16(NLMSGHDR.type, true);
+  if (type === NLMSG_ERROR) {
+    const errno = -view.getInt32(NLMSGERR.error, true);
+    if (errno === 0) return null;
+    if (errno !== ENODEV) throw new SyscallError('netlink RTM_GETLINK', errno);
+    return { index: view.getInt32(NLMSGERR.request + NLMSGHDR.size + IFINFOMSG.index, true), flags: 0, gone: true, bytes };
+  }
+  if (type !== RTM_NEWLINK && type !== RTM_DELLINK) return null;
+  // A netdev that leaves a bridge is announced as deleted too, but by the bridge's family: it lives on.
+  if (bytes.length < LINK_HEADER_BYTES || view.getUint8(NLMSGHDR.size + IFINFOMSG.family) !== 0) return null;
+  return {
+    index: view.getInt32(NLMSGHDR.size + IFINFOMSG.index, true),
+    flags: view.getUint32(NLMSGHDR.size + IFINFOMSG.flags, true),
+    gone: type === RTM_DELLINK,
+    bytes,
+  };
+}
+
+export interface LinkAttributes {
+  name: string;
+  /** Lower case with colons. */
+  mac: string;
+  mtu: number;
+  alias: string | null;
+}
+
+/** What a message says besides; all of it is there where the message is not of a netdev gone. */
+export function linkAttributes(message: LinkMessage): LinkAttributes {
+  const { bytes } = message;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const found: LinkAttributes = { name: '', mac: '', mtu: 0, alias: null };
+  for (let at = LINK_HEADER_BYTES; at + RTATTR.size <= bytes.length;) {
+    const length = view.getUint16(at + RTATTR.len, true);
+    if (length < RTATTR.size || at + length > bytes.length) break;
+    const value = bytes.subarray(at + RTATTR.size, at + length);
+    switch (view.getUint16(at + RTATTR.type, true)) {
+      case IFLA_IFNAME:
+        found.name = text(value);
+        break;
+      case IFLA_ADDRESS:
+        found.mac = Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+        break;
+      case IFLA_MTU:
+        found.mtu = view.getUint32(at + RTATTR.size, true);
+        break;
+      case IFLA_IFALIAS:
+        found.alias = text(value);
+        break;
+    }
+    at += align(length);
+  }
+  return found;
+}
+
+function text(value: Uint8Array): string {
+  const end = value.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));
+}
+
+function align(bytes: number): number {
+  return (bytes + NLMSG_ALIGNTO - 1) & ~(NLMSG_ALIGNTO - 1);
+}

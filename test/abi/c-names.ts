@@ -1,0 +1,133 @@
+/**
+ * What C calls the things in native-bindings/abi, by file. A constant has the same name there, unless `expressions` says
+ * otherwise; a table of offsets is a struct, whose fields are named in snake case behind `prefix`, unless `fields` says
+ * otherwise; `size` is its sizeof.
+ */
+export interface CStruct {
+  type: string;
+  prefix?: string;
+  fields?: Record<string, string>;
+  /** C's expressions for what is no field of the struct. */
+  expressions?: Record<string, string>;
+}
+
+export interface CNames {
+  headers: readonly string[];
+  expressions?: Record<string, string>;
+  structs?: Record<string, CStruct>;
+}
+
+const SOCKET_HEADERS = ['sys/socket.h', 'sys/uio.h', 'linux/if_packet.h', 'linux/netlink.h'];
+
+const MSGHDR_FIELDS = {
+  name: 'msg_hdr.msg_name',
+  namelen: 'msg_hdr.msg_namelen',
+  iov: 'msg_hdr.msg_iov',
+  iovlen: 'msg_hdr.msg_iovlen',
+  control: 'msg_hdr.msg_control',
+  controllen: 'msg_hdr.msg_controllen',
+  flags: 'msg_hdr.msg_flags',
+};
+
+export const C_NAMES: Record<string, CNames> = {
+  'bpf.ts': {
+    headers: ['sys/syscall.h', 'linux/bpf.h'],
+    expressions: { SYS_BPF: '__NR_bpf' },
+    structs: {
+      BPF_INSN: { type: 'struct bpf_insn', expressions: { registers: 'offsetof(struct bpf_insn, off) - 1' } },
+      BPF_ATTR_PROG_LOAD: {
+        type: 'union bpf_attr',
+        expressions: { size: 'offsetof(union bpf_attr, expected_attach_type) + sizeof(__u32)' },
+      },
+      BPF_ATTR_LINK_CREATE: {
+        type: 'union bpf_attr',
+        prefix: 'link_create.',
+        expressions: { size: 'offsetof(union bpf_attr, link_create.flags) + sizeof(__u32)' },
+      },
+    },
+  },
+  'epoll.ts': { headers: ['sys/epoll.h'], structs: { EPOLL_EVENT: { type: 'struct epoll_event' } } },
+  'errno.ts': { headers: ['errno.h'] },
+  'ethtool.ts': {
+    headers: ['linux/ethtool.h'],
+    structs: {
+      ETHTOOL_SSET_INFO: { type: 'struct ethtool_sset_info' },
+      ETHTOOL_STRINGS: { type: 'struct ethtool_gstrings' },
+      ETHTOOL_FEATURES_GET: { type: 'struct ethtool_gfeatures', fields: { count: 'size' } },
+      ETHTOOL_FEATURES_GET_BLOCK: { type: 'struct ethtool_get_features_block' },
+      ETHTOOL_FEATURES_SET: { type: 'struct ethtool_sfeatures', fields: { count: 'size' } },
+      ETHTOOL_FEATURES_SET_BLOCK: { type: 'struct ethtool_set_features_block' },
+    },
+  },
+  'eventfd.ts': { headers: ['sys/eventfd.h'] },
+  'fcntl.ts': { headers: ['fcntl.h'] },
+  'filter.ts': {
+    headers: ['linux/filter.h'],
+    expressions: {
+      BPF_LD_W_LEN: 'BPF_LD | BPF_W | BPF_LEN',
+      BPF_JGT_K: 'BPF_JMP | BPF_JGT | BPF_K',
+      BPF_RET_K: 'BPF_RET | BPF_K',
+    },
+    structs: { SOCK_FILTER: { type: 'struct sock_filter' }, SOCK_FPROG: { type: 'struct sock_fprog' } },
+  },
+  'if-packet.ts': {
+    headers: ['linux/if_ether.h', 'linux/if_packet.h'],
+    structs: {
+      TPACKET2_HDR: { type: 'struct tpacket2_hdr', prefix: 'tp_' },
+      TPACKET_REQ: { type: 'struct tpacket_req', prefix: 'tp_' },
+      TPACKET_STATS: { type: 'struct tpacket_stats', prefix: 'tp_' },
+      PACKET_MREQ: { type: 'struct packet_mreq', prefix: 'mr_' },
+    },
+  },
+  'if-tun.ts': { headers: ['sys/ioctl.h', 'linux/if_tun.h'] },
+  'ioctl.ts': {
+    headers: ['linux/sockios.h', 'linux/if.h'],
+    structs: {
+      IFREQ: {
+        type: 'struct ifreq',
+        fields: {
+          name: 'ifr_name',
+          flags: 'ifr_flags',
+          ifindex: 'ifr_ifindex',
+          mtu: 'ifr_mtu',
+          hwaddr: 'ifr_hwaddr',
+          data: 'ifr_data',
+        },
+      },
+    },
+  },
+  'mman.ts': { headers: ['sys/mman.h'] },
+  'netlink.ts': {
+    headers: ['linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h'],
+    structs: {
+      SOCKADDR_NL: { type: 'struct sockaddr_nl', prefix: 'nl_' },
+      NLMSGHDR: { type: 'struct nlmsghdr', prefix: 'nlmsg_' },
+      IFINFOMSG: { type: 'struct ifinfomsg', prefix: 'ifi_' },
+      RTATTR: { type: 'struct rtattr', prefix: 'rta_' },
+    },
+  },
+  'sched.ts': { headers: ['sched.h', 'sys/ioctl.h', 'linux/nsfs.h', 'linux/magic.h'] },
+  'socket.ts': {
+    headers: SOCKET_HEADERS,
+    structs: {
+      IOVEC: { type: 'struct iovec', prefix: 'iov_' },
+      MSGHDR: { type: 'struct msghdr', prefix: 'msg_' },
+      MMSGHDR: { type: 'struct mmsghdr', fields: { ...MSGHDR_FIELDS, len: 'msg_len' } },
+      SOCKADDR_LL: { type: 'struct sockaddr_ll', prefix: 'sll_' },
+    },
+  },
+};
+
+/** C's expression for every number of a table of offsets. */
+export function structExpressions(struct: CStruct, table: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(table).map((field) => [field, structExpression(struct, field)]));
+}
+
+function structExpression(struct: CStruct, field: string): string {
+  const expression = struct.expressions?.[field];
+  if (expression !== undefined) return expression;
+  if (field === 'size') return `sizeof(${struct.type})`;
+  const snakeCase = field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const name = struct.fields?.[field] ?? `${struct.prefix ?? ''}${snakeCase}`;
+  return `offsetof(${struct.type}, ${name})`;
+}
