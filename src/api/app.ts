@@ -52,14 +52,17 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
 }
 
 /**
- * Reads a body without a type as JSON, and curl's default type too, so that `curl -d '{…}'` just works. Safe on a Unix
- * socket, which no web page reaches; a TCP listener must insist on the type, as browsers may send forms anywhere.
+ * Reads a body without a type as JSON, and curl's default type too, so that `curl -d '{…}'` just works; a type without a
+ * body means nothing. Safe on a Unix socket, which no web page reaches; a TCP listener must insist on the type, as
+ * browsers send forms anywhere.
  */
 async function assumeJson(context: Context, next: () => Promise<void>): Promise<void> {
-  const type = context.req.header('content-type');
-  const hasBody = context.req.raw.body !== null;
-  if (hasBody && (type === undefined || type.startsWith('application/x-www-form-urlencoded'))) {
-    context.req.raw.headers.set('content-type', 'application/json');
+  const { headers } = context.req.raw;
+  const hasBody = headers.has('transfer-encoding') || Number(headers.get('content-length') ?? 0) > 0;
+  const type = headers.get('content-type');
+  if (!hasBody) headers.delete('content-type');
+  else if (type === null || type.startsWith('application/x-www-form-urlencoded')) {
+    headers.set('content-type', 'application/json');
   }
   await next();
 }

@@ -40,7 +40,10 @@ export function parseUnicastMac(text: string, field: string): string {
 /** @throws TswitchError BAD_REQUEST where `text` is no IPv4 or IPv6 address that an interface or gateway can have */
 export function parseIp(text: string, field: string): IpAddress {
   if (!isIPv4(text) && (!isIPv6(text) || text.includes('%'))) {
-    throw new TswitchError('BAD_REQUEST', `${field}: "${text}" is not an IP address; write it like 10.0.0.1 or fd00::1`);
+    throw new TswitchError(
+      'BAD_REQUEST',
+      `${field}: "${text}" is not an IP address; write it like 10.0.0.1 or fd00::1`,
+    );
   }
   const ip = ipaddr.parse(text);
   const range = ip.range();

@@ -41,17 +41,19 @@ export function fdbPage(
   found.sort((a, b) => (isAfter(a.high, a.low, b.high, b.low) ? 1 : -1));
   const shown = found.slice(0, page.limit);
   const last = shown.at(-1);
-  const entries = shown.map(
-    (entry): FdbEntryView => ({
-      mac: macText(entry.high, entry.low),
-      vlan: entry.high >>> 16,
-      port: portName(entry.handle),
-      kind: 'dynamic',
-      ageSeconds: Math.max(0, Math.floor((now - entry.seen) / TICKS_PER_SECOND)),
-    }),
-  );
+  const entries = shown.map((entry): FdbEntryView => ({
+    mac: macText(entry.high, entry.low),
+    vlan: entry.high >>> 16,
+    port: portName(entry.handle),
+    kind: 'dynamic',
+    ageSeconds: Math.max(0, Math.floor((now - entry.seen) / TICKS_PER_SECOND)),
+  }));
   const more = last !== undefined && found.length > shown.length;
-  return { entries, total, nextCursor: more ? `${(last.high >>> 0).toString(16)}-${(last.low >>> 0).toString(16)}` : null };
+  return {
+    entries,
+    total,
+    nextCursor: more ? `${(last.high >>> 0).toString(16)}-${(last.low >>> 0).toString(16)}` : null,
+  };
 }
 
 /** A table for another limit with the entries that fit, the youngest first if not all do. */
@@ -71,6 +73,7 @@ function isAfter(high: number, low: number, otherHigh: number, otherLow: number)
 
 function parseCursor(cursor: string): { high: number; low: number } {
   const match = /^([0-9a-f]{1,8})-([0-9a-f]{1,8})$/.exec(cursor);
-  if (!match) throw new TswitchError('BAD_REQUEST', `'${cursor}' is not a cursor: use the nextCursor of the page before`);
+  if (!match)
+    throw new TswitchError('BAD_REQUEST', `'${cursor}' is not a cursor: use the nextCursor of the page before`);
   return { high: parseInt(match[1]!, 16) | 0, low: parseInt(match[2]!, 16) | 0 };
 }

@@ -119,7 +119,8 @@ function placeOf(request: PortRequest, mtu: number | undefined): Place {
   const given: string[] = farEndFields.filter((field) => Boolean(request[field]));
   if (request.addresses?.length) given.push('addresses');
   if (given.length > 0) {
-    const hint = request.kind === 'packet' ? 'tswitch does not change a netdev that it did not make' : 'it has no netdev';
+    const hint =
+      request.kind === 'packet' ? 'tswitch does not change a netdev that it did not make' : 'it has no netdev';
     refuse(`${given.join(', ')}: not for kind ${request.kind}; ${hint}`);
   }
   const netdev = request.netdev ?? null;
@@ -161,7 +162,9 @@ function checkNetdevName(name: string, field: string): void {
   const bytes = Buffer.byteLength(name);
   const isSized = bytes >= 1 && bytes <= NETDEV_NAME_BYTES_MAX;
   if (!isSized || /[/:%\s]/.test(name) || CONTROL_CHARACTER.test(name) || name === '.' || name === '..') {
-    refuse(`${field}: "${name}" is no netdev name; take 1 to ${NETDEV_NAME_BYTES_MAX} bytes without / : % or white space`);
+    refuse(
+      `${field}: "${name}" is no netdev name; take 1 to ${NETDEV_NAME_BYTES_MAX} bytes without / : % or white space`,
+    );
   }
 }
 

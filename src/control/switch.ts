@@ -3,11 +3,7 @@
  * what it decides reaches the workers as commands, and is true for its caller once all of them have acknowledged.
  */
 import { ffi } from '../../native-bindings/syscalls.ts';
-import {
-  AGEING_SECONDS_DEFAULT,
-  FDB_LIMIT_DEFAULT,
-  PORTS_MAX,
-} from '../limits.ts';
+import { AGEING_SECONDS_DEFAULT, FDB_LIMIT_DEFAULT, PORTS_MAX } from '../limits.ts';
 import { Board } from '../shared/board.ts';
 import type { Command, SwitchConfig } from '../shared/commands.ts';
 import { Fdb, type FdbEntry, KIND_DYNAMIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
@@ -117,13 +113,20 @@ class Switch implements SwitchControl {
     return this.#exclusively(async () => {
       const normal = normalizePortRequest(request);
       if (this.#ports.has(normal.name)) {
-        throw new TswitchError('PORT_EXISTS', `there is a port ${normal.name} already: remove it first, or use another name`);
+        throw new TswitchError(
+          'PORT_EXISTS',
+          `there is a port ${normal.name} already: remove it first, or use another name`,
+        );
       }
       if (normal.kind === 'memory') {
-        throw new TswitchError('BAD_REQUEST', 'memory ports exist in tests and sandboxes only: use veth, tap or packet');
+        throw new TswitchError(
+          'BAD_REQUEST',
+          'memory ports exist in tests and sandboxes only: use veth, tap or packet',
+        );
       }
       const handle = this.#byHandle.indexOf(null);
-      if (handle < 0) throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
+      if (handle < 0)
+        throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
       let record: PortRecord | null = null;
       let early: LinkState | null = null;
       const attachment = await ATTACH[normal.kind](normal, {
@@ -208,7 +211,9 @@ class Switch implements SwitchControl {
       clearInterval(this.#sweeper);
       await this.#workers.close();
       for (const record of this.#ports.values()) {
-        await record.attachment.close().catch((error: unknown) => this.#log(`port ${nameOf(record)}: ${String(error)}`));
+        await record.attachment
+          .close()
+          .catch((error: unknown) => this.#log(`port ${nameOf(record)}: ${String(error)}`));
       }
       this.#ports.clear();
       this.#links.close();
@@ -235,7 +240,8 @@ class Switch implements SwitchControl {
 
   #record(name: string): PortRecord {
     const record = this.#ports.get(name);
-    if (!record) throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}: \`tswitch port ls\` shows those there are`);
+    if (!record)
+      throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}: \`tswitch port ls\` shows those there are`);
     return record;
   }
 
@@ -245,7 +251,10 @@ class Switch implements SwitchControl {
 
   #row(record: PortRecord): Float64Array {
     const row = readRow(this.#board, this.#workers.count, record.handle);
-    noteOverflow(row, record.attachment.sockets.reduce((sum, sockets) => sum + sockets.overflowed(), 0));
+    noteOverflow(
+      row,
+      record.attachment.sockets.reduce((sum, sockets) => sum + sockets.overflowed(), 0),
+    );
     return row;
   }
 
@@ -290,7 +299,9 @@ class Switch implements SwitchControl {
   }
 
   #onRestart(worker: number, error: unknown): void {
-    this.#log(`worker ${worker} is replaced: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    this.#log(
+      `worker ${worker} is replaced: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
     this.#fdb.freeLocksOf(worker + 1);
   }
 

@@ -26,6 +26,8 @@ const HEARTBEAT_CHECK_MS = 250;
 /** A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang. */
 const CHECKS_UNTIL_HUNG = 3;
 const COMMAND_TIMEOUT_MS = 10_000;
+/** A worker that ends sooner than this after its start is replaced only after as long a pause: no storm of restarts. */
+const RESTART_PAUSE_MS = 1000;
 
 const WORKER_FILE = fileURLToPath(new URL(`../datapath/worker${import.meta.url.slice(-3)}`, import.meta.url));
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
@@ -40,10 +42,11 @@ interface Seat {
   readonly epollEventsAt: number;
   commands: MessagePort;
   abort: AbortController;
-  ended: Promise<void>;
   heartbeat: number;
   stillChecks: number;
   restarts: number;
+  /** When it was started last, in ms of the monotonic clock. */
+  startedMs: number;
 }
 
 export interface WorkersOptions {
@@ -137,12 +140,13 @@ export class Workers {
       heartbeat: 0,
       stillChecks: 0,
       restarts: 0,
+      startedMs: performance.now(),
     };
     return Object.assign(seat, this.#startTask(seat, []));
   }
 
   /** Starts the endless task; its commands begin with the snapshot. */
-  #startTask(seat: Omit<Seat, 'commands' | 'abort' | 'ended'>, snapshot: Command[]): Pick<Seat, 'commands' | 'abort' | 'ended'> {
+  #startTask(seat: Omit<Seat, 'commands' | 'abort'>, snapshot: Command[]): Pick<Seat, 'commands' | 'abort'> {
     const { port1, port2 } = new MessageChannel();
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
@@ -160,11 +164,13 @@ export class Workers {
       commands: port2,
       clockStartMs: this.#options.clockStartMs,
     };
-    const ended = this.#pool.run(start, { signal: abort.signal, transferList: { transfer: [port2] } }).then(
+    // Piscina's code wants an array here; its types, the options of structuredClone.
+    const transferList = Object.assign([port2], { transfer: [port2] });
+    void this.#pool.run(start, { signal: abort.signal, transferList }).then(
       () => this.#onEnd(seat.worker, null),
       (error: unknown) => this.#onEnd(seat.worker, error),
     );
-    return { commands: port1, abort, ended };
+    return { commands: port1, abort };
   }
 
   #onEnd(worker: number, error: unknown): void {
@@ -174,7 +180,12 @@ export class Workers {
     seat.commands.close();
     seat.restarts++;
     seat.stillChecks = 0;
-    Object.assign(seat, this.#startTask(seat, this.#options.snapshot(worker)));
+    const pause = performance.now() - seat.startedMs < RESTART_PAUSE_MS ? RESTART_PAUSE_MS : 0;
+    setTimeout(() => {
+      if (this.#stopping) return;
+      seat.startedMs = performance.now();
+      Object.assign(seat, this.#startTask(seat, this.#options.snapshot(worker)));
+    }, pause);
   }
 
   #checkHeartbeats(): void {
@@ -202,7 +213,11 @@ export class Workers {
       const seen = Atomics.load(words, at);
       if (((seen - epoch) | 0) >= 0) return;
       const left = deadline - performance.now();
-      if (left <= 0) throw new TswitchError('INTERNAL', `worker ${seat.worker} did not answer within ${COMMAND_TIMEOUT_MS / 1000} s`);
+      if (left <= 0)
+        throw new TswitchError(
+          'INTERNAL',
+          `worker ${seat.worker} did not answer within ${COMMAND_TIMEOUT_MS / 1000} s`,
+        );
       const wait = Atomics.waitAsync(words, at, seen, left);
       if (wait.async) await wait.value;
     }

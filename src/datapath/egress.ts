@@ -12,14 +12,7 @@ import { ADDRESSES_BYTES, DESTINATION, etherType, GROUP_BIT, HEADER_BYTES } from
 import { completeChecksum } from '../frame/offload/checksum.ts';
 import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
 import { isTagTpid, TAG_BYTES, TPID_CUSTOMER } from '../frame/vlan.ts';
-import {
-  clearVnetHeader,
-  FLAGS,
-  GSO_NONE,
-  GSO_TYPE,
-  offloadsNeeded,
-  VNET_HEADER_BYTES,
-} from '../frame/vnet-header.ts';
+import { clearVnetHeader, FLAGS, GSO_NONE, GSO_TYPE, offloadsNeeded, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX, PORTS_MAX } from '../limits.ts';
 import type { GatherList } from '../ports/gather-list.ts';
 import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';

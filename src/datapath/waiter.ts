@@ -5,7 +5,7 @@
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN } from '../../native-bindings/abi/epoll.ts';
 import { EEXIST } from '../../native-bindings/abi/errno.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
-import type { Memory } from '../ports/gather-list.ts';
+import type { Memory } from '../ports/memory.ts';
 
 export const EVENTS_MAX = 64;
 export const EVENTS_BYTES = EVENTS_MAX * EPOLL_EVENT.size;

@@ -4,7 +4,7 @@
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { WORKER_WAIT_MS_MAX } from '../limits.ts';
-import type { Memory } from '../ports/gather-list.ts';
+import type { Memory } from '../ports/memory.ts';
 import { PacketPort } from '../ports/packet-port.ts';
 import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
@@ -102,7 +102,8 @@ class Worker {
     switch (command.do) {
       case 'open': {
         const port = this.#makePort(command.handle, command.resources);
-        const fds = command.resources.kind === 'tap' ? [command.resources.fd] : command.resources.rings.map((r) => r.fd);
+        const fds =
+          command.resources.kind === 'tap' ? [command.resources.fd] : command.resources.rings.map((r) => r.fd);
         this.#watched.set(command.handle, fds);
         for (const fd of fds) this.#waiter.watch(fd, command.handle);
         return this.#dataPath.openPort(port, command.config);
@@ -127,7 +128,9 @@ class Worker {
     if (resources.kind === 'tap') return new TapPort(handle, resources.fd, this.#memory, this.#start.tapBufferAt);
     const { cursors } = this.#board;
     const cursor = this.#board.cursor(this.#start.worker, handle);
-    const rings = resources.rings.map(({ geometry }, k) => new PacketRing(this.#memory.bytes, geometry, cursors, cursor + k));
+    const rings = resources.rings.map(
+      ({ geometry }, k) => new PacketRing(this.#memory.bytes, geometry, cursors, cursor + k),
+    );
     const [small, large] = rings;
     if (!small) throw new Error(`port ${handle} was opened without a ring`);
     return new PacketPort(handle, resources.rings[0]!.fd, small, large ?? null);

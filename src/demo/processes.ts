@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const execFileAsync = promisify(execFile);
+/** English for what is parsed; the folders of `ip` and the like for a root without a login shell. */
+const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
 
 /** Gives what the program printed. Throws what it said on stderr where it exits with another code than 0. */
 export async function run(program: string, args: string[], signal?: AbortSignal): Promise<string> {
@@ -22,7 +24,6 @@ export async function attempt(
   args: string[],
   signal?: AbortSignal,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, LC_ALL: 'C' };
   try {
     return { code: 0, ...(await execFileAsync(program, args, { env, ...(signal && { signal }) })) };
   } catch (error) {
@@ -60,7 +61,7 @@ export function isAlive(process: ProcessId): boolean {
 }
 
 /** Ends it with SIGTERM, and with SIGKILL where that did not help within `graceMs`. */
-export async function end(target: ProcessId, graceMs: number): Promise<void> {
+export async function endProcess(target: ProcessId, graceMs: number): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!isAlive(target)) return;
     process.kill(target.pid, signal);

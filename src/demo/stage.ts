@@ -1,23 +1,23 @@
 /**
- * What the demo puts up and has to take away: namespaces and a daemon. Each is written into a record before it is used,
- * so that the next start can take away what a demo left that was killed; and only that: a namespace is known by its
- * inode, a process by its start time.
+ * What the demo puts up and takes away: namespaces and a daemon. All of it stands in a record, so that the next start can
+ * take away what a demo left that was killed; and only that: a namespace is known by its inode, a process by its start
+ * time.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { end, isAlive, processId, run } from './processes.ts';
+import { endProcess, isAlive, processId, run } from './processes.ts';
 import type { ProcessId } from './processes.ts';
 
 const RECORD = '/run/tswitch/demo.json';
-const NETNS_FOLDER = '/run/netns';
 const DAEMON_START_MS_MAX = 15_000;
 const DAEMON_END_MS_MAX = 10_000;
 
-/** The command line's entry: what the launcher `tswitch` runs. */
+/** What the launcher `tswitch` runs. */
 export const TSWITCH = join(import.meta.dirname, '../cli/main.ts');
 
 interface StageRecord {
@@ -27,99 +27,126 @@ interface StageRecord {
 }
 
 export class Stage {
-  /** Set once the daemon runs; its end is the end of the demo. */
-  daemonExit: Promise<string> = new Promise(() => {});
-  readonly #socket: string;
-  readonly #record: StageRecord;
-  readonly #madeFolder: boolean;
-
-  private constructor(socket: string, record: StageRecord, madeFolder: boolean) {
-    this.#socket = socket;
-    this.#record = record;
-    this.#madeFolder = madeFolder;
-  }
+  /** Settles when the daemon has ended, with its last words. */
+  daemonEnd: Promise<string> = new Promise(() => undefined);
+  readonly #record: StageRecord = { demo: ownId(), daemon: null, namespaces: [] };
 
   /**
-   * Takes the stage: removes what a killed demo left on it, and makes sure that nothing of another's stands there.
-   * @param say told what was found and removed
-   * @throws where a demo or a daemon runs already, or a namespace has one of these names
+   * Takes the stage: removes what a killed demo left there, and touches nothing of anyone else's.
+   * @param namespaces names that must be free
+   * @param say told what is removed
+   * @throws Error where a demo or a daemon runs already, or a namespace has one of the names
    */
   static async take(socket: string, namespaces: string[], say: (line: string) => void): Promise<Stage> {
-    const madeFolder = mkdirSync(dirname(RECORD), { recursive: true, mode: 0o755 }) !== undefined;
-    const stage = new Stage(socket, { demo: ownId(), daemon: null, namespaces: [] }, madeFolder);
-    const left = stage.#claimRecord();
+    mkdirSync(dirname(RECORD), { recursive: true, mode: 0o755 });
+    const left = readRecord();
     if (left) {
-      say('Removing what a demo left behind that was killed.');
+      if (isAlive(left.demo)) throw new Error(`a demo runs already (pid ${left.demo.pid}): stop that one first`);
+      say('removing what a demo left behind that was killed');
       await removeAll(left);
     }
-    try {
-      if (await isAnswered(socket)) {
-        throw new Error(
-          `a daemon already holds ${socket}: stop it, or give the demo a socket of its own by TSWITCH_SOCKET`,
-        );
-      }
-      const foreign = namespaces.find((name) => inodeOf(name) !== null);
-      if (foreign) {
-        throw new Error(
-          `the namespace ${foreign} exists and is not the demo's: it needs that name (to remove it: ip netns del ${foreign})`,
-        );
-      }
-    } catch (error) {
-      await stage.clear();
-      throw error;
+    if (await isAnswered(socket)) {
+      throw new Error(`a daemon already holds ${socket}: stop it, or set TSWITCH_SOCKET to another path for the demo`);
     }
+    const taken = namespaces.find((name) => inodeOf(name) !== null);
+    if (taken) {
+      throw new Error(
+        `there is a namespace ${taken} that the demo did not make: rename it, or \`ip netns del ${taken}\``,
+      );
+    }
+    const stage = new Stage();
+    stage.#write();
     return stage;
   }
 
-  /** Makes a namespace. Not interruptible: between making and recording there must be nothing. */
   async addNamespace(name: string): Promise<void> {
     await run('ip', ['netns', 'add', name]);
-    this.#record.namespaces.push({ name, inode: inodeOf(name)! });
+    const inode = inodeOf(name);
+    if (inode === null) throw new Error(`the namespace ${name} vanished while it was made`);
+    this.#record.namespaces.push({ name, inode });
     this.#write();
   }
 
-  /** Starts `tswitch serve` and waits until it is ready. Throws the daemon's own error line where it is not. */
-  async startDaemon(signal: AbortSignal): Promise<void> {
-    // A process group of its own: Ctrl-C is for the demo, which ends the daemon when all else is removed.
-    const daemon = spawn(process.execPath, [TSWITCH, 'serve', '--ephemeral', '--socket', this.#socket], {
+  /** Starts `tswitch serve` and waits until it is ready. Throws its error line where it does not come up. */
+  async startDaemon(socket: string, stop: AbortSignal): Promise<void> {
+    // In a process group of its own: Ctrl-C is for the demo, which ends the daemon in its turn.
+    const daemon = spawn(process.execPath, [TSWITCH, 'serve', '--ephemeral', '--socket', socket], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    this.#record.daemon = processId(daemon.pid ?? 0);
+    this.daemonEnd = lastWords(daemon);
+    if (daemon.pid !== undefined) this.#record.daemon = processId(daemon.pid);
     this.#write();
-    this.daemonExit = lastWords(daemon);
-    const timeout = AbortSignal.timeout(DAEMON_START_MS_MAX);
-    const failure = await Promise.race([
-      firstLine(daemon),
-      this.daemonExit,
-      aborted(signal, 'interrupted'),
-      aborted(timeout, `the daemon was not ready after ${DAEMON_START_MS_MAX / 1000} s`),
-    ]);
-    if (failure) throw new Error(failure);
+    const tooLate = AbortSignal.timeout(DAEMON_START_MS_MAX);
+    const ready = once(createInterface(daemon.stdout), 'line', { signal: AbortSignal.any([stop, tooLate]) });
+    const failed = this.daemonEnd.then((words) => {
+      throw new Error(words);
+    });
+    try {
+      await Promise.race([ready, failed]);
+    } catch (error) {
+      throw tooLate.aborted ? new Error(`the daemon is not ready after ${DAEMON_START_MS_MAX / 1000} s`) : error;
+    } finally {
+      ready.catch(() => undefined);
+      failed.catch(() => undefined);
+    }
   }
 
-  /** Removes everything, the record last. May be called twice. */
+  /** Removes everything, the record last. */
   async clear(): Promise<void> {
     await removeAll(this.#record);
-    rmSync(RECORD, { force: true });
-    if (this.#madeFolder) removeIfEmpty(dirname(RECORD));
-  }
-
-  /** Writes the record as ours. Gives the record of a demo that is dead; throws if one is alive. */
-  #claimRecord(): StageRecord | null {
-    try {
-      writeFileSync(RECORD, JSON.stringify(this.#record), { flag: 'wx' });
-      return null;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const left = readRecord();
-    if (left && isAlive(left.demo)) throw new Error(`a demo already runs (pid ${left.demo.pid}): stop it first`);
-    return left;
   }
 
   #write(): void {
     writeFileSync(`${RECORD}.new`, JSON.stringify(this.#record));
     renameSync(`${RECORD}.new`, RECORD);
   }
+}
+
+async function removeAll(record: StageRecord): Promise<void> {
+  // The daemon first: it removes its own ports, which would be lost to it if their namespaces went before.
+  if (record.daemon) await endProcess(record.daemon, DAEMON_END_MS_MAX);
+  for (const { name, inode } of record.namespaces) {
+    if (inodeOf(name) === inode) await run('ip', ['netns', 'del', name]);
+  }
+  rmSync(RECORD, { force: true });
+}
+
+/** A record that cannot be read tells nothing, so it counts as none. */
+function readRecord(): StageRecord | null {
+  try {
+    return JSON.parse(readFileSync(RECORD, 'utf8')) as StageRecord;
+  } catch {
+    return null;
+  }
+}
+
+function ownId(): ProcessId {
+  const id = processId(process.pid);
+  if (!id) throw new Error('cannot read /proc/self/stat: is /proc mounted?');
+  return id;
+}
+
+function inodeOf(namespace: string): number | null {
+  return statSync(`/run/netns/${namespace}`, { throwIfNoEntry: false })?.ino ?? null;
+}
+
+function isAnswered(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.on('error', () => resolve(false));
+  });
+}
+
+/** The last line of stderr, where programs say why they end. */
+async function lastWords(daemon: ChildProcess): Promise<string> {
+  let said = '';
+  daemon.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-4096);
+  });
+  const [code, signal] = (await once(daemon, 'close')) as [number | null, NodeJS.Signals | null];
+  return said.trim().split('\n').at(-1) || `the daemon ended (${signal ?? `exit code ${code}`})`;
 }

@@ -23,7 +23,11 @@ export function admit(batch: Batch, i: number, forwardReserved: number): number 
   const frame = batch.offset[i]!;
   if (batch.length[i]! < HEADER_BYTES) return RUNT;
   if (bytes[frame + SOURCE]! & GROUP_BIT || isZero(bytes, frame + SOURCE)) return SOURCE_NOT_UNICAST;
-  if (bytes[frame + DESTINATION] === 0x01 && isReserved(bytes, frame) && !((forwardReserved >>> bytes[frame + 5]!) & 1)) {
+  if (
+    bytes[frame + DESTINATION] === 0x01 &&
+    isReserved(bytes, frame) &&
+    !((forwardReserved >>> bytes[frame + 5]!) & 1)
+  ) {
     return RESERVED_ADDRESS;
   }
   if (batch.tpid[i] === 0 && isTagTpid(etherType(bytes, frame))) {

@@ -9,6 +9,7 @@ import { ADDRESSES_BYTES } from '../frame/ethernet.ts';
 import { TAG_BYTES } from '../frame/vlan.ts';
 import { shiftVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX } from '../limits.ts';
+import { type Addresses, addresses, addressOf, AddressWriter, type Memory } from './memory.ts';
 
 export const MESSAGES_MAX = BATCH_FRAMES_MAX;
 const VECTORS_PER_MESSAGE = 2;
@@ -19,14 +20,6 @@ const MESSAGES_AT = 0;
 const VECTORS_AT = MESSAGES_AT + MESSAGES_MAX * MMSGHDR.size;
 const HEADS_AT = VECTORS_AT + MESSAGES_MAX * VECTORS_PER_MESSAGE * IOVEC.size;
 export const GATHER_LIST_BYTES = HEADS_AT + MESSAGES_MAX * HEAD_BYTES_MAX;
-
-const TWO_TO_32 = 2 ** 32;
-
-/** Memory that a list, its frames and its heads lie in; `address` is that of byte 0, or 0 where no kernel will read it. */
-export interface Memory {
-  readonly bytes: Uint8Array;
-  readonly address: number;
-}
 
 export class GatherList {
   readonly memory: Memory;
@@ -43,19 +36,21 @@ export class GatherList {
 
   readonly #words: Int32Array;
   readonly #at: number;
-  readonly #addressLow: number;
-  readonly #addressHigh: number;
+  readonly #writer: AddressWriter;
+  readonly #messageAddresses: Addresses;
+  readonly #vectorAddresses: Addresses;
 
   /** @param at offset of GATHER_LIST_BYTES in the memory, a multiple of 8 */
   constructor(memory: Memory, at: number) {
     this.memory = memory;
     this.#at = at;
     this.#words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset + at, GATHER_LIST_BYTES / 4);
-    this.#addressLow = memory.address >>> 0;
-    this.#addressHigh = Math.floor(memory.address / TWO_TO_32);
+    this.#writer = new AddressWriter(this.#words, memory.address);
+    this.#messageAddresses = addresses(memory.address + at + MESSAGES_AT, MMSGHDR.size, MESSAGES_MAX);
+    this.#vectorAddresses = addresses(memory.address + at + VECTORS_AT, VECTORS_PER_MESSAGE * IOVEC.size, MESSAGES_MAX);
     for (let i = 0; i < MESSAGES_MAX; i++) {
       const vectors = VECTORS_AT + i * VECTORS_PER_MESSAGE * IOVEC.size;
-      this.#writeAddress((MESSAGES_AT + i * MMSGHDR.size + MMSGHDR.iov) >>> 2, this.#at + vectors);
+      this.#writer.write((MESSAGES_AT + i * MMSGHDR.size + MMSGHDR.iov) >>> 2, this.#at + vectors);
     }
   }
 
@@ -65,12 +60,12 @@ export class GatherList {
 
   /** Address of message `i`'s struct mmsghdr. */
   messageAddress(i: number): number {
-    return this.memory.address + this.#at + MESSAGES_AT + i * MMSGHDR.size;
+    return addressOf(this.#messageAddresses, i);
   }
 
   /** Address of message `i`'s first iovec. */
   vectorAddress(i: number): number {
-    return this.memory.address + this.#at + VECTORS_AT + i * VECTORS_PER_MESSAGE * IOVEC.size;
+    return addressOf(this.#vectorAddresses, i);
   }
 
   vectorCount(i: number): number {
@@ -123,17 +118,10 @@ export class GatherList {
 
     const words = this.#words;
     const vector = (VECTORS_AT + part * IOVEC.size) >>> 2;
-    this.#writeAddress(vector + IOVEC.base / 4, first);
+    this.#writer.write(vector + IOVEC.base / 4, first);
     words[vector + IOVEC.len / 4] = firstBytes;
-    this.#writeAddress(vector + (IOVEC.size + IOVEC.base) / 4, second);
+    this.#writer.write(vector + (IOVEC.size + IOVEC.base) / 4, second);
     words[vector + (IOVEC.size + IOVEC.len) / 4] = secondBytes;
     words[(MESSAGES_AT + i * MMSGHDR.size + MMSGHDR.iovlen) >>> 2] = secondBytes === 0 ? 1 : 2;
-  }
-
-  /** The 64-bit address of an offset, as two words and without a BigInt. */
-  #writeAddress(word: number, offset: number): void {
-    const low = (this.#addressLow + offset) >>> 0;
-    this.#words[word] = low;
-    this.#words[word + 1] = this.#addressHigh + (low < this.#addressLow ? 1 : 0);
   }
 }

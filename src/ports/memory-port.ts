@@ -5,7 +5,8 @@
 import type { Batch } from '../frame/batch.ts';
 import { clearVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX } from '../limits.ts';
-import type { GatherList, Memory } from './gather-list.ts';
+import type { GatherList } from './gather-list.ts';
+import type { Memory } from './memory.ts';
 import type { Port } from './port.ts';
 
 export const MEMORY_PORT_BUFFER_BYTES = 1024 * 1024;

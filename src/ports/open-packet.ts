@@ -52,7 +52,8 @@ export const SMALL_FRAME_BYTES_MAX = SMALL.slotBytes - SLOT_OVERHEAD_BYTES;
 /** Copies of a frame a socket may have under way before sends are refused, as bytes of kernel memory. */
 const SEND_BUFFER_BYTES = 8 * KIB * KIB;
 
-if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes) throw new Error('a super-frame must fit a large slot');
+if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes)
+  throw new Error('a super-frame must fit a large slot');
 
 /** The sockets and mappings of one port for one worker. */
 export class PacketSockets {
@@ -146,7 +147,10 @@ function attachLengthFilter(fd: number, isSmall: boolean): void {
   program.setUint16(SOCK_FPROG.len, instructions.length, true);
   const codeBytes = new Uint8Array(code.buffer);
   program.setBigUint64(SOCK_FPROG.filter, BigInt(ffi.addressOf(codeBytes)), true);
-  check('setsockopt(SO_ATTACH_FILTER)', sys.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer)));
+  check(
+    'setsockopt(SO_ATTACH_FILTER)',
+    sys.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer)),
+  );
 }
 
 function bindTo(fd: number, ifindex: number): void {

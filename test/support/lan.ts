@@ -65,7 +65,9 @@ export class Lan {
     for (const port of this.ports.values()) port.sent.length = 0;
     this.port(from).inject(frame, header);
     this.run();
-    return new Map([...this.ports].filter(([, port]) => port.sent.length > 0).map(([name, port]) => [name, [...port.sent]]));
+    return new Map(
+      [...this.ports].filter(([, port]) => port.sent.length > 0).map(([name, port]) => [name, [...port.sent]]),
+    );
   }
 
   /** `send` in words: `b=untagged c=8100:10`, or `drop REASON`. */

@@ -1,4 +1,16 @@
 /** IPv4 packets in Ethernet frames, as tests need them: made, and checked by code of their own. */
+import {
+  CSUM_OFFSET,
+  CSUM_START,
+  FLAGS,
+  GSO_NONE,
+  GSO_SIZE,
+  GSO_TYPE,
+  HDR_LEN,
+  NEEDS_CSUM,
+  VNET_HEADER_BYTES,
+  write16,
+} from '../../src/frame/vnet-header.ts';
 import { frame, macBytes } from './frames.ts';
 
 export const ETHERTYPE_IPV4 = 0x0800;
@@ -101,4 +113,22 @@ export function hasRightChecksums(bytes: Uint8Array): boolean {
 
 export function macText(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/**
+ * The virtio-net header of a super-frame made by `tcp4` or `udp4`, or, with gsoType 0, of a frame whose checksum is left.
+ * @param gsoSize payload bytes of each segment
+ */
+export function offloadHeader(protocol: number, gsoType: number, gsoSize: number): Uint8Array {
+  const header = new Uint8Array(VNET_HEADER_BYTES);
+  const transportBytes = protocol === PROTOCOL_TCP ? 20 : 8;
+  header[FLAGS] = NEEDS_CSUM;
+  header[GSO_TYPE] = gsoType;
+  if (gsoType !== GSO_NONE) {
+    write16(header, HDR_LEN, ETHERNET_BYTES + IPV4_BYTES + transportBytes);
+    write16(header, GSO_SIZE, gsoSize);
+  }
+  write16(header, CSUM_START, ETHERNET_BYTES + IPV4_BYTES);
+  write16(header, CSUM_OFFSET, CHECKSUM_AT[protocol]!);
+  return header;
 }

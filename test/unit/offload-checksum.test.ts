@@ -160,6 +160,20 @@ describe('SCTP', () => {
     expect(result.header).toEqual(new Uint8Array(10));
   });
 
+  test('what stood in the field does not count', () => {
+    const dirty = datagram(132);
+    dirty.splice(42, 4, 1, 2, 3, 4);
+    expect(complete(34, 8, dirty).frame).toEqual(complete(34, 8, datagram(132)).frame);
+  });
+
+  test('a checksum that begins behind the SCTP header is the internet checksum', () => {
+    const result = complete(46, 8, datagram(132));
+    expect(result.done).toBe(true);
+    const wanted = 0xffff - slowSum(datagram(132).slice(46));
+    expect(new DataView(result.frame.buffer).getUint16(54)).toBe(wanted);
+    expect(result.frame.slice(56)).toEqual(Uint8Array.from(datagram(132).slice(56)));
+  });
+
   test('another protocol with its checksum at the same place gets the internet checksum', () => {
     const result = complete(34, 8, datagram(200));
     expect(slowSum(result.frame.subarray(34))).toBe(0xffff);

@@ -137,7 +137,7 @@ export function expectedSegments(plan: Plan): Uint8Array[] {
     const payload = plan.payload.subarray(k * plan.gsoSize, (k + 1) * plan.gsoSize);
     const first = k === 0;
     const last = k === count - 1;
-    const flags = plan.tcpFlags & ~(first ? 0 : 0x80) & ~(last ? 0 : 0x09);
+    const flags = plan.tcpFlags & ~(plan.ecn && !first ? 0x80 : 0) & ~(last ? 0 : 0x09);
     const sequence = (plan.sequence + k * plan.gsoSize) % 2 ** 32;
     const transport = transportHeader(plan, sequence, flags, payload.length);
     const transportBytes = transport.length + payload.length;

@@ -83,7 +83,7 @@ describe('segments', () => {
     ['no payload', { payload: new Uint8Array(0) }, 1],
     ['an inner tag', { tags: [{ tpid: 0x8100, tci: 0x6123 }] }, 4],
     ['FIN, PSH and CWR', { tcpFlags: 0x99, ecn: true }, 4],
-    ['CWR without the ECN bit', { tcpFlags: 0x98 }, 4],
+    ['AccECN: CWR without the ECN bit', { tcpFlags: 0x98 }, 4],
     ['sequence and ID that wrap', { sequence: 0xfffffff0, ipId: 0xfffe }, 4],
     ['TCP without options', { tcpOptions: new Uint8Array(0) }, 4],
     ['a routing header', { version: 6, extensions: [ROUTING] }, 4],
@@ -97,9 +97,11 @@ describe('segments', () => {
     expect(segments).toEqual(expectedSegments(plan));
   });
 
-  test('flags: CWR on the first alone, FIN and PSH on the last alone, all others on each', () => {
-    const flags = cut(place({ ...PLAN, tcpFlags: 0xff })).map((segment) => segment[14 + 20 + 13]);
-    expect(flags).toEqual([0xf6, 0x76, 0x76, 0x7f]);
+  test('flags: FIN and PSH on the last alone, CWR on the first alone if it is that of RFC 3168, all others on each', () => {
+    const flags = (ecn: boolean) =>
+      cut(place({ ...PLAN, tcpFlags: 0xff, ecn })).map((segment) => segment[14 + 20 + 13]);
+    expect(flags(true)).toEqual([0xf6, 0x76, 0x76, 0x7f]);
+    expect(flags(false)).toEqual([0xf6, 0xf6, 0xf6, 0xff]);
   });
 
   test('a UDP checksum that comes out as zero is sent as all ones', () => {

@@ -96,7 +96,9 @@ describe('port settings', () => {
   ] as const)('%s off keeps only those out of the port', (flag, closed) => {
     const lan = new Lan({ ...FOUR, b: { [flag]: false } });
     for (const dst of [mac(9), MULTICAST, BROADCAST]) {
-      expect(lan.outcome('a', frame({ dst }))).toBe(dst === closed ? 'c=untagged d=untagged' : 'b=untagged c=untagged d=untagged');
+      expect(lan.outcome('a', frame({ dst }))).toBe(
+        dst === closed ? 'c=untagged d=untagged' : 'b=untagged c=untagged d=untagged',
+      );
     }
   });
 

@@ -78,7 +78,12 @@ test('a frame dropped by its VLAN teaches nothing', () => {
 });
 
 test('the same address in two VLANs is two addresses', () => {
-  const lan = new Lan({ a: { vlan: 10 }, b: { vlan: 20 }, t: { mode: 'trunk', vlan: 0 }, u: { mode: 'trunk', vlan: 0 } });
+  const lan = new Lan({
+    a: { vlan: 10 },
+    b: { vlan: 20 },
+    t: { mode: 'trunk', vlan: 0 },
+    u: { mode: 'trunk', vlan: 0 },
+  });
   lan.send('a', frame({ src: mac(1) }));
   lan.send('b', frame({ src: mac(1) }));
   expect(lan.outcome('t', frame({ dst: mac(1), src: mac(2), tags: [10] }))).toBe('a=untagged');

@@ -78,15 +78,18 @@ const settingsFields = {
   }),
 };
 
+const RESERVED_GROUP_TEXT = 'What is done with the addresses that bridges reserve (IEEE 802.1Q-2022, table 8-1).';
 const RESERVED_TEXT =
   'Addresses 01:80:c2:00:00:00 to 01:80:c2:00:00:0f that are forwarded like any group address; the others of this range are dropped (RESERVED_ADDRESS). None by default.';
 
 export const switchView = z
   .object({
     ...settingsFields,
-    reservedAddresses: z.object({
-      forward: z.array(z.string()).openapi({ description: RESERVED_TEXT, example: ['01:80:c2:00:00:0e'] }),
-    }),
+    reservedAddresses: z
+      .object({
+        forward: z.array(z.string()).openapi({ description: RESERVED_TEXT, example: ['01:80:c2:00:00:0e'] }),
+      })
+      .openapi({ description: RESERVED_GROUP_TEXT }),
     workers: count('Worker threads that forward frames.'),
     ffi: z.enum(['koffi', 'ffi-rs']).openapi({ description: 'The library through which the kernel is called.' }),
     version: z.string().openapi({ description: 'Version of the daemon.' }),
@@ -106,7 +109,9 @@ export const switchPatch = strictObject(
       forward: list(reservedAddress, RESERVED_ADDRESSES)
         .transform((addresses) => [...new Set(addresses)].sort())
         .openapi({ type: 'array', description: RESERVED_TEXT, example: ['01:80:c2:00:00:0e'] }),
-    }).optional(),
+    })
+      .optional()
+      .openapi({ description: RESERVED_GROUP_TEXT }),
   },
   { workers: 'is set when the daemon starts', ffi: 'is only shown', version: 'is only shown' },
 ).openapi('SwitchPatch');

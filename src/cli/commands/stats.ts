@@ -63,7 +63,7 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
   ]);
   const totalsLine = cli.fields([
     ['received', `${totals.rx} frames: ${totals.forwarded} forwarded, ${totals.flooded} flooded, ${totals.dropped} dropped`],
-    ['sent', `${totals.tx} frames, of them and of ${totals.txDropped} dropped ones ${totals.floodCopies} were flood copies`],
+    ['sent', `${totals.tx} frames; ${totals.txDropped} more dropped at their egress port; ${totals.floodCopies} flood copies in both`],
     ['workers', workers.map(({ worker, state, restarts }) => `${worker} ${state}, ${restarts} restarts`).join('; ')],
   ]);
   const table = cli.table(before ? [...heads, 'RX/s', 'TX/s', 'RX Mbit/s', 'TX Mbit/s'] : heads, rows);

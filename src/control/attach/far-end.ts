@@ -8,7 +8,10 @@ export async function setFarEndMtu(spec: string, inode: number, ifname: string, 
   const netns = await resolveNetns(spec);
   try {
     if (netns.inode !== inode) {
-      throw new TswitchError('NETNS_NOT_FOUND', `${spec} is another network namespace now: unplug the port and plug it again`);
+      throw new TswitchError(
+        'NETNS_NOT_FOUND',
+        `${spec} is another network namespace now: unplug the port and plug it again`,
+      );
     }
     await setNetdevMtu(netns, ifname, mtu);
   } finally {

@@ -9,7 +9,7 @@ import { linkStateOf } from './link-state.ts';
 export const attachPacket: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
   const name = request.netdev ?? '';
-  const netdev = await readNetdev(null, name);
+  const netdev = readNetdev(null, name);
   if (!netdev) {
     throw new TswitchError('NETDEV_NOT_FOUND', `there is no netdev ${name} in the daemon's namespace: see \`ip link\``);
   }
@@ -24,7 +24,15 @@ export const attachPacket: Attach = async (request, context) => {
   undo.defer(() => unwatch());
   const resources = undo.move();
   return {
-    identity: { name: request.name, kind: 'packet', netdev: name, netns: null, ifname: null, addresses: [], mac: netdev.mac },
+    identity: {
+      name: request.name,
+      kind: 'packet',
+      netdev: name,
+      netns: null,
+      ifname: null,
+      addresses: [],
+      mac: netdev.mac,
+    },
     netdevMtu: netdev.mtu,
     link: linkStateOf({ ...netdev, gone: false }),
     sockets,

@@ -13,7 +13,10 @@ import { watchTap } from './tap-watch.ts';
 export const attachTap: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
   if (context.arenas.length > 1) {
-    throw new TswitchError('NOT_SUPPORTED', 'a tap port is served by one worker: start the daemon with --workers 1, or use --kind veth');
+    throw new TswitchError(
+      'NOT_SUPPORTED',
+      'a tap port is served by one worker: start the daemon with --workers 1, or use --kind veth',
+    );
   }
   const ifname = request.ifname ?? 'eth0';
   const spec = request.netns ?? '';

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createVethPair, deleteNetdev, readNetdev } from '../plumbing/netdev.ts';
 import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
-import { guardNetdev } from '../plumbing/host-guard.ts';
+import { guardOwnNetdev } from '../plumbing/host-guard.ts';
 import { createNetns, resolveNetns } from '../plumbing/netns.ts';
 import { ownMark } from '../plumbing/ownership.ts';
 import { PacketSockets } from '../../ports/open-packet.ts';
@@ -34,14 +34,14 @@ export const attachVeth: Attach = async (request, context) => {
     mtu,
     addresses: request.addresses,
     gateway: request.gateway ?? null,
-    beforeUp: (ifindex) => {
-      const guard = guardNetdev(ifindex);
+    beforeUp: async (ifindex) => {
+      const guard = await guardOwnNetdev(own, ifindex);
       undo.defer(() => guard.close());
       disableInexpressibleOffloads(netns, ifname);
     },
   });
   undo.defer(() => deleteNetdev(own));
-  const netdev = await readNetdev(null, own);
+  const netdev = readNetdev(null, own);
   if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
   const sockets = context.arenas.map((arena) => {
     const opened = PacketSockets.open(netdev.index, arena);

@@ -47,24 +47,67 @@ function runIp(netns: Netns | null, args: readonly string[], input: string): Pro
 
 function batchWord(word: string): string {
   if (!WORD.test(word)) {
-    throw new TswitchError('BAD_REQUEST', `${JSON.stringify(word)} cannot be given to \`ip\`: use printable ASCII without quotes, # and \\`);
+    throw new TswitchError(
+      'BAD_REQUEST',
+      `${JSON.stringify(word)} cannot be given to \`ip\`: use printable ASCII without quotes, # and \\`,
+    );
   }
   return word.includes(' ') ? `"${word}"` : word;
 }
 
 /** What `ip` says, as a pattern; the code; and what to do about it. The first that fits counts. */
 const REFUSALS: readonly { says: RegExp; about?: RegExp; code: ErrorCode; advice: string }[] = [
-  { says: /Operation not permitted/, code: 'NOT_PERMITTED', advice: 'run tswitch as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN' },
-  { says: /File exists/, about: /^link/, code: 'NETDEV_EXISTS', advice: 'choose another name, or remove the netdev that has it' },
-  { says: /File exists|already assigned/, about: /^route/, code: 'ADDRESS_REFUSED', advice: 'there is such a route already; remove it, or plug without a gateway' },
-  { says: /File exists|already assigned/, about: /^addr/, code: 'ADDRESS_REFUSED', advice: 'the netdev has that address already; give it once' },
-  { says: /Cannot find device|does not exist|No such device/, code: 'NETDEV_NOT_FOUND', advice: 'see `ip link` for those there are' },
+  {
+    says: /Operation not permitted/,
+    code: 'NOT_PERMITTED',
+    advice: 'run tswitch as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN',
+  },
+  {
+    says: /File exists/,
+    about: /^link/,
+    code: 'NETDEV_EXISTS',
+    advice: 'choose another name, or remove the netdev that has it',
+  },
+  {
+    says: /File exists|already assigned/,
+    about: /^route/,
+    code: 'ADDRESS_REFUSED',
+    advice: 'there is such a route already; remove it, or plug without a gateway',
+  },
+  {
+    says: /File exists|already assigned/,
+    about: /^addr/,
+    code: 'ADDRESS_REFUSED',
+    advice: 'the netdev has that address already; give it once',
+  },
+  {
+    says: /Cannot find device|does not exist|No such device/,
+    code: 'NETDEV_NOT_FOUND',
+    advice: 'see `ip link` for those there are',
+  },
   { says: /Device or resource busy/, code: 'NETDEV_BUSY', advice: 'something else uses it; see `ip -d link`' },
-  { says: /Operation not supported|Unknown device type/, code: 'NOT_SUPPORTED', advice: 'this kernel or netdev cannot do that' },
-  { says: /is expected rather than|is invalid lladdr|" is wrong|mtu (greater|less) than|not a valid/, code: 'BAD_REQUEST', advice: 'correct the value' },
-  { says: /gateway|unreachable/i, about: /^route/, code: 'ADDRESS_REFUSED', advice: 'a gateway must lie in the subnet of one of the addresses' },
+  {
+    says: /Operation not supported|Unknown device type/,
+    code: 'NOT_SUPPORTED',
+    advice: 'this kernel or netdev cannot do that',
+  },
+  {
+    says: /is expected rather than|is invalid lladdr|" is wrong|mtu (greater|less) than|not a valid|Invalid argument/,
+    code: 'BAD_REQUEST',
+    advice: 'correct the value',
+  },
+  {
+    says: /gateway|unreachable/i,
+    about: /^route/,
+    code: 'ADDRESS_REFUSED',
+    advice: 'a gateway must lie in the subnet of one of the addresses',
+  },
   { says: /./, about: /^(addr|route)/, code: 'ADDRESS_REFUSED', advice: 'choose another address' },
-  { says: /Cannot assign requested address/, code: 'ADDRESS_REFUSED', advice: 'a MAC address must be a unicast one and not zero' },
+  {
+    says: /Cannot assign requested address/,
+    code: 'ADDRESS_REFUSED',
+    advice: 'a MAC address must be a unicast one and not zero',
+  },
 ];
 
 /**
@@ -79,7 +122,7 @@ export function explainIpFailure(
 ): TswitchError {
   const output = result.stderr.trim();
   if (/nsenter: failed to execute ip/.test(output)) return missingTool('ip');
-  if (/^nsenter: /.test(output)) {
+  if (output.startsWith('nsenter: ')) {
     const refused = /Operation not permitted|Permission denied/.test(output);
     return new TswitchError(
       refused ? 'NOT_PERMITTED' : 'INTERNAL',
@@ -94,13 +137,10 @@ export function explainIpFailure(
     .replaceAll(/\s*\n\s*/g, '; ');
   const line = failedLine(lines, output);
   const place = where === null ? '' : ` in namespace ${where}`;
-  const what = `\`ip ${line ?? '-batch'}\` failed${place}: ${says || (result.status === null ? 'it was stopped, as it took too long' : `status ${result.status}`)}`;
+  const ended = result.status === null ? 'it was stopped, as it took too long' : `status ${result.status}`;
+  const what = `\`ip ${line ?? '-batch'}\` failed${place}: ${says || ended}`;
   const refusal = REFUSALS.find((one) => one.says.test(says) && (one.about?.test(line ?? '') ?? true));
-  return new TswitchError(
-    refusal?.code ?? 'INTERNAL',
-    refusal ? `${what}: ${refusal.advice}` : what,
-    { line, output },
-  );
+  return new TswitchError(refusal?.code ?? 'INTERNAL', refusal ? `${what}: ${refusal.advice}` : what, { line, output });
 }
 
 /** The kernel's refusals come with the line's number; of a word it cannot read, `ip` gives the word only. */
@@ -109,7 +149,8 @@ function failedLine(lines: readonly (readonly string[])[], output: string): stri
   const word = /"([^"]+)"/.exec(output.replace(/argument "([^"]+)" is wrong.*/, '"$1"'))?.[1];
   const line =
     number === undefined
-      ? (lines.find((words) => word !== undefined && words.includes(word)) ?? (lines.length === 1 ? lines[0] : undefined))
+      ? (lines.find((words) => word !== undefined && words.includes(word)) ??
+        (lines.length === 1 ? lines[0] : undefined))
       : lines[Number(number) - 1];
   return line?.join(' ') ?? null;
 }

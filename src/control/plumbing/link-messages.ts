@@ -27,8 +27,13 @@ import { SyscallError, check, sys } from '../../../native-bindings/syscalls.ts';
 /** The kernel sends no longer message unless the reader shows a bigger buffer (net/netlink/af_netlink.c). */
 export const LINK_MESSAGE_BYTES_MAX = 32_768;
 
+/** Attributes (linux/if_link.h): IFLA_LINKINFO holds attributes of its own, of which IFLA_INFO_KIND is one. */
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
+
 /** struct nlmsgerr, behind the nlmsghdr: -errno (0: done), and the message that is answered. */
 const NLMSGERR = { error: 16, request: 20 } as const;
+const NOTHING = new Uint8Array(0);
 const LINK_HEADER_BYTES = NLMSGHDR.size + IFINFOMSG.size;
 
 /** One netdev as the kernel describes it. */
@@ -96,7 +101,12 @@ function readLinkMessage(bytes: Uint8Array): LinkMessage | null {
     const errno = -view.getInt32(NLMSGERR.error, true);
     if (errno === 0) return null;
     if (errno !== ENODEV) throw new SyscallError('netlink RTM_GETLINK', errno);
-    return { index: view.getInt32(NLMSGERR.request + NLMSGHDR.size + IFINFOMSG.index, true), flags: 0, gone: true, bytes };
+    return {
+      index: view.getInt32(NLMSGERR.request + NLMSGHDR.size + IFINFOMSG.index, true),
+      flags: 0,
+      gone: true,
+      bytes,
+    };
   }
   if (type !== RTM_NEWLINK && type !== RTM_DELLINK) return null;
   // A netdev that leaves a bridge is announced as deleted too, but by the bridge's family: it lives on.
@@ -115,31 +125,32 @@ export interface LinkAttributes {
   mac: string;
   mtu: number;
   alias: string | null;
+  /** The driver's word for it, such as `veth`; null for hardware and loopback. */
+  kind: string | null;
 }
 
 /** What a message says besides; all of it is there where the message is not of a netdev gone. */
 export function linkAttributes(message: LinkMessage): LinkAttributes {
-  const { bytes } = message;
+  const all = attributes(message.bytes.subarray(LINK_HEADER_BYTES));
+  const mtu = all.get(IFLA_MTU);
+  const alias = all.get(IFLA_IFALIAS);
+  const kind = attributes(all.get(IFLA_LINKINFO) ?? NOTHING).get(IFLA_INFO_KIND);
+  return {
+    name: text(all.get(IFLA_IFNAME) ?? NOTHING),
+    mac: Array.from(all.get(IFLA_ADDRESS) ?? NOTHING, (byte) => byte.toString(16).padStart(2, '0')).join(':'),
+    mtu: mtu ? new DataView(mtu.buffer, mtu.byteOffset).getUint32(0, true) : 0,
+    alias: alias ? text(alias) : null,
+    kind: kind ? text(kind) : null,
+  };
+}
+
+function attributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const found: LinkAttributes = { name: '', mac: '', mtu: 0, alias: null };
-  for (let at = LINK_HEADER_BYTES; at + RTATTR.size <= bytes.length;) {
+  const found = new Map<number, Uint8Array>();
+  for (let at = 0; at + RTATTR.size <= bytes.length;) {
     const length = view.getUint16(at + RTATTR.len, true);
     if (length < RTATTR.size || at + length > bytes.length) break;
-    const value = bytes.subarray(at + RTATTR.size, at + length);
-    switch (view.getUint16(at + RTATTR.type, true)) {
-      case IFLA_IFNAME:
-        found.name = text(value);
-        break;
-      case IFLA_ADDRESS:
-        found.mac = Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-        break;
-      case IFLA_MTU:
-        found.mtu = view.getUint32(at + RTATTR.size, true);
-        break;
-      case IFLA_IFALIAS:
-        found.alias = text(value);
-        break;
-    }
+    found.set(view.getUint16(at + RTATTR.type, true), bytes.subarray(at + RTATTR.size, at + length));
     at += align(length);
   }
   return found;

@@ -6,9 +6,10 @@
  * Entering one is a matter of the main thread for the length of a synchronous function: the event loop, its helper threads
  * and the workers never notice.
  */
-import { close, constants, fstatSync, open, openSync, closeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, open, openSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { EPERM } from '../../../native-bindings/abi/errno.ts';
 import { CLONE_NEWNET, NSFS_MAGIC, NS_GET_NSTYPE } from '../../../native-bindings/abi/sched.ts';
 import { check, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
@@ -61,7 +62,7 @@ export async function resolveNetns(spec: string): Promise<Netns> {
     if (check('ioctl NS_GET_NSTYPE', sys.ioctlInt(fd, NS_GET_NSTYPE, 0)) !== CLONE_NEWNET) throw notANamespace(spec);
     return pinned(spec, fd);
   } catch (error) {
-    if (fd !== null) close(fd);
+    if (fd !== null) closeSync(fd);
     throw error instanceof TswitchError ? error : explain(spec, error);
   }
 }
@@ -93,16 +94,18 @@ export async function createNetns(name: string): Promise<boolean> {
 
 /**
  * Runs `act` with the main thread inside `netns`: sockets it opens belong there. `act` must be synchronous and start no
- * process. May be nested. Gives what `act` gives, throws what it throws, and NOT_PERMITTED where entering is refused.
+ * process. May be nested. Gives what `act` gives and throws what it
+ * throws; NOT_PERMITTED where entering is refused.
  */
 export function inNetns<T>(netns: { readonly fd: number } | null, act: () => T): T {
   const from = currentFd;
   const to = netns?.fd ?? homeFd;
   if (to === from) return act();
   const entered = sys.setns(to, CLONE_NEWNET);
-  if (entered < 0) {
+  if (entered === -EPERM) {
     throw new TswitchError('NOT_PERMITTED', 'entering a network namespace was refused: tswitch needs CAP_SYS_ADMIN');
   }
+  check('setns', entered);
   currentFd = to;
   try {
     return act();
@@ -173,8 +176,12 @@ function explain(spec: string, error: unknown): TswitchError {
     }
     case 'EACCES':
     case 'EPERM': {
-      const needs = isPid ? "CAP_SYS_PTRACE, for another user's process" : 'CAP_DAC_OVERRIDE, or uid 0';
-      return new TswitchError('NOT_PERMITTED', `the network namespace ${spec} may not be opened: tswitch needs ${needs}`);
+      const ofProcess = isPid || spec.startsWith('/proc/');
+      const needs = ofProcess ? "CAP_SYS_PTRACE, for another user's process" : 'CAP_DAC_OVERRIDE, or uid 0';
+      return new TswitchError(
+        'NOT_PERMITTED',
+        `the network namespace ${spec} may not be opened: tswitch needs ${needs}`,
+      );
     }
     case 'ENAMETOOLONG':
     case 'ELOOP':
@@ -182,7 +189,12 @@ function explain(spec: string, error: unknown): TswitchError {
     default: {
       // An ioctl that the file does not know: a namespace file of a kind without a type.
       const why = error instanceof Error ? error.message : String(error);
-      return new TswitchError('INTERNAL', `the network namespace ${spec} could not be opened: ${why}`, undefined, error);
+      return new TswitchError(
+        'INTERNAL',
+        `the network namespace ${spec} could not be opened: ${why}`,
+        undefined,
+        error,
+      );
     }
   }
 }

@@ -29,6 +29,8 @@ export function runTool(tool: Tool, args: readonly string[], input = ''): Promis
       {
         // An ordinary user's PATH has no sbin in Debian; and the messages are read by machines here: no translations.
         env: { PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C' },
+        // A working directory that was removed would look like a tool that is not there.
+        cwd: '/',
         timeout: TOOL_MS_MAX,
         maxBuffer: OUTPUT_BYTES_MAX,
       },

@@ -57,6 +57,7 @@ export class Segmenter {
   #length = 0;
   #gsoSize = 0;
   #count = 0;
+  #cwrOnce = false;
   /** Where in the transport header the checksum lies. */
   #checksum = 0;
   /** Sum of the pseudo header without its length: the part of the checksum that all segments share. */
@@ -81,6 +82,7 @@ export class Segmenter {
     this.#frame = frame;
     this.#length = length;
     this.#gsoSize = gsoSize;
+    this.#cwrOnce = (gsoType & GSO_ECN) !== 0;
     this.#checksum = ip.protocol === PROTOCOL_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
     this.headerBytes = ip.transport + transportBytes;
     if (!this.#takePseudoSum(header)) return 0;
@@ -140,7 +142,10 @@ export class Segmenter {
     writeNetwork16(bytes, network + IPV4_CHECKSUM, closeSum(sum));
   }
 
-  /** CWR answers one congestion signal, so it goes out once (RFC 3168, section 6.1.2); FIN and PSH concern the last byte. */
+  /**
+   * FIN and PSH concern the last byte. CWR under GSO_ECN answers one congestion signal, so it goes out once (RFC 3168,
+   * section 6.1.2); without GSO_ECN it is a bit of AccECN's counter, which every segment carries (RFC 9768).
+   */
   #writeTcp(k: number, tcp: number): void {
     const bytes = this.#bytes;
     const high = readNetwork16(bytes, tcp + TCP_SEQUENCE);
@@ -148,7 +153,7 @@ export class Segmenter {
     writeNetwork16(bytes, tcp + TCP_SEQUENCE, high + (low >>> 16));
     writeNetwork16(bytes, tcp + TCP_SEQUENCE + 2, low);
     let flags = bytes[tcp + TCP_FLAGS]!;
-    if (k > 0) flags &= ~TCP_CWR;
+    if (k > 0 && this.#cwrOnce) flags &= ~TCP_CWR;
     if (k < this.#count - 1) flags &= ~TCP_FIN_PSH;
     bytes[tcp + TCP_FLAGS] = flags;
   }

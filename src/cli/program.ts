@@ -1,0 +1,53 @@
+/**
+ * The command line. Every command but `serve` is a client of the daemon's HTTP API and prints what it answers.
+ * Exit codes: 0 done, 1 failed (one line on stderr), 2 wrong usage.
+ */
+import { Command, CommanderError } from 'commander';
+import { TswitchError } from '../control/errors.ts';
+import { VERSION } from '../version.ts';
+import { SOCKET_DEFAULT } from './cli.ts';
+import { addFdbCommands } from './commands/fdb.ts';
+import { addPlugCommands } from './commands/plug.ts';
+import { addPortCommands } from './commands/port.ts';
+import { addServeCommand } from './commands/serve.ts';
+import { addStatsCommands } from './commands/stats.ts';
+import { addSwitchCommands, addVlanCommands } from './commands/switch.ts';
+import { CliError, RefusedError, UsageError } from './errors.ts';
+import { printable } from './output.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+function makeProgram(): Command {
+  const program = new Command('tswitch')
+    .description('A userspace Ethernet switch. `tswitch serve` runs it, the other commands talk to it.')
+    .version(VERSION, '--version')
+    .option('--json', "print the body of the daemon's answer unchanged")
+    .option('--socket <path>', "the daemon's Unix socket (env: TSWITCH_SOCKET)", process.env.TSWITCH_SOCKET || SOCKET_DEFAULT)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tswitch: ')) });
+  addServeCommand(program);
+  addPlugCommands(program);
+  addPortCommands(program);
+  addSwitchCommands(program);
+  addVlanCommands(program);
+  addFdbCommands(program);
+  addStatsCommands(program);
+  return program;
+}
+
+/** Runs the command that `argv` says and gives the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = makeProgram();
+  try {
+    await program.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof RefusedError && program.opts<{ json?: boolean }>().json) process.stdout.write(`${error.body}\n`);
+    if (!(error instanceof CliError || error instanceof TswitchError)) throw error;
+    process.stderr.write(`tswitch: ${printable(error.message)}\n`);
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  }
+}

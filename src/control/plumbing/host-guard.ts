@@ -1,0 +1,174 @@
+/**
+ * "No frame that enters a port reaches the host's own stack": a program of two instructions that drops everything, on the
+ * ingress side of the port's netdev in the daemon's namespace. Packet taps, the switch's among them, hear a frame before
+ * that place; ARP, IP, bridges and forwarding come behind it. Put there before the netdev comes up, it leaves no gap.
+ *
+ * It is attached by a tcx link (Linux 6.6), which the kernel takes away when its descriptor is closed, however the process
+ * ends: a netdev that was there before is never left deaf. An older kernel has only filters that stay, which is right for
+ * netdevs that tswitch made itself, and wrong for others.
+ */
+import {
+  BPF_ALU64,
+  BPF_ATTR_LINK_CREATE,
+  BPF_ATTR_PROG_LOAD,
+  BPF_EXIT,
+  BPF_INSN,
+  BPF_LINK_CREATE,
+  BPF_MOV,
+  BPF_PROG_LOAD,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_TCX_INGRESS,
+  TCX_DROP,
+} from '../../../native-bindings/abi/bpf.ts';
+import { EACCES, EINVAL, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
+import { BPF_JMP, BPF_K } from '../../../native-bindings/abi/filter.ts';
+import { SyscallError, check, ffi, sys } from '../../../native-bindings/syscalls.ts';
+import { TswitchError } from '../errors.ts';
+import { runTool } from './tool.ts';
+
+/** linux/bpf.h, Linux 6.6: goes before the programs that are attached already, which could let frames in otherwise. */
+const BPF_F_BEFORE = 1 << 3;
+
+/** Classic BPF for `tc`: one instruction, `return TC_ACT_SHOT` (linux/pkt_cls.h). */
+const DROP_BYTECODE = '1,6 0 0 2';
+
+export interface HostGuard {
+  /** Lets the host hear the netdev again. */
+  close(): void;
+}
+
+/**
+ * Guards a netdev of the namespace the main thread is in, whoever made it.
+ *
+ * @throws TswitchError NOT_SUPPORTED before Linux 6.6, NOT_PERMITTED, NETDEV_NOT_FOUND
+ */
+export function guardNetdev(ifindex: number): HostGuard {
+  try {
+    const program = loadDropProgram();
+    try {
+      const link = linkToIngress(program, ifindex);
+      let isOpen = true;
+      return {
+        close() {
+          if (isOpen) sys.close(link);
+          isOpen = false;
+        },
+      };
+    } finally {
+      // The link keeps the program.
+      sys.close(program);
+    }
+  } catch (error) {
+    throw error instanceof SyscallError ? explain(error, ifindex) : error;
+  }
+}
+
+/**
+ * Guards a netdev that tswitch made, also where the kernel is older than Linux 6.6.
+ *
+ * @param name of the netdev with this index, in the daemon's namespace
+ */
+export async function guardOwnNetdev(name: string, ifindex: number): Promise<HostGuard> {
+  try {
+    return guardNetdev(ifindex);
+  } catch (error) {
+    const isMissing =
+      error instanceof TswitchError && (error.code === 'NOT_SUPPORTED' || error.code === 'NOT_PERMITTED');
+    if (!isMissing) throw error;
+    await guardByFilter(name);
+    // The filter goes with its netdev.
+    return { close: () => undefined };
+  }
+}
+
+/**
+ * The same by a classic filter, for a netdev that has no clsact queueing discipline yet. Needs neither act_gact nor bpf(2).
+ *
+ * @throws TswitchError NOT_SUPPORTED where `tc` or the kernel's cls_bpf is missing, NOT_PERMITTED
+ */
+export async function guardByFilter(name: string): Promise<void> {
+  await runTc(['qdisc', 'add', 'dev', name, 'clsact']);
+  await runTc([
+    'filter',
+    'add',
+    'dev',
+    name,
+    'ingress',
+    'protocol',
+    'all',
+    'prio',
+    '1',
+    'bpf',
+    'da',
+    'bytecode',
+    DROP_BYTECODE,
+  ]);
+}
+
+async function runTc(args: readonly string[]): Promise<void> {
+  const { status, stderr } = await runTool('tc', args);
+  if (status === 0) return;
+  const refused = /Operation not permitted/.test(stderr);
+  throw new TswitchError(
+    refused ? 'NOT_PERMITTED' : 'NOT_SUPPORTED',
+    `the host's stack cannot be kept from hearing ${args[3]} (tc: ${stderr.trim()}): ` +
+      (refused ? 'tswitch needs CAP_NET_ADMIN' : 'use Linux 6.6 or later, or a kernel with sch_ingress and cls_bpf'),
+  );
+}
+
+/** r0 = TCX_DROP; exit. Attributes, instructions and licence share one buffer, which the call keeps alive. */
+function loadDropProgram(): number {
+  const instructionsAt = BPF_ATTR_PROG_LOAD.size;
+  const licenceAt = instructionsAt + 2 * BPF_INSN.size;
+  const bytes = new Uint8Array(licenceAt + 1);
+  const view = new DataView(bytes.buffer);
+  bytes[instructionsAt + BPF_INSN.code] = BPF_ALU64 | BPF_MOV | BPF_K;
+  view.setInt32(instructionsAt + BPF_INSN.imm, TCX_DROP, true);
+  bytes[instructionsAt + BPF_INSN.size + BPF_INSN.code] = BPF_JMP | BPF_EXIT;
+
+  const address = ffi.addressOf(bytes);
+  view.setUint32(BPF_ATTR_PROG_LOAD.progType, BPF_PROG_TYPE_SCHED_CLS, true);
+  view.setUint32(BPF_ATTR_PROG_LOAD.insnCnt, 2, true);
+  view.setBigUint64(BPF_ATTR_PROG_LOAD.insns, BigInt(address + instructionsAt), true);
+  view.setBigUint64(BPF_ATTR_PROG_LOAD.license, BigInt(address + licenceAt), true);
+  new TextEncoder().encodeInto(
+    'tswitch_guard',
+    bytes.subarray(BPF_ATTR_PROG_LOAD.progName, BPF_ATTR_PROG_LOAD.progIfindex),
+  );
+  return check('bpf BPF_PROG_LOAD', sys.bpf(BPF_PROG_LOAD, bytes.subarray(0, BPF_ATTR_PROG_LOAD.size)));
+}
+
+function linkToIngress(program: number, ifindex: number): number {
+  const bytes = new Uint8Array(BPF_ATTR_LINK_CREATE.size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(BPF_ATTR_LINK_CREATE.progFd, program, true);
+  view.setUint32(BPF_ATTR_LINK_CREATE.targetFd, ifindex, true);
+  view.setUint32(BPF_ATTR_LINK_CREATE.attachType, BPF_TCX_INGRESS, true);
+  view.setUint32(BPF_ATTR_LINK_CREATE.flags, BPF_F_BEFORE, true);
+  return check('bpf BPF_LINK_CREATE', sys.bpf(BPF_LINK_CREATE, bytes));
+}
+
+function explain(error: SyscallError, ifindex: number): TswitchError {
+  const what = `the host's stack cannot be kept from hearing netdev ${ifindex} (${error.message})`;
+  switch (error.errno) {
+    case ENODEV:
+      return new TswitchError('NETDEV_NOT_FOUND', `${what}: it is gone`, undefined, error);
+    case EPERM:
+    case EACCES:
+      return new TswitchError(
+        'NOT_PERMITTED',
+        `${what}: tswitch needs CAP_BPF (or CAP_SYS_ADMIN) and CAP_NET_ADMIN`,
+        undefined,
+        error,
+      );
+    case EINVAL:
+      return new TswitchError(
+        'NOT_SUPPORTED',
+        `${what}: it needs Linux 6.6 or later, with CAP_BPF and CAP_NET_ADMIN`,
+        undefined,
+        error,
+      );
+    default:
+      return new TswitchError('INTERNAL', what, undefined, error);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Watches netdevs: up, carrier, gone. One netlink socket for each namespace that has a watched netdev, read by one timer,
+ * because Node cannot wait for such a descriptor; while nothing happens, that costs one system call per namespace and tick.
+ * The socket keeps its namespace alive for as long as something in it is watched.
+ *
+ * Every watch also asks for the state once, and again when the kernel had to throw announcements away: the answers come in
+ * by the same way and in the right order, so nothing that happens around the call of `watch` is missed.
+ */
+import { EAGAIN, EINTR, ENOBUFS } from '../../../native-bindings/abi/errno.ts';
+import { RTMGRP_LINK } from '../../../native-bindings/abi/netlink.ts';
+import { MSG_TRUNC } from '../../../native-bindings/abi/socket.ts';
+import { SyscallError, sys } from '../../../native-bindings/syscalls.ts';
+import { LINK_MESSAGE_BYTES_MAX, askForLink, openLinkSocket, readLinkMessages } from './link-messages.ts';
+import { homeInode, inNetns } from './netns.ts';
+import type { LinkMessage } from './link-messages.ts';
+import type { Netns } from './netns.ts';
+
+const TICK_MS = 50;
+
+export interface LinkEvent {
+  netnsInode: number;
+  ifindex: number;
+  /** IFF_ bits (abi/ioctl.ts), IFF_LOWER_UP among them; 0 where `gone`. */
+  flags: number;
+  /** Deleted, or moved to another namespace. */
+  gone: boolean;
+}
+
+interface Watch {
+  ifindex: number;
+  callback: (event: LinkEvent) => void;
+  /** What was told last; null before the first time. */
+  told: { flags: number; gone: boolean } | null;
+}
+
+interface WatchedNetns {
+  inode: number;
+  fd: number;
+  watches: Set<Watch>;
+  /** Announcements or answers were lost: everything has to be asked for again. */
+  isStale: boolean;
+}
+
+export class LinkMonitor {
+  readonly #namespaces = new Map<number, WatchedNetns>();
+  readonly #buffer = new Uint8Array(LINK_MESSAGE_BYTES_MAX);
+  #timer: NodeJS.Timeout | null = null;
+
+  /**
+   * Calls back within a tick with the netdev's state, then whenever it changes.
+   *
+   * @param netns null for the daemon's own; may be closed afterwards
+   * @returns ends the watch
+   */
+  watch(netns: Netns | null, ifindex: number, callback: (event: LinkEvent) => void): () => void {
+    const namespace = this.#open(netns);
+    const watch: Watch = { ifindex, callback, told: null };
+    namespace.watches.add(watch);
+    ask(namespace, watch);
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    return () => {
+      if (namespace.watches.delete(watch) && namespace.watches.size === 0) this.#close(namespace);
+    };
+  }
+
+  /** Ends all watches. */
+  close(): void {
+    for (const namespace of this.#namespaces.values()) {
+      namespace.watches.clear();
+      this.#close(namespace);
+    }
+  }
+
+  #open(netns: Netns | null): WatchedNetns {
+    const inode = netns?.inode ?? homeInode;
+    const known = this.#namespaces.get(inode);
+    if (known) return known;
+    const fd = inNetns(netns, () => openLinkSocket(RTMGRP_LINK));
+    const namespace = { inode, fd, watches: new Set<Watch>(), isStale: false };
+    this.#namespaces.set(inode, namespace);
+    return namespace;
+  }
+
+  #close(namespace: WatchedNetns): void {
+    sys.close(namespace.fd);
+    this.#namespaces.delete(namespace.inode);
+    if (this.#namespaces.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #tick(): void {
+    for (const namespace of this.#namespaces.values()) {
+      this.#drain(namespace);
+      if (!namespace.isStale) continue;
+      namespace.isStale = false;
+      // One by one, so that the answers cannot be too many for the socket's buffer themselves.
+      for (const watch of namespace.watches) {
+        ask(namespace, watch);
+        this.#drain(namespace);
+      }
+    }
+  }
+
+  /** A callback may end watches, and with the last one the socket is closed. */
+  #drain(namespace: WatchedNetns): void {
+    while (namespace.watches.size > 0) {
+      const length = sys.recvBytes(namespace.fd, this.#buffer, MSG_TRUNC);
+      if (length === -EAGAIN) break;
+      if (length === -EINTR) continue;
+      if (length === -ENOBUFS || length > this.#buffer.length) {
+        namespace.isStale = true;
+        continue;
+      }
+      if (length < 0) throw new SyscallError('recv AF_NETLINK', -length);
+      for (const { index, flags, gone } of messagesOf(namespace, this.#buffer, length)) {
+        tell(namespace, index, gone ? 0 : flags, gone);
+      }
+    }
+  }
+}
+
+/** The kernel may be out of memory for a question or its answer: then it is asked again, at the next tick. */
+function ask(namespace: WatchedNetns, watch: Watch): void {
+  try {
+    askForLink(namespace.fd, watch.ifindex);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    namespace.isStale = true;
+  }
+}
+
+function messagesOf(namespace: WatchedNetns, datagram: Uint8Array, length: number): LinkMessage[] {
+  try {
+    return readLinkMessages(datagram, length);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    namespace.isStale = true;
+    return [];
+  }
+}
+
+function tell(namespace: WatchedNetns, ifindex: number, flags: number, gone: boolean): void {
+  for (const watch of namespace.watches) {
+    if (watch.ifindex !== ifindex || (watch.told?.flags === flags && watch.told.gone === gone)) continue;
+    watch.told = { flags, gone };
+    watch.callback({ netnsInode: namespace.inode, ifindex, flags, gone });
+  }
+}

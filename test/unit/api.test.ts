@@ -1,0 +1,371 @@
+/** The HTTP API over a real Unix socket: shapes, refusals that name what is wrong, limits, and the socket's own life. */
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BODY_BYTES_MAX, ERRORS } from '../../src/api/errors.ts';
+import type { ErrorBody } from '../../src/api/errors.ts';
+import { serveApi } from '../../src/api/server.ts';
+import { TswitchError } from '../../src/control/errors.ts';
+import type { FdbPage, PortView } from '../../src/control/model.ts';
+import { DROP_NAMES } from '../../src/switching/drop-reasons.ts';
+import { fakeControl } from '../support/fake-control.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tswitch-api-'));
+const socket = join(folder, 'made', 'api.sock');
+const faults: Error[] = [];
+const ENTRIES = Array.from({ length: 25 }, (_, index) => ({
+  ...{ mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`, vlan: index < 5 ? 20 : 10, port: 'red' },
+  ...{ kind: 'dynamic' as const, ageSeconds: index },
+}));
+let api: { close(): Promise<void> };
+
+beforeAll(async () => {
+  api = await serveApi(fakeControl(ENTRIES), { socket, report: (error) => faults.push(error) });
+});
+afterAll(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+});
+
+interface Reply<T = unknown> {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  body: T;
+}
+
+interface Sent {
+  type?: string | null;
+  chunked?: boolean;
+}
+
+/** Sends text as it is, so that malformed bodies can be sent too. */
+function send<T>(method: string, path: string, body?: string, { type = 'application/json', chunked }: Sent = {}) {
+  return new Promise<Reply<T>>((resolve, reject) => {
+    const headers: Record<string, string | number> = { host: 'localhost' };
+    if (body !== undefined && type !== null) headers['content-type'] = type;
+    if (body !== undefined && !chunked) headers['content-length'] = Buffer.byteLength(body);
+    const sent = request({ socketPath: socket, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
+        const parsed = isJson && text !== '' ? JSON.parse(text) : undefined;
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const get = <T>(path: string) => send<T>('GET', path);
+const post = <T>(path: string, body: unknown) => send<T>('POST', path, JSON.stringify(body));
+const patch = <T>(path: string, body: unknown) => send<T>('PATCH', path, JSON.stringify(body));
+
+async function refusal(reply: Promise<Reply>): Promise<[number, string, string]> {
+  const { status, body } = (await reply) as Reply<ErrorBody>;
+  expect(Object.keys(body)).toEqual(['error']);
+  expect(Object.keys(body.error).sort()).toEqual(['code', 'details', 'message']);
+  return [status, body.error.code, body.error.message];
+}
+
+describe('ports', () => {
+  test('are added, listed, shown, changed and removed', async () => {
+    const added = await post<PortView>('/v1/ports', { name: 'blue', kind: 'veth', netns: 'blue', vlan: 10 });
+    expect(added.status).toBe(201);
+    expect(added.headers['location']).toBe('/v1/ports/blue');
+    expect(added.body).toMatchObject({ name: 'blue', mode: 'access', vlan: 10, trunks: [], mtu: 1500, isolated: false });
+    expect((await get<{ ports: PortView[] }>('/v1/ports')).body).toEqual({ ports: [added.body] });
+    expect((await get('/v1/ports/blue')).body).toEqual(added.body);
+    const patched = await patch<PortView>('/v1/ports/blue', { mode: 'trunk', trunks: [20, 10, 20] });
+    expect(patched.body).toMatchObject({ mode: 'trunk', vlan: null, trunks: [10, 20] });
+    const removed = await send('DELETE', '/v1/ports/blue');
+    expect([removed.status, removed.text]).toEqual([204, '']);
+    expect(await refusal(get('/v1/ports/blue'))).toEqual([404, 'PORT_NOT_FOUND', 'there is no port blue']);
+    expect((await refusal(send('DELETE', '/v1/ports/blue')))[1]).toBe('PORT_NOT_FOUND');
+  });
+
+  test('a name that is taken is a conflict', async () => {
+    await post('/v1/ports', { name: 'twice', kind: 'veth', netns: 'a' });
+    const again = refusal(post('/v1/ports', { name: 'twice', kind: 'veth', netns: 'a' }));
+    expect((await again).slice(0, 2)).toEqual([409, 'PORT_EXISTS']);
+    await send('DELETE', '/v1/ports/twice');
+  });
+
+  test('every character of port names works in a path', async () => {
+    const name = 'aZ09._:-constructor';
+    await post('/v1/ports', { name, kind: 'veth', netns: 'a' });
+    expect((await get<PortView>(`/v1/ports/${encodeURIComponent(name)}`)).body.name).toBe(name);
+    expect((await get<PortView>(`/v1/ports/${name}`)).body.name).toBe(name);
+    await send('DELETE', `/v1/ports/${name}`);
+  });
+
+  const base = { name: 'x', kind: 'veth', netns: 'x' };
+  const bad: [string, unknown, RegExp][] = [
+    ['unknown field', { ...base, vlna: 1 }, /unknown field "vlna"; allowed: name, kind, netdev, netns/],
+    ['two unknown fields', { ...base, a: 1, b: 2 }, /unknown field "a".*unknown field "b"/],
+    ['shown field', { ...base, state: 'up' }, /field "state" is only shown/],
+    ['no name', { kind: 'veth', netns: 'x' }, /name: is missing/],
+    ['no kind', { name: 'x' }, /kind: is missing; it must be one of veth/],
+    ['name with a slash', { ...base, name: 'a/b' }, /name: must be a port name/],
+    ['VID 0', { ...base, vlan: 0 }, /vlan: must be a whole number from 1 to 4094/],
+    ['VID 4095', { ...base, vlan: 4095 }, /vlan:/],
+    ['VID as text', { ...base, vlan: '10' }, /vlan: must be a whole number/],
+    ['VID 1.5', { ...base, vlan: 1.5 }, /vlan: must be a whole number/],
+    ['trunks as text', { ...base, mode: 'trunk', trunks: '10,20' }, /trunks: must be a list/],
+    ['trunk VID 4095', { ...base, mode: 'trunk', trunks: [1, 4095] }, /trunks\.1: must be a whole number/],
+    ['trunk with vlan', { ...base, mode: 'trunk', vlan: 10 }, /vlan: mode trunk has none/],
+    ['MTU 9001', { ...base, mtu: 9001 }, /mtu: must be a whole number from 68 to 9000/],
+    ['flag as text', { ...base, isolated: 'true' }, /isolated: must be true or false/],
+    ['unknown mode', { ...base, mode: 'hub' }, /mode: must be one of access, trunk/],
+    ['unknown kind', { ...base, kind: 'vxlan' }, /kind: must be one of veth/],
+    ['bad address', { ...base, addresses: ['10.0.0.1'] }, /addresses:.*prefix length/],
+    ['several at once', { ...base, vlan: 0, mtu: 1 }, /vlan: .*; mtu: /],
+    ['a list', [base], /must be a JSON object/],
+    ['null', null, /must be a JSON object/],
+  ];
+  test.each(bad)('POST refuses: %s', async (_, body, sentence) => {
+    const [status, code, message] = await refusal(post('/v1/ports', body));
+    expect([status, code]).toEqual([400, 'BAD_REQUEST']);
+    expect(message).toMatch(sentence);
+  });
+
+  test('a field that would reach the prototype is an unknown field', async () => {
+    const [status, , message] = await refusal(send('POST', '/v1/ports', '{"name":"x","kind":"veth","__proto__":{}}'));
+    expect([status, message]).toEqual([400, expect.stringMatching(/unknown field "__proto__"/)]);
+  });
+
+  test('PATCH refuses what is fixed, saying so', async () => {
+    const [status, , message] = await refusal(patch('/v1/ports/x', { kind: 'tap', mac: '02:00:00:00:00:02' }));
+    expect(status).toBe(400);
+    expect(message).toMatch(/field "kind" is fixed: .*field "mac" is fixed/);
+  });
+
+  test('details name every field at fault', async () => {
+    const { body } = await post<ErrorBody>('/v1/ports', { ...base, vlan: 0 });
+    expect(body.error.details).toEqual([{ field: 'vlan', problem: 'must be a whole number from 1 to 4094' }]);
+  });
+
+  test('errors of the control plane keep their code, details and status', async () => {
+    const { status, body } = await post<ErrorBody>('/v1/ports', { ...base, name: 'gone' });
+    expect(status).toBe(404);
+    expect(body.error).toEqual({ code: 'NETNS_NOT_FOUND', message: 'no namespace gone', details: { netns: 'gone' } });
+  });
+
+  test('a fault is reported to the daemon, and tells the client nothing', async () => {
+    const { status, text } = await post('/v1/ports', { ...base, name: 'fault' });
+    expect(status).toBe(500);
+    expect(text).toMatch(/"INTERNAL"/);
+    expect(text).not.toMatch(/secret|stack|\.ts/);
+    expect(faults.map((fault) => fault.message)).toEqual(['secret of the stack']);
+  });
+});
+
+describe('bodies', () => {
+  test('malformed JSON is 400', async () => {
+    expect((await refusal(send('POST', '/v1/ports', '{"name":'))).slice(0, 2)).toEqual([400, 'BAD_REQUEST']);
+    expect((await refusal(send('POST', '/v1/ports', '{} {}'))).slice(0, 2)).toEqual([400, 'BAD_REQUEST']);
+    expect((await refusal(send('POST', '/v1/ports', ''))).slice(0, 2)).toEqual([400, 'BAD_REQUEST']);
+  });
+
+  test('no type and the default type of curl count as JSON, others are 415', async () => {
+    const body = '{"ageingSeconds":300}';
+    expect((await send('PATCH', '/v1/switch', body, { type: null })).status).toBe(200);
+    expect((await send('PATCH', '/v1/switch', body, { type: 'application/x-www-form-urlencoded' })).status).toBe(200);
+    expect((await send('PATCH', '/v1/switch', body, { type: 'application/json; charset=utf-8' })).status).toBe(200);
+    const refused = refusal(send('PATCH', '/v1/switch', body, { type: 'text/plain' }));
+    expect((await refused).slice(0, 2)).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+  });
+
+  test.each([false, true])('1 MiB passes, one byte more is 413 (chunked: %s)', async (chunked) => {
+    const body = '{"ageingSeconds":300}'.padEnd(BODY_BYTES_MAX);
+    expect((await send('PATCH', '/v1/switch', body, { chunked })).status).toBe(200);
+    const refused = refusal(send('PATCH', '/v1/switch', `${body} `, { chunked }));
+    expect((await refused).slice(0, 2)).toEqual([413, 'BODY_TOO_LARGE']);
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  test('curl itself, with a body of 2 MiB, sees the answer', async () => {
+    const file = join(folder, 'large');
+    writeFileSync(file, ' '.repeat(2 * BODY_BYTES_MAX));
+    const format = ['-s', '-o', '/dev/null', '-w', '%{http_code}'];
+    const target = ['--unix-socket', socket, '--data-binary', `@${file}`, 'http://localhost/v1/fdb/flush'];
+    expect((await promisify(execFile)('curl', [...format, ...target])).stdout).toBe('413');
+  });
+});
+
+describe('fdb', () => {
+  test('pages with limit and cursor give every entry once', async () => {
+    const seen: string[] = [];
+    let path = '/v1/fdb?limit=7';
+    for (;;) {
+      const { body } = await get<FdbPage>(path);
+      expect(body.total).toBe(ENTRIES.length);
+      seen.push(...body.entries.map((entry) => entry.mac));
+      if (body.nextCursor === null) break;
+      path = `/v1/fdb?limit=7&cursor=${body.nextCursor}`;
+    }
+    expect(seen).toEqual(ENTRIES.map((entry) => entry.mac));
+  });
+
+  test('filters reach the switch', async () => {
+    expect((await get<FdbPage>('/v1/fdb?vlan=20&port=red&kind=dynamic')).body.total).toBe(5);
+    expect((await post('/v1/fdb/flush', { vlan: 20 })).body).toEqual({ removed: 5 });
+  });
+
+  test('flush without a body forgets everything', async () => {
+    expect((await send('POST', '/v1/fdb/flush')).body).toEqual({ removed: 25 });
+    expect((await send('POST', '/v1/fdb/flush', '')).body).toEqual({ removed: 25 });
+    expect((await post('/v1/fdb/flush', {})).body).toEqual({ removed: 25 });
+  });
+
+  test.each(['limit=0', 'limit=10001', 'limit=1e2', 'limit=', 'vlan=4095', 'vlan=x', 'kind=sticky', 'port=', 'vln=1', 'vlan=1&vlan=2'])(
+    'refuses ?%s',
+    async (query) => {
+      const [status, code, message] = await refusal(get(`/v1/fdb?${query}`));
+      expect([status, code]).toEqual([400, 'BAD_REQUEST']);
+      expect(message).toMatch(query === 'vln=1' ? /unknown field "vln"; allowed: port, vlan/ : new RegExp(`^${query.split('=')[0]}: `));
+    },
+  );
+});
+
+describe('switch, vlans, stats', () => {
+  test('have the shapes of the interface', async () => {
+    expect((await get('/v1/vlans')).body).toEqual({ vlans: [{ vlan: 10, ports: [] }] });
+    expect(Object.keys((await get<object>('/v1/stats')).body)).toEqual(['totals', 'ports', 'drops', 'workers']);
+    expect((await get('/v1/switch')).body).toEqual({
+      ...{ ageingSeconds: 300, fdbLimit: 65_536, reservedAddresses: { forward: [] } },
+      ...{ workers: 1, ffi: 'koffi', version: '0.0.0' },
+    });
+  });
+
+  test('settings change one by one, and read-only ones say so', async () => {
+    const forward = ['01:80:C2:00:00:0E', '01:80:c2:00:00:00', '01:80:c2:00:00:0e'];
+    const { body } = await patch('/v1/switch', { reservedAddresses: { forward } });
+    expect(body).toMatchObject({ ageingSeconds: 300, reservedAddresses: { forward: ['01:80:c2:00:00:00', '01:80:c2:00:00:0e'] } });
+    expect((await refusal(patch('/v1/switch', { workers: 2 })))[2]).toMatch(/field "workers" is set when the daemon starts/);
+    expect((await refusal(patch('/v1/switch', { ageingSeconds: 9 })))[2]).toMatch(/from 10 to 1000000/);
+    const outside = patch('/v1/switch', { reservedAddresses: { forward: ['01:80:c2:00:00:10'] } });
+    expect((await refusal(outside))[2]).toMatch(/^reservedAddresses\.forward\.0: must be an address from/);
+    expect((await refusal(patch('/v1/switch', { reservedAddresses: { drop: [] } })))[2]).toMatch(/unknown field "drop"/);
+  });
+});
+
+describe('routes', () => {
+  test('unknown ones are 404, wrong methods 405 with what is allowed', async () => {
+    expect((await refusal(get('/v1/nothing'))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
+    expect((await refusal(post('/v1/config', {}))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
+    const reply = await send('PUT', '/v1/ports/x', '{}');
+    expect([reply.status, reply.headers['allow']]).toEqual([405, 'DELETE, GET, PATCH']);
+    expect((await refusal(get('/v1/fdb/flush')))[1]).toBe('METHOD_NOT_ALLOWED');
+    expect((await send('HEAD', '/v1/ports')).status).toBe(200);
+  });
+
+  test('unknown parameters are refused where none are known', async () => {
+    expect((await refusal(get('/v1/ports?verbose=1')))[2]).toMatch(/unknown field "verbose"; allowed: none/);
+  });
+
+  test('/healthz answers', async () => {
+    expect((await get('/healthz')).body).toEqual({ status: 'ok' });
+  });
+});
+
+interface OpenApi {
+  paths: Record<string, Record<string, { responses: object }>>;
+  components: { schemas: Record<string, { properties: Record<string, { description?: string; $ref?: string }> }> };
+}
+
+describe('documentation', () => {
+  test('the OpenAPI document has every route and describes every field and error code', async () => {
+    const { body, text } = await get<OpenApi>('/openapi.json');
+    const routes = Object.entries(body.paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path}`));
+    expect(routes.sort()).toEqual([
+      ...['delete /v1/ports/{name}', 'get /v1/fdb', 'get /v1/ports', 'get /v1/ports/{name}', 'get /v1/stats'],
+      ...['get /v1/switch', 'get /v1/vlans', 'patch /v1/ports/{name}', 'patch /v1/switch', 'post /v1/fdb/flush', 'post /v1/ports'],
+    ]);
+    for (const shape of ['Port', 'PortRequest', 'PortPatch', 'Switch', 'FdbEntry', 'PortStats']) {
+      for (const [field, schema] of Object.entries(body.components.schemas[shape]?.properties ?? { missing: {} })) {
+        const isDescribed = schema.description || schema.$ref || shape === 'PortStats';
+        expect(isDescribed, `${shape}.${field} has a description`).toBeTruthy();
+      }
+    }
+    for (const name of [...Object.keys(ERRORS), ...DROP_NAMES]) expect(text).toContain(`\`${name}\``);
+  });
+
+  test('what is required and unknown is told to programs too', async () => {
+    const { components } = (await get<{ components: { schemas: Record<string, object> } }>('/openapi.json')).body;
+    expect(components.schemas['PortRequest']).toMatchObject({ required: ['name', 'kind'], additionalProperties: false });
+    expect(components.schemas['PortPatch']).not.toHaveProperty('required');
+  });
+
+  test('the page loads nothing from outside and shows every route', async () => {
+    const { text, headers } = await get('/docs');
+    expect(headers['content-type']).toMatch(/text\/html/);
+    expect(headers['content-security-policy']).toMatch(/default-src 'none'/);
+    expect(text).not.toMatch(/https?:\/\/|<script|<link|@import|url\(/);
+    for (const path of ['/v1/ports/{name}', '/v1/fdb/flush', '/v1/stats']) expect(text).toContain(`<code>${path}</code>`);
+  });
+});
+
+describe('the socket', () => {
+  test('is for its owner only, in a folder that was made', () => {
+    expect(statSync(socket).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, 'made')).mode & 0o777).toBe(0o755);
+  });
+
+  test('of a live daemon is refused and keeps working', async () => {
+    await expect(serveApi(fakeControl(), { socket })).rejects.toThrow(/a daemon already answers on .*api\.sock/);
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  test('is removed at the end, also with an idle connection open', async () => {
+    const other = join(folder, 'other.sock');
+    const server = await serveApi(fakeControl(), { socket: other });
+    const idle = connect(other);
+    await new Promise((resolve) => idle.once('connect', resolve));
+    const ended = new Promise((resolve) => idle.once('close', resolve));
+    await server.close();
+    await ended;
+    expect(existsSync(other)).toBe(false);
+  });
+
+  test('left behind by a dead daemon is replaced', async () => {
+    const stale = join(folder, 'stale.sock');
+    const script = `require('net').createServer().listen(${JSON.stringify(stale)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await expect(promisify(execFile)(process.execPath, ['-e', script])).rejects.toMatchObject({ signal: 'SIGKILL' });
+    expect(existsSync(stale)).toBe(true);
+    const server = await serveApi(fakeControl(), { socket: stale });
+    await server.close();
+    expect(existsSync(stale)).toBe(false);
+  });
+
+  test('never replaces a file, nor a socket on which something else listens', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, 'precious');
+    await expect(serveApi(fakeControl(), { socket: file })).rejects.toThrow(/exists and is no socket/);
+    const foreign = createServer((connection) => connection.destroy());
+    const path = join(folder, 'foreign.sock');
+    await new Promise<void>((resolve) => foreign.listen(path, resolve));
+    await expect(serveApi(fakeControl(), { socket: path })).rejects.toThrow(/already answers/);
+    await new Promise((resolve) => foreign.close(resolve));
+  });
+
+  test('cannot have a path that the kernel would cut', async () => {
+    const long = serveApi(fakeControl(), { socket: `/tmp/${'x'.repeat(104)}` });
+    await expect(long).rejects.toBeInstanceOf(TswitchError);
+    await expect(long).rejects.toThrow(/longer than 107 bytes/);
+  });
+
+  test.skipIf(process.getuid?.() === 0)('in a folder that cannot be written is refused plainly', async () => {
+    const closed = mkdtempSync(join(folder, 'closed-'));
+    chmodSync(closed, 0o500);
+    await expect(serveApi(fakeControl(), { socket: join(closed, 'a.sock') })).rejects.toThrow(/run as root or give another/);
+  });
+});
