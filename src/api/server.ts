@@ -21,7 +21,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 const CLOSE_GRACE_MS = 2000;
 
 export interface ApiOptions {
-  /** Path of the Unix socket; its folder is made if it is missing. */
+  /** Path of the Unix socket; the last folder of it is made if it is missing. */
   socket: string;
   /** Gets faults of tswitch itself; printed to stderr by default. */
   report?: (error: Error) => void;
@@ -30,8 +30,8 @@ export interface ApiOptions {
 /**
  * Serves the API until `close`, which also removes the socket.
  *
- * @throws TswitchError BAD_REQUEST where a live daemon holds the socket or the path cannot be one,
- *   NOT_PERMITTED where the folder cannot be written
+ * @throws TswitchError BAD_REQUEST where a live daemon holds the socket or the path cannot be one, NOT_PERMITTED where
+ *   the folder cannot be written
  */
 export async function serveApi(control: SwitchControl, options: ApiOptions): Promise<{ close(): Promise<void> }> {
   const { socket, report = (error) => console.error(error) } = options;
@@ -55,7 +55,7 @@ export async function claimSocket(socket: string): Promise<void> {
     throw new TswitchError('BAD_REQUEST', `the socket path is longer than ${SOCKET_PATH_BYTES_MAX} bytes: ${socket}`);
   }
   try {
-    mkdirSync(dirname(socket), { recursive: true, mode: FOLDER_MODE });
+    makeFolder(dirname(socket));
     const found = readSocketStat(socket);
     if (!found) return;
     if (await isAnswered(socket)) {
@@ -66,6 +66,15 @@ export async function claimSocket(socket: string): Promise<void> {
     if (now && now.ino === found.ino && now.ctimeNs === found.ctimeNs) unlinkSync(socket);
   } catch (error) {
     throw socketError(socket, error);
+  }
+}
+
+/** One level only: a daemon needs no more, and Node's recursive mkdir never returns for paths under /proc. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, FOLDER_MODE);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
 }
 
@@ -126,6 +135,9 @@ function socketError(socket: string, error: unknown): TswitchError {
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new TswitchError('NOT_PERMITTED', `cannot make the socket ${socket} (${code}); run as root or give another --socket`);
+  }
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new TswitchError('BAD_REQUEST', `there is no folder for the socket ${socket}; make it or give another --socket`);
   }
   const reason = error instanceof Error ? error.message : String(error);
   return new TswitchError('INTERNAL', `cannot listen on ${socket}: ${reason}`, null, error);

@@ -73,7 +73,8 @@ function isAfter(high: number, low: number, otherHigh: number, otherLow: number)
 
 function parseCursor(cursor: string): { high: number; low: number } {
   const match = /^([0-9a-f]{1,8})-([0-9a-f]{1,8})$/.exec(cursor);
-  if (!match)
+  if (!match) {
     throw new TswitchError('BAD_REQUEST', `'${cursor}' is not a cursor: use the nextCursor of the page before`);
+  }
   return { high: parseInt(match[1]!, 16) | 0, low: parseInt(match[2]!, 16) | 0 };
 }

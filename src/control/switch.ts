@@ -125,8 +125,9 @@ class Switch implements SwitchControl {
         );
       }
       const handle = this.#byHandle.indexOf(null);
-      if (handle < 0)
+      if (handle < 0) {
         throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
+      }
       let record: PortRecord | null = null;
       let early: LinkState | null = null;
       const attachment = await ATTACH[normal.kind](normal, {
@@ -240,8 +241,9 @@ class Switch implements SwitchControl {
 
   #record(name: string): PortRecord {
     const record = this.#ports.get(name);
-    if (!record)
+    if (!record) {
       throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}: \`tswitch port ls\` shows those there are`);
+    }
     return record;
   }
 
@@ -319,7 +321,15 @@ function openCommand(record: PortRecord, worker: number): Command {
 function settingsOf(request: NormalPortRequest, netdevMtu: number): PortSettings {
   const { mode, vlan, trunks, learning, floodUnknown, floodMulticast, floodBroadcast, isolated, admin } = request;
   return {
-    ...{ mode, vlan, trunks, learning, floodUnknown, floodMulticast, floodBroadcast, isolated, admin },
+    mode,
+    vlan,
+    trunks,
+    learning,
+    floodUnknown,
+    floodMulticast,
+    floodBroadcast,
+    isolated,
+    admin,
     mtu: request.mtu ?? netdevMtu,
     offloads: request.offloads ?? [...OFFLOAD_NAMES],
   };

@@ -213,11 +213,12 @@ export class Workers {
       const seen = Atomics.load(words, at);
       if (((seen - epoch) | 0) >= 0) return;
       const left = deadline - performance.now();
-      if (left <= 0)
+      if (left <= 0) {
         throw new TswitchError(
           'INTERNAL',
           `worker ${seat.worker} did not answer within ${COMMAND_TIMEOUT_MS / 1000} s`,
         );
+      }
       const wait = Atomics.waitAsync(words, at, seen, left);
       if (wait.async) await wait.value;
     }

@@ -120,7 +120,6 @@ class Worker {
         return this.#dataPath.useFdb(command.table);
       case 'stop':
         this.#stopped = true;
-        return;
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * `npm start`: a switch, three namespaces in one subnet and two VLANs, plugged in by the same commands that a user types,
+ * `npm start`: a switch, three namespaces in one subnet and two VLANs, plugged in by the commands that a user types,
  * and the proof that frames cross inside a VLAN and not between them. Stays until Ctrl-C, then removes all it made.
  */
 import { constants } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * What the demo puts up and takes away: namespaces and a daemon. All of it stands in a record, so that the next start can
- * take away what a demo left that was killed; and only that: a namespace is known by its inode, a process by its start
- * time.
+ * What the demo puts up and takes away: namespaces and a daemon. All of it stands in a record, so that the next start
+ * can take away what a demo left that was killed; and only that: a namespace is known by its inode, a process by its
+ * start time.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

@@ -48,8 +48,9 @@ export function clearVnetHeader(bytes: Uint8Array, header: number): void {
  * csum_start and hdr_len count from the frame's first byte.
  */
 export function shiftVnetHeader(bytes: Uint8Array, header: number, delta: number): void {
-  if (bytes[header + FLAGS]! & NEEDS_CSUM)
+  if (bytes[header + FLAGS]! & NEEDS_CSUM) {
     write16(bytes, header + CSUM_START, read16(bytes, header + CSUM_START) + delta);
+  }
   if (bytes[header + GSO_TYPE]! !== GSO_NONE) write16(bytes, header + HDR_LEN, read16(bytes, header + HDR_LEN) + delta);
 }
 

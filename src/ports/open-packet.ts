@@ -52,8 +52,9 @@ export const SMALL_FRAME_BYTES_MAX = SMALL.slotBytes - SLOT_OVERHEAD_BYTES;
 /** Copies of a frame a socket may have under way before sends are refused, as bytes of kernel memory. */
 const SEND_BUFFER_BYTES = 8 * KIB * KIB;
 
-if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes)
+if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes) {
   throw new Error('a super-frame must fit a large slot');
+}
 
 /** The sockets and mappings of one port for one worker. */
 export class PacketSockets {

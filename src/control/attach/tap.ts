@@ -11,6 +11,7 @@ import { netdevName, randomMac } from './netdev-name.ts';
 import { watchTap } from './tap-watch.ts';
 
 export const attachTap: Attach = async (request, context) => {
+  using setUp = new DisposableStack();
   await using undo = new AsyncDisposableStack();
   if (context.arenas.length > 1) {
     throw new TswitchError(
@@ -22,7 +23,7 @@ export const attachTap: Attach = async (request, context) => {
   const spec = request.netns ?? '';
   if (request.createNetns) await createNetns(spec);
   const netns = await resolveNetns(spec);
-  using _ = { [Symbol.dispose]: () => netns.close() };
+  setUp.defer(() => netns.close());
   const netdev = netdevName(request.name);
   const mac = request.mac ?? randomMac(randomBytes);
   const mtu = request.mtu ?? 1500;

@@ -16,13 +16,14 @@ import { setFarEndMtu } from './far-end.ts';
 import { netdevName, randomMac } from './netdev-name.ts';
 
 export const attachVeth: Attach = async (request, context) => {
+  using setUp = new DisposableStack();
   await using undo = new AsyncDisposableStack();
   const own = netdevName(request.name);
   const ifname = request.ifname ?? 'eth0';
   const spec = request.netns ?? '';
   if (request.createNetns) await createNetns(spec);
   const netns = await resolveNetns(spec);
-  using _ = { [Symbol.dispose]: () => netns.close() };
+  setUp.defer(() => netns.close());
   const mac = request.mac ?? randomMac(randomBytes);
   const mtu = request.mtu ?? 1500;
   await createVethPair({

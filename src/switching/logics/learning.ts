@@ -21,8 +21,9 @@ export function learning(context: LogicContext): Logic {
     if (!ports.carries(egress, batch.vlan[i]!)) return drop(Drop.EGRESS_NOT_A_MEMBER);
     if (!ports.isIn(SET_UP, egress)) return drop(Drop.EGRESS_DOWN);
     if (ports.isIn(SET_ISOLATED, ingress) && ports.isIn(SET_ISOLATED, egress)) return drop(Drop.ISOLATED);
-    if (ports.isIn(SET_ACCESS, egress) && isTagTpid(etherType(batch.bytes, batch.offset[i]!)))
+    if (ports.isIn(SET_ACCESS, egress) && isTagTpid(etherType(batch.bytes, batch.offset[i]!))) {
       return drop(Drop.INNER_TAG);
+    }
     return egress;
   }
 
