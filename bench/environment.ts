@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { VERSION } from '../src/version.ts';
 import { missingProgram, run } from './system/command.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -27,7 +28,6 @@ export interface Environment {
 }
 
 export async function describeEnvironment(): Promise<Environment> {
-  const manifest: { version: string } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
   const commit = await git('rev-parse', 'HEAD');
   return {
     date: new Date().toISOString(),
@@ -37,7 +37,7 @@ export async function describeEnvironment(): Promise<Environment> {
     memoryBytes: totalmem(),
     mitigations: readMitigations(),
     node: process.version,
-    tswitch: manifest.version,
+    tswitch: VERSION,
     commit,
     modified: commit !== null && (await git('status', '--porcelain')) !== '',
     openVswitch: missingProgram('ovs-vswitchd') ? null : firstLine(await run(['ovs-vswitchd', '--version'])),

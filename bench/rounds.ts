@@ -25,9 +25,15 @@ export class Results {
       await measure();
     } catch (error) {
       signal.throwIfAborted();
-      this.failures.push({ round, subject, message: error instanceof Error ? error.message : String(error) });
+      this.failures.push({ round, subject, message: describe(error) });
     }
   }
+}
+
+/** On one line. A failed clean-up after a failed measurement says both. */
+function describe(error: unknown): string {
+  if (error instanceof SuppressedError) return `${describe(error.suppressed)}; then ${describe(error.error)}`;
+  return (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s*\n\s*/g, ' | ');
 }
 
 /** @param progress is told what comes next and how many steps are left, that one included */
@@ -50,7 +56,7 @@ export async function runRounds(
     if (!(subject instanceof TswitchSubject)) continue;
     progress(`idle: ${subject.name}`, 1);
     await results.attempt(0, subject.name, bench.signal, async () => {
-      const footprint = await measureFootprint(bench, subject, settings.idleSeconds);
+      const footprint = await measureFootprint(bench, subject, settings);
       results.add(0, subject.name, 'idleCpuPercent2', footprint.idleCpuPercent2);
       results.add(0, subject.name, 'idleCpuPercent8', footprint.idleCpuPercent8);
       results.add(0, subject.name, 'rssBytes8', footprint.rssBytes8);

@@ -16,6 +16,8 @@ export interface Settings {
   pings: number;
   /** Time without any traffic in which CPU time is counted, in seconds. */
   idleSeconds: number;
+  /** Before that, for start-up work (compiling, first collections) to end, in seconds. */
+  settleSeconds: number;
   /** Target time of one micro-benchmark case, in seconds. */
   microSeconds: number;
 }
@@ -28,6 +30,7 @@ const FULL: Settings = {
   tcpSeconds: 3,
   pings: 200,
   idleSeconds: 5,
+  settleSeconds: 2,
   microSeconds: 1,
 };
 const QUICK: Settings = {
@@ -46,7 +49,8 @@ const SMOKE: Settings = {
   integritySeconds: 0.2,
   tcpSeconds: 1,
   pings: 20,
-  idleSeconds: 0.5,
+  idleSeconds: 0.2,
+  settleSeconds: 0.1,
   microSeconds: 0.05,
 };
 const SMOKE_ONLY = ['tswitch-veth', 'tswitch-tap', 'linux-bridge', 'ffi-call', 'heap-per-frame'];

@@ -27,6 +27,8 @@ const NOW = 1;
 const AGEING_TICKS = 3000;
 const FRAMES_PER_TURN = 2 * BATCH_FRAMES_MAX;
 const WARM_UP_TURNS = 5_000;
+/** Turns between two looks at the clock. */
+const TURNS_PER_LOOK = 100;
 const REPETITIONS = 11;
 /** Half a million frames: a 64 MiB semi-space holds 130 bytes for each. */
 const MEASURED_TURNS = 1_000;
@@ -122,9 +124,9 @@ turn(dataPath, WARM_UP_TURNS);
 const [a, b] = ports;
 const sentBefore = a.sent + b.sent;
 const startMs = performance.now();
+const endMs = startMs + Number(process.argv[2] ?? 1) * 1000;
 let turns = 0;
-for (const endMs = startMs + Number(process.argv[2] ?? 1) * 1000; performance.now() < endMs; turns += 100)
-  turn(dataPath, 100);
+for (; performance.now() < endMs; turns += TURNS_PER_LOOK) turn(dataPath, TURNS_PER_LOOK);
 const elapsedMs = performance.now() - startMs;
 if (a.sent + b.sent - sentBefore !== turns * FRAMES_PER_TURN) throw new Error('not every frame was forwarded');
 

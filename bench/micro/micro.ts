@@ -38,6 +38,6 @@ export async function runMicro(
   const program = fileURLToPath(new URL(micro.file, import.meta.url));
   const argv = onCore(bench.switchCore, [process.execPath, ...micro.nodeFlags, program, String(settings.microSeconds)]);
   const printed = await run(argv, { signal: bench.signal, timeoutMs: TIMEOUT_MS });
-  const rows: MicroRow[] = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '');
+  const rows = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '') as MicroRow[];
   for (const { name, metric, value } of rows) results.add(0, name, metric, value);
 }

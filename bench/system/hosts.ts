@@ -110,8 +110,7 @@ export function readCounters(host: Host): Counters {
 }
 
 export async function interfaceIndex(host: Host): Promise<number> {
-  const links: { ifindex: number }[] = JSON.parse(
-    await run(['ip', '-n', host.netns, '-json', 'link', 'show', host.ifname]),
-  );
+  const printed = await run(['ip', '-n', host.netns, '-json', 'link', 'show', host.ifname]);
+  const links = JSON.parse(printed) as { ifindex: number }[];
   return links[0]!.ifindex;
 }

@@ -29,14 +29,19 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
   const app = new OpenAPIHono();
   app.onError((error, context) => answerError(context, error, report));
   app.notFound((context) => {
-    const error = new ApiError('ROUTE_NOT_FOUND', `there is no route ${context.req.path}; GET /openapi.json lists them all`);
+    const error = new ApiError(
+      'ROUTE_NOT_FOUND',
+      `there is no route ${context.req.path}; GET /openapi.json lists them all`,
+    );
     return answerError(context, error, report);
   });
   app.use(
     bodyLimit({
       maxSize: BODY_BYTES_MAX,
       onError: () => {
-        throw new ApiError('BODY_TOO_LARGE', `the body is longer than ${BODY_BYTES_MAX} bytes`, { Connection: 'close' });
+        throw new ApiError('BODY_TOO_LARGE', `the body is longer than ${BODY_BYTES_MAX} bytes`, {
+          Connection: 'close',
+        });
       },
     }),
   );
@@ -95,7 +100,9 @@ function refuseOtherMethods(app: OpenAPIHono): void {
   for (const [path, allowed] of methods) {
     const allow = [...allowed].sort().join(', ');
     app.all(path, (context) => {
-      throw new ApiError('METHOD_NOT_ALLOWED', `${context.req.method} is not possible here; ${allow} are`, { Allow: allow });
+      throw new ApiError('METHOD_NOT_ALLOWED', `${context.req.method} is not possible here; ${allow} are`, {
+        Allow: allow,
+      });
     });
   }
 }

@@ -24,9 +24,13 @@ export function renderDocs(document: Document): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escape(title)} ${escape(version)}</title><style>${STYLE}</style></head>
 <body><h1>${escape(title)} ${escape(version)}</h1><p>${prose(description)} <a href="/openapi.json">OpenAPI document</a></p>
-${Object.entries(document.paths ?? {}).map(renderPath).join('\n')}
+${Object.entries(document.paths ?? {})
+  .map(renderPath)
+  .join('\n')}
 <h2>Shapes</h2>
-${Object.entries(document.components?.schemas ?? {}).map(renderShape).join('\n')}
+${Object.entries(document.components?.schemas ?? {})
+  .map(renderShape)
+  .join('\n')}
 </body></html>
 `;
 }

@@ -134,10 +134,16 @@ function socketError(socket: string, error: unknown): TswitchError {
     return new TswitchError('BAD_REQUEST', `another daemon has just bound ${socket}; stop it or give another --socket`);
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new TswitchError('NOT_PERMITTED', `cannot make the socket ${socket} (${code}); run as root or give another --socket`);
+    return new TswitchError(
+      'NOT_PERMITTED',
+      `cannot make the socket ${socket} (${code}); run as root or give another --socket`,
+    );
   }
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new TswitchError('BAD_REQUEST', `there is no folder for the socket ${socket}; make it or give another --socket`);
+    return new TswitchError(
+      'BAD_REQUEST',
+      `there is no folder for the socket ${socket}; make it or give another --socket`,
+    );
   }
   const reason = error instanceof Error ? error.message : String(error);
   return new TswitchError('INTERNAL', `cannot listen on ${socket}: ${reason}`, null, error);

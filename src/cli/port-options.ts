@@ -22,7 +22,11 @@ export function addSettingsOptions(command: Command): Command {
     .addOption(flag('flood-broadcast', 'flood broadcast out of this port'))
     .addOption(flag('isolated', 'reach only ports that are not isolated'))
     .addOption(new Option('--admin <state>', 'whether the port is meant to work').choices(['up', 'down']))
-    .option('--offloads <list>', `what its other side takes unfinished: ${OFFLOAD_NAMES.join(',')}, or none`, parseList);
+    .option(
+      '--offloads <list>',
+      `what its other side takes unfinished: ${OFFLOAD_NAMES.join(',')}, or none`,
+      parseList,
+    );
 }
 
 export function addPlaceOptions(command: Command): Command {

@@ -23,7 +23,11 @@ function makeProgram(): Command {
     .description('A userspace Ethernet switch. `tswitch serve` runs it, the other commands talk to it.')
     .version(VERSION, '--version')
     .option('--json', "print the body of the daemon's answer unchanged")
-    .option('--socket <path>', "the daemon's Unix socket (env: TSWITCH_SOCKET)", process.env.TSWITCH_SOCKET || SOCKET_DEFAULT)
+    .option(
+      '--socket <path>',
+      "the daemon's Unix socket (env: TSWITCH_SOCKET)",
+      process.env.TSWITCH_SOCKET || SOCKET_DEFAULT,
+    )
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tswitch: ')) });
@@ -45,7 +49,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    if (error instanceof RefusedError && program.opts<{ json?: boolean }>().json) process.stdout.write(`${error.body}\n`);
+    if (error instanceof RefusedError && program.opts<{ json?: boolean }>().json)
+      process.stdout.write(`${error.body}\n`);
     if (!(error instanceof CliError || error instanceof TswitchError)) throw error;
     process.stderr.write(`tswitch: ${printable(error.message)}\n`);
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;

@@ -36,7 +36,7 @@ export async function ping(from: Host, to: Host, stop: AbortSignal): Promise<Pin
 /** One TCP flow with default settings; gives bits per second as the receiver counted them. */
 export async function tcp(from: Host, to: Host, stop: AbortSignal): Promise<number> {
   const server = spawn('nsenter', within(to, 'iperf3', '-s', '-1', '--forceflush', '-B', to.address), {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
     signal: stop,
   });
   const gone = once(server, 'close').catch(() => undefined);

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,12 +24,18 @@ interface StageRecord {
   demo: ProcessId;
   daemon: ProcessId | null;
   namespaces: { name: string; inode: number }[];
+  /** The record's folder was made too, and goes when nothing else is in it. */
+  madeFolder: boolean;
 }
 
 export class Stage {
   /** Settles when the daemon has ended, with its last words. */
   daemonEnd: Promise<string> = new Promise(() => undefined);
-  readonly #record: StageRecord = { demo: ownId(), daemon: null, namespaces: [] };
+  readonly #record: StageRecord;
+
+  private constructor(record: StageRecord) {
+    this.#record = record;
+  }
 
   /**
    * Takes the stage: removes what a killed demo left there, and touches nothing of anyone else's.
@@ -38,7 +44,6 @@ export class Stage {
    * @throws Error where a demo or a daemon runs already, or a namespace has one of the names
    */
   static async take(socket: string, namespaces: string[], say: (line: string) => void): Promise<Stage> {
-    mkdirSync(dirname(RECORD), { recursive: true, mode: 0o755 });
     const left = readRecord();
     if (left) {
       if (isAlive(left.demo)) throw new Error(`a demo runs already (pid ${left.demo.pid}): stop that one first`);
@@ -54,7 +59,8 @@ export class Stage {
         `there is a namespace ${taken} that the demo did not make: rename it, or \`ip netns del ${taken}\``,
       );
     }
-    const stage = new Stage();
+    const madeFolder = mkdirSync(dirname(RECORD), { recursive: true, mode: 0o755 }) !== undefined;
+    const stage = new Stage({ demo: ownId(), daemon: null, namespaces: [], madeFolder });
     stage.#write();
     return stage;
   }
@@ -110,6 +116,15 @@ async function removeAll(record: StageRecord): Promise<void> {
     if (inodeOf(name) === inode) await run('ip', ['netns', 'del', name]);
   }
   rmSync(RECORD, { force: true });
+  if (record.madeFolder) removeIfEmpty(dirname(RECORD));
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Someone else keeps a socket there.
+  }
 }
 
 /** A record that cannot be read tells nothing, so it counts as none. */

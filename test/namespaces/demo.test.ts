@@ -1,4 +1,4 @@
-/** `npm start`, run as a user runs it: what it proves, what it prints, and that nothing stays behind however it ends. */
+/** `npm start`, run as a user runs it: what it proves and prints, and that nothing stays behind however it ends. */
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -169,10 +169,8 @@ test('a namespace of another with one of the names stays untouched', async () =>
 });
 
 test('without root it says in one line what is missing', async () => {
-  const demo = launch('setpriv', [
-    ...['--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'],
-    ...[process.execPath, join(ROOT, 'src/demo/main.ts'), '--once'],
-  ]);
+  const noOne = '--reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all'.split(' ');
+  const demo = launch('setpriv', [...noOne, process.execPath, join(ROOT, 'src/demo/main.ts'), '--once']);
   expect(await demo.ended).toBe(1);
   expect(demo.output).toMatch(/^tswitch demo: .*CAP_NET_ADMIN.*root.*\n$/);
 });

@@ -43,13 +43,19 @@ test('values come out in one spelling', () => {
     trunks: [30, 10, 20, 10],
     offloads: ['tso4', 'csum'],
   });
-  expect(request).toMatchObject({ mac: '02:aa:bb:00:00:01', addresses: ['10.0.0.1/24', 'fd00::1/64'], gateway: 'fd00::fe' });
+  expect(request).toMatchObject({
+    mac: '02:aa:bb:00:00:01',
+    addresses: ['10.0.0.1/24', 'fd00::1/64'],
+    gateway: 'fd00::fe',
+  });
   expect(request).toMatchObject({ vlan: null, trunks: [10, 20, 30], offloads: ['csum', 'tso4'] });
 });
 
 test('null is the same as not given, so that what GET shows can be given back', () => {
   expect(normalizePortRequest({ ...VETH, netdev: null, ifname: null, mac: null })).toMatchObject({ ifname: 'eth0' });
-  expect(normalizePortRequest({ ...PACKET, netns: null, ifname: null, mac: null, addresses: [] }).netdev).toBe('enp3s0');
+  expect(normalizePortRequest({ ...PACKET, netns: null, ifname: null, mac: null, addresses: [] }).netdev).toBe(
+    'enp3s0',
+  );
 });
 
 describe('what fits no port is refused, naming the field', () => {
@@ -139,7 +145,11 @@ describe('applyPatch', () => {
     ['no offloads', access, { offloads: [] }, { offloads: [] }],
   ];
   test.each(changes)('%s', (_, settings, patch, expected) => {
-    expect(applyPatch(settings, patch)).toEqual({ ...settings, ...expected, ...('mode' in patch && { mode: patch.mode }) });
+    expect(applyPatch(settings, patch)).toEqual({
+      ...settings,
+      ...expected,
+      ...('mode' in patch && { mode: patch.mode }),
+    });
   });
 
   const contradictions: [string, PortSettings, PortPatch, RegExp][] = [
@@ -167,7 +177,8 @@ describe('applyPatch', () => {
       fc.property(fc.constantFrom(access, trunk), fc.array(patches, { maxLength: 5 }), (start, steps) => {
         const before = structuredClone(start);
         let settings = start;
-        for (const patch of steps) if (refusal(() => applyPatch(settings, patch)) === 'accepted') settings = applyPatch(settings, patch);
+        for (const patch of steps)
+          if (refusal(() => applyPatch(settings, patch)) === 'accepted') settings = applyPatch(settings, patch);
         expect(settings.vlan === null).toBe(settings.mode === 'trunk');
         if (settings.mode === 'access') expect(settings.trunks).toEqual([]);
         for (const vid of [...settings.trunks, settings.vlan ?? 1]) expect(vid >= 1 && vid <= 4094).toBe(true);

@@ -11,7 +11,8 @@ import { cpuNs } from './process-usage.ts';
 /** TEST-NET-2 (RFC 5737): host b has no route to it, so its stack drops the frames early and without an answer. */
 const NOWHERE = '198.51.100.1';
 const DISCARD_PORT = 9;
-const WARM_UP_MS = 200;
+/** For queues to fill and for the engine to compile what is hot. */
+const WARM_UP_MS = 500;
 
 export interface FrameRate {
   framesPerSecond: number;

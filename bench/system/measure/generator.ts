@@ -95,4 +95,4 @@ function sendBatch(fd: number, burst: Burst, first: number): void {
   }
 }
 
-generate(JSON.parse(process.argv[2] ?? '{}'));
+generate(JSON.parse(process.argv[2] ?? '') as GeneratorTask);

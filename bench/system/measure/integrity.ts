@@ -29,8 +29,8 @@ export async function checkIntegrity(bench: Bench, rig: Rig, seconds: number, fl
   await sleep(SETTLE_MS, undefined, { signal: bench.signal });
   const refused = refusedByStack(b) - refusedBefore;
   receiver.closeStdin();
-  const receipt: Receipt = JSON.parse((await receiver.printed(/^\{.*\}$/m, bench.signal))[0]);
-  const { received, damaged, outOfOrder } = receipt;
+  const [receipt] = await receiver.printed(/^\{.*\}$/m, bench.signal);
+  const { received, damaged, outOfOrder } = JSON.parse(receipt) as Receipt;
   if (received === 0 || damaged + outOfOrder + refused > 0) {
     const what = `${damaged} damaged, ${outOfOrder} out of order or twice, ${refused} with a wrong checksum`;
     throw new Error(`integrity: of ${received} frames received ${what}`);

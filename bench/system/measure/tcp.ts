@@ -23,7 +23,7 @@ export async function measureTcp(bench: Bench, rig: Rig, seconds: number): Promi
 }
 
 function bitsPerSecond(json: string): number {
-  const result: { end?: { sum_received?: { bits_per_second?: number } } } = JSON.parse(json);
+  const result = JSON.parse(json) as { end?: { sum_received?: { bits_per_second?: number } } };
   const rate = result.end?.sum_received?.bits_per_second;
   if (rate === undefined || rate <= 0) throw new Error('iperf3 received nothing');
   return rate;

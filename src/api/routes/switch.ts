@@ -2,7 +2,16 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { SwitchControl } from '../../control/model.ts';
 import { defined, strictObject } from '../schemas/common.ts';
-import { fdbFlush, fdbFlushed, fdbPage, fdbQuery, statsView, switchPatch, switchView, vlanView } from '../schemas/switch.ts';
+import {
+  fdbFlush,
+  fdbFlushed,
+  fdbPage,
+  fdbQuery,
+  statsView,
+  switchPatch,
+  switchView,
+  vlanView,
+} from '../schemas/switch.ts';
 import { errors, json, jsonBody } from './responses.ts';
 
 const nothing = strictObject({});

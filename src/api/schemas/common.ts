@@ -16,7 +16,10 @@ function wholeNumber(min: number, max: number): string {
 
 export function integer(min: number, max: number): z.ZodInt {
   const what = wholeNumber(min, max);
-  return z.int({ error: mustBe(what) }).min(min, `must be ${what}`).max(max, `must be ${what}`);
+  return z
+    .int({ error: mustBe(what) })
+    .min(min, `must be ${what}`)
+    .max(max, `must be ${what}`);
 }
 
 /** A whole number in a query string, where everything is text. */
@@ -49,7 +52,10 @@ export function list<Item extends z.ZodType>(item: Item, itemsMax: number) {
  *
  * @param unsettable what to say of fields that do exist, but are not to be set here
  */
-export function strictObject<Shape extends z.ZodRawShape>(shape: Shape, unsettable: Readonly<Record<string, string>> = {}) {
+export function strictObject<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  unsettable: Readonly<Record<string, string>> = {},
+) {
   const allowed = Object.keys(shape).join(', ') || 'none';
   return z.strictObject(shape, {
     error: (issue) => {

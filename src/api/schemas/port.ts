@@ -56,7 +56,9 @@ const settingsFields = {
     description: `Largest payload in bytes (without Ethernet header and tags) sent out of this port, ${MTU_MIN} to ${MTU_MAX}; ${MTU_DEFAULT} by default, the netdev's own for \`packet\`. Longer frames are dropped (OVER_MTU).`,
     example: 1500,
   }),
-  learning: flag().openapi({ description: 'Whether source addresses of arriving frames are learned; true by default.' }),
+  learning: flag().openapi({
+    description: 'Whether source addresses of arriving frames are learned; true by default.',
+  }),
   floodUnknown: flag().openapi({
     description: 'Whether frames to unknown unicast addresses are flooded out of this port; true by default.',
   }),
@@ -147,9 +149,7 @@ export const portPatch = strictObject(optional(settingsFields), {
 type Optional<Shape extends z.ZodRawShape> = { [Key in keyof Shape]: z.ZodOptional<Shape[Key]> };
 
 function optional<Shape extends z.ZodRawShape>(shape: Shape): Optional<Shape> {
-  return Object.fromEntries(
-    Object.entries(shape).map(([key, schema]) => [key, z.optional(schema)]),
-  ) as Optional<Shape>;
+  return Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, z.optional(schema)])) as Optional<Shape>;
 }
 
 function unsettable(why: string, fields: string[]): Record<string, string> {

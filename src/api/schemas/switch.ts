@@ -41,9 +41,11 @@ export const fdbQuery = strictObject({
   port: portName.optional(),
   vlan: integerText(VID_MIN, VID_MAX).optional().openapi({ description: 'Only entries of this VLAN.' }),
   kind: fdbKind.optional(),
-  limit: integerText(1, FDB_PAGE_ENTRIES_MAX).default(FDB_PAGE_ENTRIES_DEFAULT).openapi({
-    description: `Entries of one page, 1 to ${FDB_PAGE_ENTRIES_MAX}.`,
-  }),
+  limit: integerText(1, FDB_PAGE_ENTRIES_MAX)
+    .default(FDB_PAGE_ENTRIES_DEFAULT)
+    .openapi({
+      description: `Entries of one page, 1 to ${FDB_PAGE_ENTRIES_MAX}.`,
+    }),
   cursor: z
     .string({ error: 'must be given once' })
     .max(CURSOR_CHARACTERS_MAX, 'is no cursor that this route gave')
@@ -55,7 +57,10 @@ export const fdbPage = z
   .object({
     entries: z.array(fdbEntry),
     total: count('Entries that match the filters, over all pages.'),
-    nextCursor: z.string().nullable().openapi({ description: 'Give it as `cursor` to get the next page; null: the last.' }),
+    nextCursor: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Give it as `cursor` to get the next page; null: the last.' }),
   })
   .openapi('FdbPage');
 

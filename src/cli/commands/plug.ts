@@ -51,9 +51,13 @@ function addPlug(program: Command): void {
     .option('--gateway <ip>', 'default route')
     .option('--mac <mac>', 'MAC address (default: random)')
     .addOption(mtuOption())
-    .addOption(new Option('--vlan <vid>', 'access VLAN (default: 1)').argParser(parseVid).conflicts(['trunk', 'native']))
     .addOption(
-      new Option('--trunk [list]', 'carry these VLANs tagged, like 10,20-30; all if no list follows').argParser(parseVidList),
+      new Option('--vlan <vid>', 'access VLAN (default: 1)').argParser(parseVid).conflicts(['trunk', 'native']),
+    )
+    .addOption(
+      new Option('--trunk [list]', 'carry these VLANs tagged, like 10,20-30; all if no list follows').argParser(
+        parseVidList,
+      ),
     )
     .option('--native <vid>', 'untagged frames of a trunk belong to this VLAN', parseVid)
     .addOption(new Option('--kind <kind>', 'what the interface is').choices(['veth', 'tap']).default('veth'));

@@ -54,7 +54,11 @@ function setPort(port: Command): void {
     if (Object.keys(fields).length === 0) throw new UsageError('say what to set; see `tswitch port set --help`');
     cli.show(await cli.client.send<PortView>('PATCH', portPath(name), fields), describePort);
   });
-  examples(set, ['port set red --vlan 20', 'port set red --mode trunk --trunks 10,20', 'port set red --flood-unknown=false']);
+  examples(set, [
+    'port set red --vlan 20',
+    'port set red --mode trunk --trunks 10,20',
+    'port set red --flood-unknown=false',
+  ]);
 }
 
 export function portPath(name: string): string {

@@ -10,7 +10,11 @@ export function addServeCommand(program: Command): void {
   const serve = program
     .command('serve')
     .description('run the switch in the foreground until SIGTERM or SIGINT')
-    .option('--workers <n>', 'threads that forward frames (default: cores minus one, at least 1)', wholeNumber(1, WORKERS_MAX))
+    .option(
+      '--workers <n>',
+      'threads that forward frames (default: cores minus one, at least 1)',
+      wholeNumber(1, WORKERS_MAX),
+    )
     .option('--ephemeral', 'remove the ports at the end; as of now they are removed in any case');
   serve.action(async (options: { workers?: number }) => {
     await runDaemon(new Cli(serve), options.workers ?? defaultWorkers());

@@ -23,7 +23,8 @@ export function addStatsCommands(program: Command): void {
   stats.action(async (options: { watch?: boolean }) => {
     const cli = new Cli(stats);
     if (options.watch) await watch(cli);
-    else cli.show(await cli.client.get<StatsView>('/v1/stats'), (view) => renderStats(cli, { stats: view, seconds: 0 }));
+    else
+      cli.show(await cli.client.get<StatsView>('/v1/stats'), (view) => renderStats(cli, { stats: view, seconds: 0 }));
   });
   examples(stats, ['stats', 'stats --watch']);
   const drops = program.command('drops').description('show why frames were dropped, and on which ports');
@@ -62,8 +63,14 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
     ...(before ? rates(port, before.stats.ports[name], now.seconds - before.seconds) : []),
   ]);
   const totalsLine = cli.fields([
-    ['received', `${totals.rx} frames: ${totals.forwarded} forwarded, ${totals.flooded} flooded, ${totals.dropped} dropped`],
-    ['sent', `${totals.tx} frames; ${totals.txDropped} more dropped at their egress port; ${totals.floodCopies} flood copies in both`],
+    [
+      'received',
+      `${totals.rx} frames: ${totals.forwarded} forwarded, ${totals.flooded} flooded, ${totals.dropped} dropped`,
+    ],
+    [
+      'sent',
+      `${totals.tx} frames; ${totals.txDropped} more dropped at their egress port; ${totals.floodCopies} flood copies in both`,
+    ],
     ['workers', workers.map(({ worker, state, restarts }) => `${worker} ${state}, ${restarts} restarts`).join('; ')],
   ]);
   const table = cli.table(before ? [...heads, 'RX/s', 'TX/s', 'RX Mbit/s', 'TX Mbit/s'] : heads, rows);
@@ -94,7 +101,12 @@ function renderDrops(cli: Cli, stats: StatsView): string {
     ['REASON', 'FRAMES', 'ON PORTS', 'MEANING'],
     reasons
       .toSorted(([, a], [, b]) => b - a)
-      .map(([reason, frames]) => [reason, frames, onPorts(reason), DROP_SENTENCES[reason] ?? 'not known to this version']),
+      .map(([reason, frames]) => [
+        reason,
+        frames,
+        onPorts(reason),
+        DROP_SENTENCES[reason] ?? 'not known to this version',
+      ]),
   );
 }
 

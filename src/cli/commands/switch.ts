@@ -40,7 +40,11 @@ export function addSwitchCommands(program: Command): void {
       wholeNumber(AGEING_SECONDS_MIN, AGEING_SECONDS_MAX),
     )
     .option('--fdb-limit <n>', 'entries that the MAC table holds at most', wholeNumber(1, FDB_LIMIT_MAX))
-    .option('--forward-reserved <mac,...>', 'forward these of 01:80:c2:00:00:00 to 0f, or none; may be repeated', parseList);
+    .option(
+      '--forward-reserved <mac,...>',
+      'forward these of 01:80:c2:00:00:00 to 0f, or none; may be repeated',
+      parseList,
+    );
   set.action(async (options: SetOptions) => {
     const cli = new Cli(set);
     const { forwardReserved, ...patch } = options;

@@ -1,0 +1,356 @@
+/** The command line: values and tables by themselves, then the real program against the API on a real Unix socket. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { serveApi } from '../../src/api/server.ts';
+import { plugRequest } from '../../src/cli/commands/plug.ts';
+import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
+import { formatVidList, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
+import type { PortView } from '../../src/control/model.ts';
+import { fakeControl } from '../support/fake-control.ts';
+
+describe('values', () => {
+  test.each([
+    ['10', [10]],
+    ['10,20-23', [10, 20, 21, 22, 23]],
+    ['20-22,21-23,5', [5, 20, 21, 22, 23]],
+    ['1, 4094', [1, 4094]],
+    ['all', []],
+  ])('LIST %s', (text, vids) => expect(parseVidList(text)).toEqual(vids));
+
+  test.each(['', '0', '4095', '10-', '-10', '30-20', '10,,20', 'red', '1-99999', '10;20', '1e1', '0x10'])(
+    'LIST refuses "%s"',
+    (text) => expect(() => parseVidList(text)).toThrow(InvalidArgumentError),
+  );
+
+  test('a LIST reads back as it was printed', () => {
+    const lists = fc.uniqueArray(fc.integer({ min: 1, max: 4094 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(lists, (vids) => {
+        const sorted = vids.toSorted((a, b) => a - b);
+        expect(parseVidList(formatVidList(sorted))).toEqual(sorted);
+      }),
+    );
+    expect(formatVidList([5, 20, 21, 22])).toBe('5,20-22');
+  });
+
+  test('flags, lists and numbers', () => {
+    expect([parseFlag('true'), parseFlag('false')]).toEqual([true, false]);
+    expect(() => parseFlag('red')).toThrow(/--flag=false/);
+    expect(parseList('a,b', ['c'])).toEqual(['c', 'a', 'b']);
+    expect(parseList('none', undefined)).toEqual([]);
+    expect(wholeNumber(1, 9)('9')).toBe(9);
+    for (const text of ['0', '10', '', '1.5', '-1', '1e0', ' 1'])
+      expect(() => wholeNumber(1, 9)(text)).toThrow(/1 to 9/);
+  });
+});
+
+describe('tables', () => {
+  const rows = [
+    ['red', 7, { text: 'up', colour: 'green' }],
+    ['a-longer-one', 1234, { text: '', colour: 'red' }],
+  ] as const;
+
+  test('are aligned, numbers to the right, without white space at the ends', () => {
+    expect(formatTable(['NAME', 'N', 'STATE'], rows, false)).toBe(
+      ['NAME             N  STATE', 'red              7  up', 'a-longer-one  1234'].join('\n'),
+    );
+    expect(formatTable(['NAME'], [], false)).toBe('NAME');
+  });
+
+  test('are the same in colour, but for the colour', () => {
+    const coloured = formatTable(['NAME', 'N', 'STATE'], rows, true);
+    expect(coloured).toContain('\u001b[32mup\u001b[39m');
+    const escapes = new RegExp(`${String.fromCharCode(27)}\\[[0-9]+m`, 'g');
+    expect(coloured.replace(escapes, '')).toBe(formatTable(['NAME', 'N', 'STATE'], rows, false));
+  });
+
+  test('show control characters as question marks', () => {
+    expect(formatTable(['NAME'], [['a\u001b[31mb\nc']], true)).toMatch(/a\?\[31mb\?c$/);
+    expect(formatFields([['name', 'a\rb']], false)).toBe('name  a?b');
+  });
+
+  test('colour needs a terminal, and no NO_COLOR', () => {
+    const terminal = { isTTY: true };
+    expect(hasColour(terminal, {})).toBe(true);
+    expect(hasColour(terminal, { NO_COLOR: '' })).toBe(true);
+    expect(hasColour(terminal, { NO_COLOR: '1' })).toBe(false);
+    expect(hasColour(terminal, { NO_COLOR: '1', FORCE_COLOR: '1' })).toBe(false);
+    expect(hasColour(terminal, { TERM: 'dumb' })).toBe(false);
+    expect(hasColour({}, { FORCE_COLOR: '1' })).toBe(false);
+  });
+});
+
+describe('what plug asks for', () => {
+  const kind = 'veth' as const;
+  test.each([
+    ['red', { kind }, { name: 'red', netns: 'red', kind }],
+    ['red', { kind, vlan: 10 }, { name: 'red', netns: 'red', kind, vlan: 10 }],
+    ['red', { kind, trunk: true as const }, { name: 'red', netns: 'red', kind, mode: 'trunk', trunks: [] }],
+    ['red', { kind, trunk: [10, 20] }, { name: 'red', netns: 'red', kind, mode: 'trunk', trunks: [10, 20] }],
+    [
+      'red',
+      { kind, trunk: [10], native: 5 },
+      { name: 'red', netns: 'red', kind, mode: 'native-untagged', vlan: 5, trunks: [10] },
+    ],
+    [
+      '4711',
+      { kind, name: 'web', create: true, ip: ['10.0.0.1/24'], gateway: '10.0.0.2', ifname: 'e1', mtu: 9000 },
+      {
+        ...{ name: 'web', netns: '4711', kind, createNetns: true, addresses: ['10.0.0.1/24'] },
+        ...{ gateway: '10.0.0.2', ifname: 'e1', mtu: 9000 },
+      },
+    ],
+  ])('%s %j', (netns, options, request) => expect(plugRequest(netns, options)).toEqual(request));
+
+  test.each(['host', '4711', '/run/netns/red', './red', 'my namespace'])('%s needs --name', (netns) => {
+    expect(() => plugRequest(netns, { kind })).toThrow(/--name/);
+  });
+});
+
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const folder = mkdtempSync(join(tmpdir(), 'tswitch-cli-'));
+const socket = join(folder, 'api.sock');
+const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
+  ...{
+    mac: `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
+  },
+  ...{ vlan: 10, port: 'red', kind: 'dynamic' as const, ageSeconds: 1 },
+}));
+let api: { close(): Promise<void> };
+
+beforeAll(async () => {
+  api = await serveApi(fakeControl(ENTRIES), { socket });
+});
+afterAll(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+});
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function tswitch(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const all = { ...process.env, TSWITCH_SOCKET: socket, ...env };
+    const child = execFile(process.execPath, [MAIN, ...args], { env: all, maxBuffer: 1e8 }, (_, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
+}
+
+describe('wrong usage is exit code 2, with a line that says what', () => {
+  test.each<[string, string[], RegExp]>([
+    ['no command', [], /Usage: tswitch/],
+    ['typing error', ['prot', 'ls'], /unknown command 'prot'\n\(Did you mean port\?\)/],
+    ['typing error below', ['port', 'lss'], /unknown command 'lss'\n\(Did you mean ls\?\)/],
+    ['typing error in a flag', ['plug', 'red', '--vlna', '1'], /unknown option '--vlna'\n\(Did you mean --vlan\?\)/],
+    ['nothing to plug', ['plug'], /missing required argument 'netns'/],
+    ['one word too many', ['unplug', 'red', 'blue'], /too many arguments/],
+    ['no kind', ['port', 'add', 'red'], /required option '--kind <kind>' not specified/],
+    ['unknown kind', ['port', 'add', 'red', '--kind', 'memory'], /Allowed choices are veth, tap, packet/],
+    ['VID 4095', ['plug', 'red', '--vlan', '4095'], /whole number from 1 to 4094/],
+    ['LIST that is none', ['plug', '--trunk', 'red'], /VLANs from 1 to 4094 like 10,20-30/],
+    ['access and trunk', ['plug', 'red', '--vlan', '1', '--trunk'], /cannot be used with/],
+    ['native without trunk', ['plug', 'red', '--native', '1'], /--native needs --trunk/],
+    ['host without name', ['plug', 'host'], /give the port a name with --name/],
+    ['flag that is none', ['port', 'set', '--isolated', 'red'], /Give true or false/],
+    ['nothing to set', ['port', 'set', 'red'], /say what to set/],
+    ['no switch setting', ['switch', 'set'], /say what to set/],
+    ['MTU 67', ['plug', 'red', '--mtu', '67'], /from 68 to 9000/],
+  ])('%s', async (_, args, sentence) => {
+    const { code, stdout, stderr } = await tswitch(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+test('help and version are exit code 0; every command has examples and the global options', async () => {
+  expect(await tswitch(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  const commands = [
+    'serve',
+    'plug',
+    'unplug',
+    'port add',
+    'port set',
+    'port rm',
+    'port ls',
+    'port show',
+    'fdb ls',
+    'fdb flush',
+  ];
+  const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops'];
+  for (const command of [...commands, ...more]) {
+    const { code, stdout } = await tswitch([...command.split(' '), '--help']);
+    expect([command, code]).toEqual([command, 0]);
+    expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ tswitch ${command}`));
+    expect(stdout).toMatch(/--json[\s\S]*--socket/);
+  }
+});
+
+describe('without a daemon', () => {
+  test('one line says so, and what to do; exit code 1', async () => {
+    const none = join(folder, 'none.sock');
+    const line = `tswitch: no daemon answers on ${none}; start one with \`tswitch serve\`\n`;
+    expect(await tswitch(['port', 'ls', '--socket', none])).toEqual({ code: 1, stdout: '', stderr: line });
+    expect(await tswitch(['--json', '--socket', none, 'stats'])).toEqual({ code: 1, stdout: '', stderr: line });
+    expect(await tswitch(['drops'], { TSWITCH_SOCKET: none })).toEqual({ code: 1, stdout: '', stderr: line });
+  });
+
+  test('a server that is none of ours is told apart', async () => {
+    const path = join(folder, 'foreign.sock');
+    const body = '<html>';
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+    const server = createServer((connection) => void connection.on('error', () => {}).end(head + body));
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const { code, stderr } = await tswitch(['port', 'ls', '--socket', path]);
+    await new Promise((resolve) => server.close(resolve));
+    expect([code, stderr]).toEqual([1, `tswitch: what answers on ${path} is no tswitch daemon; check --socket\n`]);
+  });
+});
+
+describe('with a daemon', () => {
+  test('ports come, show themselves, change and go', async () => {
+    const plugged = await tswitch(['plug', 'red', '--ip', '10.0.0.1/24', '--ip', 'fd00::1/64', '--vlan', '10']);
+    const line = 'red: veth, red/eth0, access 10, 02:00:00:00:00:01, 10.0.0.1/24, fd00::1/64, up\n';
+    expect(plugged).toEqual({ code: 0, stdout: line, stderr: '' });
+    const again = await tswitch(['plug', 'red']);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toBe(
+      'tswitch: there is a port red already; for a second interface in red give --name and --ifname\n',
+    );
+    expect((await tswitch(['plug', 'red', '--name', 'red2', '--ifname', 'eth1'])).code).toBe(0);
+    const flags = [
+      '--flood-unknown=false',
+      '--isolated',
+      '--mode',
+      'native-tagged',
+      '--vlan',
+      '5',
+      '--trunks',
+      '10,20-22',
+    ];
+    expect((await tswitch(['port', 'set', 'red2', ...flags])).stdout).toMatch(/native-tagged 10,20-22 native 5/);
+    const shown = await tswitch(['port', 'show', 'red2']);
+    expect(shown.stdout).toMatch(/^flood unknown {4}no$/m);
+    expect(shown.stdout).toMatch(/^isolated {9}yes$/m);
+    const listed = await tswitch(['port', 'ls']);
+    expect(listed.stdout).toMatch(/^NAME {2}STATE {2}KIND {2}INTERFACE {2}MODE {11}VLANS {14}MAC/);
+    expect(listed.stdout).toMatch(/^red2 {2}up {5}veth {2}red\/eth1 {3}native-tagged {2}10,20-22 native 5 {2}02:/m);
+    expect((await tswitch(['vlan', 'ls'])).stdout).toMatch(/^ {2}10 {2}red, red2/m);
+    const ambiguous = await tswitch(['unplug', 'red']);
+    expect([ambiguous.code, ambiguous.stderr]).toEqual([
+      1,
+      expect.stringMatching(/say which with --ifname: eth0, eth1/),
+    ]);
+    expect((await tswitch(['unplug', '/run/netns/red', '--ifname', 'eth1'])).code).toBe(0);
+    expect(await tswitch(['unplug', 'red', '--json'])).toEqual({ code: 0, stdout: '', stderr: '' });
+    const gone = await tswitch(['unplug', 'red']);
+    expect([gone.code, gone.stderr]).toEqual([1, expect.stringMatching(/red has no interface in this switch/)]);
+    expect((await tswitch(['port', 'ls'])).stdout).toBe('no ports; `tswitch plug` makes one\n');
+  });
+
+  test('every field of a request has its flag', async () => {
+    const place = [
+      '--kind',
+      'tap',
+      '--netns',
+      'vm',
+      '--ifname',
+      'e0',
+      '--addresses',
+      '10.0.0.1/24,fd00::1/64',
+      '--create-netns',
+    ];
+    const more = ['--mac', '02:00:00:00:00:0A', '--gateway', '10.0.0.2', '--mtu', '9000', '--learning=false'];
+    const floods = ['--flood-multicast=false', '--flood-broadcast=false', '--admin', 'down', '--offloads', 'csum,tso4'];
+    const { stdout, stderr } = await tswitch(['port', 'add', 'vm', ...place, ...more, ...floods, '--json']);
+    expect(stderr).toBe('');
+    const port: PortView = JSON.parse(stdout);
+    expect(port).toMatchObject({ kind: 'tap', netns: 'vm', ifname: 'e0', addresses: ['10.0.0.1/24', 'fd00::1/64'] });
+    expect(port).toMatchObject({ mac: '02:00:00:00:00:0a', mtu: 9000, learning: false, floodMulticast: false });
+    expect(port).toMatchObject({
+      floodUnknown: true,
+      floodBroadcast: false,
+      admin: 'down',
+      offloads: ['csum', 'tso4'],
+    });
+    expect((await tswitch(['port', 'rm', 'vm'])).stdout).toBe('vm: removed\n');
+  });
+
+  test('--json prints the body, before or after the command, also of an error', async () => {
+    const body = '{"vlans":[{"vlan":10,"ports":[]}]}\n';
+    expect((await tswitch(['--json', 'vlan', 'ls'])).stdout).toBe(body);
+    expect((await tswitch(['vlan', 'ls', '--json'])).stdout).toBe(body);
+    const { code, stdout, stderr } = await tswitch(['port', 'show', 'none', '--json']);
+    expect([code, stderr]).toEqual([1, 'tswitch: there is no port none\n']);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'PORT_NOT_FOUND' } });
+  });
+
+  test('what the daemon refuses is one line', async () => {
+    const { code, stdout, stderr } = await tswitch(['plug', 'red', '--ip', '10.0.0.1']);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe('tswitch: addresses: "10.0.0.1" has no prefix length; write it like 10.0.0.1/24\n');
+  });
+
+  test('fdb ls shows all pages to people, one page to programs', async () => {
+    const all = (await tswitch(['fdb', 'ls'])).stdout.trim().split('\n');
+    expect(all).toHaveLength(ENTRIES.length + 1);
+    expect(all[1]).toBe('02:00:00:00:00:00    10  red   dynamic        1');
+    expect((await tswitch(['fdb', 'ls', '--limit', '3'])).stdout.trim().split('\n')).toHaveLength(4);
+    const { entries, total, nextCursor } = JSON.parse((await tswitch(['fdb', 'ls', '--json'])).stdout);
+    expect([entries.length, total, nextCursor]).toEqual([10_000, 12_000, '10000']);
+    expect((await tswitch(['fdb', 'ls', '--vlan', '11'])).stdout).toBe('no entries\n');
+    expect((await tswitch(['fdb', 'flush'])).stdout).toBe('12000 entries removed\n');
+  });
+
+  test('a reader that ends early is no failure', async () => {
+    const child = spawn(process.execPath, [MAIN, 'fdb', 'ls', '--socket', socket], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdout.once('data', () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect([code, errors]).toEqual([0, '']);
+  });
+
+  test('switch set and show', async () => {
+    const set = await tswitch(['switch', 'set', '--ageing-seconds', '60', '--forward-reserved', '01:80:C2:00:00:0E']);
+    expect(set.stdout).toMatch(/^ageing +60 s\n.*\nforwarded reserved addresses {2}01:80:c2:00:00:0e$/m);
+    expect((await tswitch(['switch', 'set', '--forward-reserved', 'none'])).stdout).toMatch(/addresses +none$/m);
+    expect(JSON.parse((await tswitch(['switch', 'show', '--json'])).stdout).ageingSeconds).toBe(60);
+  });
+
+  test('drops says why, and on which ports', async () => {
+    await tswitch(['plug', 'red']);
+    const { stdout } = await tswitch(['drops']);
+    await tswitch(['unplug', 'red']);
+    expect(stdout).toMatch(/^REASON {8}FRAMES {2}ON PORTS {2}MEANING$/m);
+    expect(stdout).toMatch(/^NOT_A_MEMBER {7}4 {2}red 4 {5}tagged with a VID/m);
+  });
+
+  test('stats --watch goes on, one document per line with --json', async () => {
+    expect((await tswitch(['stats'])).stdout).toMatch(/^received {2}7 frames: 2 forwarded, 1 flooded, 4 dropped$/m);
+    const child = spawn(process.execPath, [MAIN, 'stats', '--watch', '--json', '--socket', socket]);
+    let text = '';
+    const lines = new Promise<string[]>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.split('\n').length > 2) resolve(text.split('\n').slice(0, 2));
+      });
+    });
+    const documents = (await lines).map((line): object => JSON.parse(line));
+    child.kill();
+    expect(documents.map((document) => Object.keys(document)[0])).toEqual(['totals', 'totals']);
+  });
+});
