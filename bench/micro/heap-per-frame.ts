@@ -68,6 +68,10 @@ class EndlessPort implements Port {
 
   markReadable(): void {}
 
+  clearError(): boolean {
+    return true;
+  }
+
   receive(batch: Batch): void {
     for (let i = 0; i < BATCH_FRAMES_MAX; i++) {
       batch.offset[i] = this.#at + i * SLOT_BYTES + VNET_HEADER_BYTES;

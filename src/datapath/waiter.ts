@@ -2,7 +2,14 @@
  * Waiting for frames or commands: an epoll set (level-triggered) of all the ports' descriptors and the eventfd that the
  * control plane rings. The descriptors belong to the control plane and outlive the worker.
  */
-import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN } from '../../native-bindings/abi/epoll.ts';
+import {
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_EVENT,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+} from '../../native-bindings/abi/epoll.ts';
 import { EEXIST } from '../../native-bindings/abi/errno.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import type { Memory } from '../ports/memory.ts';
@@ -41,14 +48,16 @@ export class Waiter {
     sys.epollCtl(this.#epollFd, EPOLL_CTL_DEL, fd, null);
   }
 
-  /** Waits up to `timeoutMs` and names every readable port to `readable`. */
-  wait(timeoutMs: number, readable: (handle: number) => void): void {
+  /** Waits up to `timeoutMs`, then names every port that is readable, and every port whose descriptor reports an error. */
+  wait(timeoutMs: number, readable: (handle: number) => void, failed: (handle: number) => void): void {
     const address = this.#memory.address + this.#eventsAt;
     const events = sys.epollWait(this.#epollFd, address, EVENTS_MAX, timeoutMs);
     let rung = false;
     for (let i = 0; i < events; i++) {
-      const data = this.#view.getUint32(i * EPOLL_EVENT.size + EPOLL_EVENT.data, true);
+      const event = i * EPOLL_EVENT.size;
+      const data = this.#view.getUint32(event + EPOLL_EVENT.data, true);
       if (data === WAKE) rung = true;
+      else if (this.#view.getUint32(event + EPOLL_EVENT.events, true) & (EPOLLERR | EPOLLHUP)) failed(data);
       else readable(data);
     }
     if (rung) sys.read(this.#wakeFd, this.#counterAddress, EVENTFD_BYTES);

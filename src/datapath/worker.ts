@@ -9,7 +9,7 @@ import { PacketPort } from '../ports/packet-port.ts';
 import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
 import { TapPort } from '../ports/tap-port.ts';
-import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, RUNNING, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, PortResources } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
@@ -17,9 +17,9 @@ import { learning } from '../switching/logics/learning.ts';
 import { DataPath } from './data-path.ts';
 import { Waiter } from './waiter.ts';
 
-/** Empty turns before sleeping: long enough to meet the next frame of a burst, short enough to cost an idle switch nothing. */
-const SPIN_TURNS = 100;
-/** Turns with frames after which the descriptors are asked again: ports that cannot be seen in memory wait for that. */
+/** Time without a frame before sleeping: long enough to meet the next one of a burst, too short to cost an idle switch. */
+const SPIN_MS = 0.03;
+/** Turns with frames after which TAPs are asked whether they are readable: that cannot be seen in memory. */
 const BUSY_TURNS_PER_POLL = 4;
 const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
 
@@ -34,6 +34,7 @@ class Worker {
   readonly #watched = new Map<number, number[]>();
   /** process.hrtime and performance.now run on one clock; the latter allocates nothing. */
   readonly #clockOffsetMs: number;
+  #taps = 0;
   #stopped = false;
 
   constructor(start: WorkerStart) {
@@ -56,10 +57,8 @@ class Worker {
   run(): void {
     const { words } = this.#board;
     const page = this.#page;
-    const markReadable = (handle: number): void => this.#dataPath.port(handle)?.markReadable();
-    Atomics.store(words, page + RUNNING, 1);
     let acknowledged = Atomics.load(words, page + ACKNOWLEDGED) - 1;
-    let emptyTurns = 0;
+    let lastFrameMs = 0;
     let busyTurns = 0;
     for (;;) {
       words[page + HEARTBEAT] = (words[page + HEARTBEAT]! + 1) | 0;
@@ -71,22 +70,35 @@ class Worker {
         Atomics.notify(words, page + ACKNOWLEDGED);
         if (this.#stopped) return;
       }
-      if (this.#dataPath.turn(this.#now()) > 0) {
+      const nowMs = performance.now();
+      if (this.#dataPath.turn(this.#ticks(nowMs)) > 0) {
         words[page + TURNS] = (words[page + TURNS]! + 1) | 0;
-        emptyTurns = 0;
-        if (++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#waiter.wait(0, markReadable);
-      } else if (++emptyTurns > SPIN_TURNS) {
+        lastFrameMs = nowMs;
+        if (this.#taps > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#wait(0);
+      } else if (nowMs - lastFrameMs > SPIN_MS) {
         Atomics.store(words, page + ASLEEP, 1);
-        if (Atomics.load(words, EPOCH) === acknowledged) this.#waiter.wait(WORKER_WAIT_MS_MAX, markReadable);
+        if (Atomics.load(words, EPOCH) === acknowledged) this.#wait(WORKER_WAIT_MS_MAX);
         Atomics.store(words, page + ASLEEP, 0);
-        emptyTurns = SPIN_TURNS;
       }
     }
   }
 
+  #wait(timeoutMs: number): void {
+    this.#waiter.wait(timeoutMs, this.#onReadable, this.#onFailed);
+  }
+
+  readonly #onReadable = (handle: number): void => {
+    this.#dataPath.port(handle)?.markReadable();
+  };
+
+  readonly #onFailed = (handle: number): void => {
+    if (this.#dataPath.port(handle)?.clearError()) return;
+    for (const fd of this.#watched.get(handle) ?? []) this.#waiter.unwatch(fd);
+  };
+
   /** FDB ticks. */
-  #now(): number {
-    return Math.floor((this.#clockOffsetMs + performance.now()) / MS_PER_TICK) | 0;
+  #ticks(nowMs: number): number {
+    return Math.floor((this.#clockOffsetMs + nowMs) / MS_PER_TICK) | 0;
   }
 
   /** Carries out all commands there are. */
@@ -113,6 +125,7 @@ class Worker {
       case 'close':
         for (const fd of this.#watched.get(command.handle) ?? []) this.#waiter.unwatch(fd);
         this.#watched.delete(command.handle);
+        if (this.#dataPath.port(command.handle) instanceof TapPort) this.#taps--;
         return this.#dataPath.closePort(command.handle);
       case 'switch':
         return this.#dataPath.configure(command.config);
@@ -124,7 +137,10 @@ class Worker {
   }
 
   #makePort(handle: number, resources: PortResources): Port {
-    if (resources.kind === 'tap') return new TapPort(handle, resources.fd, this.#memory, this.#start.tapBufferAt);
+    if (resources.kind === 'tap') {
+      this.#taps++;
+      return new TapPort(handle, resources.fd, this.#memory, this.#start.tapBufferAt);
+    }
     const { cursors } = this.#board;
     const cursor = this.#board.cursor(this.#start.worker, handle);
     const rings = resources.rings.map(
@@ -132,7 +148,12 @@ class Worker {
     );
     const [small, large] = rings;
     if (!small) throw new Error(`port ${handle} was opened without a ring`);
-    return new PacketPort(handle, resources.rings[0]!.fd, small, large ?? null);
+    return new PacketPort(
+      handle,
+      resources.rings.map(({ fd }) => fd),
+      small,
+      large ?? null,
+    );
   }
 }
 

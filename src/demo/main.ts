@@ -45,7 +45,7 @@ async function setUp(stage: Stage, stop: AbortSignal): Promise<void> {
     await stage.addNamespace(netns);
   }
   say('  $ tswitch serve &');
-  await stage.startDaemon(SOCKET, stop);
+  await stage.startDaemon(stop);
   for (const { netns, address, vlan } of HOSTS) {
     const args = ['plug', netns, '--ip', `${address}/24`, '--vlan', String(vlan)];
     say(`  $ tswitch ${args.join(' ')}`);

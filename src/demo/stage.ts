@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, write
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { removeLeftovers } from '../control/plumbing/ownership.ts';
 import { endProcess, isAlive, processId, run } from './processes.ts';
 import type { ProcessId } from './processes.ts';
 
@@ -22,6 +23,7 @@ export const TSWITCH = join(import.meta.dirname, '../cli/main.ts');
 
 interface StageRecord {
   demo: ProcessId;
+  socket: string;
   daemon: ProcessId | null;
   namespaces: { name: string; inode: number }[];
   /** The record's folder was made too, and goes when nothing else is in it. */
@@ -60,7 +62,7 @@ export class Stage {
       );
     }
     const madeFolder = mkdirSync(dirname(RECORD), { recursive: true, mode: 0o755 }) !== undefined;
-    const stage = new Stage({ demo: ownId(), daemon: null, namespaces: [], madeFolder });
+    const stage = new Stage({ demo: ownId(), socket, daemon: null, namespaces: [], madeFolder });
     stage.#write();
     return stage;
   }
@@ -74,9 +76,9 @@ export class Stage {
   }
 
   /** Starts `tswitch serve` and waits until it is ready. Throws its error line where it does not come up. */
-  async startDaemon(socket: string, stop: AbortSignal): Promise<void> {
+  async startDaemon(stop: AbortSignal): Promise<void> {
     // In a process group of its own: Ctrl-C is for the demo, which ends the daemon in its turn.
-    const daemon = spawn(process.execPath, [TSWITCH, 'serve', '--ephemeral', '--socket', socket], {
+    const daemon = spawn(process.execPath, [TSWITCH, 'serve', '--ephemeral', '--socket', this.#record.socket], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -111,7 +113,12 @@ export class Stage {
 
 async function removeAll(record: StageRecord): Promise<void> {
   // The daemon first: it removes its own ports, which would be lost to it if their namespaces went before.
-  if (record.daemon) await endProcess(record.daemon, DAEMON_END_MS_MAX);
+  if (record.daemon) {
+    await endProcess(record.daemon, DAEMON_END_MS_MAX);
+    // What it had no chance to remove if it was killed. Whoever answers on the socket by now is another.
+    await removeLeftovers();
+    if (!(await isAnswered(record.socket))) rmSync(record.socket, { force: true });
+  }
   for (const { name, inode } of record.namespaces) {
     if (inodeOf(name) === inode) await run('ip', ['netns', 'del', name]);
   }

@@ -39,6 +39,10 @@ export class MemoryPort implements Port {
 
   markReadable(): void {}
 
+  clearError(): boolean {
+    return true;
+  }
+
   receive(batch: Batch): void {
     const { bytes } = this.#memory;
     let at = this.#buffer;

@@ -4,7 +4,7 @@
  * frames lie.
  */
 import { EAGAIN, ENETDOWN, ENOBUFS, ENXIO } from '../../native-bindings/abi/errno.ts';
-import { MSG_DONTWAIT } from '../../native-bindings/abi/socket.ts';
+import { MSG_DONTWAIT, SO_ERROR, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
 import { BATCH_FRAMES_MAX } from '../limits.ts';
@@ -14,14 +14,16 @@ import type { Port } from './port.ts';
 
 export class PacketPort implements Port {
   readonly handle: number;
+  readonly #fds: readonly number[];
   readonly #fd: number;
   readonly #small: PacketRing;
   readonly #large: PacketRing | null;
 
-  /** @param fd the socket that sends */
-  constructor(handle: number, fd: number, small: PacketRing, large: PacketRing | null) {
+  /** @param fds the rings' sockets; the first one sends */
+  constructor(handle: number, fds: readonly number[], small: PacketRing, large: PacketRing | null) {
     this.handle = handle;
-    this.#fd = fd;
+    this.#fds = fds;
+    this.#fd = fds[0]!;
     this.#small = small;
     this.#large = large;
   }
@@ -31,6 +33,12 @@ export class PacketPort implements Port {
   }
 
   markReadable(): void {}
+
+  /** The netdev went down or away. Asking for the error clears it; frames go on when the netdev comes up again. */
+  clearError(): boolean {
+    for (const fd of this.#fds) sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(4));
+    return true;
+  }
 
   receive(batch: Batch): void {
     const small = this.#small.ready(0, BATCH_FRAMES_MAX);

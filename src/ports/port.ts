@@ -11,6 +11,11 @@ export interface Port {
   pending(): boolean;
   /** The wait in the kernel found the port readable. */
   markReadable(): void;
+  /**
+   * The wait in the kernel found an error on a descriptor, and would find it again at once.
+   * @returns whether it is dealt with; if not, the descriptors are not waited on any more
+   */
+  clearError(): boolean;
   /** Fills an empty batch with up to its capacity: offset, length, tpid, tci. Their bytes stay until `release`. */
   receive(batch: Batch): void;
   /** The frames of the last batch are done with; the kernel may have their memory back. */

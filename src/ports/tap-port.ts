@@ -48,6 +48,11 @@ export class TapPort implements Port {
     this.#readable = true;
   }
 
+  /** The TAP is gone from the kernel; its descriptor says so for ever. */
+  clearError(): boolean {
+    return false;
+  }
+
   receive(batch: Batch): void {
     let at = this.#buffer + FRAMES_AT;
     const end = this.#buffer + TAP_BUFFER_BYTES - READ_BYTES_MAX;

@@ -20,8 +20,6 @@ export const HEARTBEAT = 1;
 export const ASLEEP = 2;
 /** Turns that moved at least one frame, modulo 2^32. */
 export const TURNS = 3;
-/** 1 from the moment a worker has its tables until it ends. */
-export const RUNNING = 4;
 
 export const RINGS_PER_PORT_MAX = 2;
 

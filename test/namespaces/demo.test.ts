@@ -106,24 +106,31 @@ test('npm start -- --once proves that frames cross, and that VLANs are apart; ex
   expect(leftBehind()).toEqual([]);
 });
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  '%s ends a staying demo, which removes all it made',
-  async (signal) => {
-    const demo = start();
-    await untilPrinted(demo, STAYS);
-    expect(demo.output).toContain(`curl --unix-socket ${socket} http://localhost/v1/ports`);
-    expect(leftBehind()).toEqual(expect.arrayContaining(NAMESPACES));
-    demo.process.kill(signal);
-    expect(await demo.ended, demo.output).toBe(0);
-    expect(leftBehind()).toEqual([]);
-  },
-);
-
-test('a signal to npm reaches the demo, also in the middle of the proof', async () => {
-  const demo = npmStart();
-  await untilPrinted(demo, 'Proof');
+test('SIGTERM ends a staying demo, which removes all it made', async () => {
+  const demo = start();
+  await untilPrinted(demo, STAYS);
+  expect(demo.output).toContain(`curl --unix-socket ${socket} http://localhost/v1/ports`);
+  expect(leftBehind()).toEqual(expect.arrayContaining(NAMESPACES));
   demo.process.kill('SIGTERM');
+  expect(await demo.ended, demo.output).toBe(0);
+  expect(leftBehind()).toEqual([]);
+});
+
+test.each(['tswitch serve', 'Proof'])('a signal to npm ends the demo also at `%s`', async (moment) => {
+  const demo = npmStart();
+  await untilPrinted(demo, moment);
+  demo.process.kill('SIGINT');
   expect(await demo.ended).not.toBe(0);
+  expect(leftBehind()).toEqual([]);
+});
+
+test('a closed terminal (SIGHUP, nobody reads any more) removes all the same', async () => {
+  const demo = start();
+  await untilPrinted(demo, 'Proof');
+  demo.process.stdout?.destroy();
+  demo.process.stderr?.destroy();
+  demo.process.kill('SIGHUP');
+  await demo.ended;
   expect(leftBehind()).toEqual([]);
 });
 
@@ -154,6 +161,11 @@ test('a second demo, or one beside a daemon, refuses in one line and touches not
   expect(third.output).toMatch(new RegExp(`^tswitch demo: a daemon already holds ${socket}: .*\n$`));
   expect(leftBehind()).toEqual(expect.arrayContaining(NAMESPACES));
   writeFileSync(RECORD, record);
+  // The end of its daemon is the end of the demo, which then removes what that one could not.
+  process.kill((JSON.parse(record) as { daemon: { pid: number } }).daemon.pid, 'SIGKILL');
+  expect(await first.ended).toBe(1);
+  expect(first.output).toMatch(/\ntswitch demo: the daemon has ended: .*SIGKILL/);
+  expect(leftBehind()).toEqual([]);
 });
 
 test('a namespace of another with one of the names stays untouched', async () => {

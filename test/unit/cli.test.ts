@@ -1,14 +1,15 @@
 /** The command line: values and tables by themselves, then the real program against the API on a real Unix socket. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
 import { plugRequest } from '../../src/cli/commands/plug.ts';
+import { main } from '../../src/cli/program.ts';
 import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
 import { formatVidList, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
 import type { PortView } from '../../src/control/model.ts';
@@ -147,6 +148,22 @@ function tswitch(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   });
 }
 
+/** The same without a process of its own, for what never reaches the daemon. */
+async function usage(args: string[]): Promise<Ended> {
+  const texts = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
+      texts[stream] += String(chunk);
+      return true;
+    }),
+  );
+  try {
+    return { code: await main(['node', 'tswitch', ...args]), ...texts };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
 describe('wrong usage is exit code 2, with a line that says what', () => {
   test.each<[string, string[], RegExp]>([
     ['no command', [], /Usage: tswitch/],
@@ -167,11 +184,15 @@ describe('wrong usage is exit code 2, with a line that says what', () => {
     ['no switch setting', ['switch', 'set'], /say what to set/],
     ['MTU 67', ['plug', 'red', '--mtu', '67'], /from 68 to 9000/],
   ])('%s', async (_, args, sentence) => {
-    const { code, stdout, stderr } = await tswitch(args);
+    const { code, stdout, stderr } = await usage(args);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toMatch(/\n\s+at /);
   });
+});
+
+test('the exit code of wrong usage reaches the shell', async () => {
+  expect(await tswitch(['prot'])).toMatchObject({ code: 2, stdout: '' });
 });
 
 test('help and version are exit code 0; every command has examples and the global options', async () => {
@@ -190,7 +211,7 @@ test('help and version are exit code 0; every command has examples and the globa
   ];
   const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops'];
   for (const command of [...commands, ...more]) {
-    const { code, stdout } = await tswitch([...command.split(' '), '--help']);
+    const { code, stdout } = await usage([...command.split(' '), '--help']);
     expect([command, code]).toEqual([command, 0]);
     expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ tswitch ${command}`));
     expect(stdout).toMatch(/--json[\s\S]*--socket/);
@@ -208,9 +229,7 @@ describe('without a daemon', () => {
 
   test('a server that is none of ours is told apart', async () => {
     const path = join(folder, 'foreign.sock');
-    const body = '<html>';
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-    const server = createServer((connection) => void connection.on('error', () => {}).end(head + body));
+    const server = createServer((_, response) => response.end('<html>'));
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const { code, stderr } = await tswitch(['port', 'ls', '--socket', path]);
     await new Promise((resolve) => server.close(resolve));

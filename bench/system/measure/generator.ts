@@ -31,29 +31,27 @@ const BATCH_FRAMES = 256;
 class Burst {
   readonly frames: Buffer;
   readonly count: number;
-  readonly #messages: Buffer;
+  /** What the kernel reads by address must not be collected. */
+  readonly keep: readonly Buffer[];
   readonly #messagesAddress: number;
 
   constructor(task: GeneratorTask) {
     this.count = Math.ceil(task.flows / BATCH_FRAMES) * BATCH_FRAMES;
     this.frames = Buffer.alloc(this.count * FRAME_BYTES);
     const vectors = Buffer.alloc(this.count * IOVEC.size);
-    this.#messages = Buffer.alloc(this.count * MMSGHDR.size);
+    const messages = Buffer.alloc(this.count * MMSGHDR.size);
     const framesAddress = ffi.addressOf(this.frames);
     const vectorsAddress = ffi.addressOf(vectors);
     for (let i = 0; i < this.count; i++) {
       makeFrame(task, i % task.flows).copy(this.frames, i * FRAME_BYTES);
       vectors.writeBigUInt64LE(BigInt(framesAddress + i * FRAME_BYTES), i * IOVEC.size + IOVEC.base);
       vectors.writeBigUInt64LE(BigInt(FRAME_BYTES), i * IOVEC.size + IOVEC.len);
-      this.#messages.writeBigUInt64LE(BigInt(vectorsAddress + i * IOVEC.size), i * MMSGHDR.size + MMSGHDR.iov);
-      this.#messages.writeBigUInt64LE(1n, i * MMSGHDR.size + MMSGHDR.iovlen);
+      messages.writeBigUInt64LE(BigInt(vectorsAddress + i * IOVEC.size), i * MMSGHDR.size + MMSGHDR.iov);
+      messages.writeBigUInt64LE(1n, i * MMSGHDR.size + MMSGHDR.iovlen);
     }
-    this.#messagesAddress = ffi.addressOf(this.#messages);
-    this.keep = [vectors, this.#messages];
+    this.#messagesAddress = ffi.addressOf(messages);
+    this.keep = [vectors, messages];
   }
-
-  /** What the kernel reads by address must not be collected. */
-  readonly keep: readonly Buffer[];
 
   messageAddress(i: number): number {
     return this.#messagesAddress + i * MMSGHDR.size;
