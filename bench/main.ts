@@ -108,6 +108,8 @@ if (refused !== null) {
   console.error(refused);
   process.exit(2);
 }
+// Debian's `su` leaves out the folders that ip, ethtool and the switches are in.
+process.env['PATH'] += ':/usr/sbin:/sbin';
 const abort = new AbortController();
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

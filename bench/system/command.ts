@@ -40,14 +40,13 @@ function explain(error: unknown): string {
   return (stderr || stdout || String(error)).trim().slice(0, 500);
 }
 
-/** The first of the programs that is not in PATH or the sbin folders; null if all are there. */
+/** The first of the programs that is not in PATH; null if all are there. */
 export function missingProgram(...programs: string[]): string | null {
   return programs.find((program) => !isInstalled(program)) ?? null;
 }
 
 function isInstalled(program: string): boolean {
-  const folders = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':');
-  return folders.some((folder) => {
+  return (process.env['PATH'] ?? '').split(':').some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;

@@ -9,6 +9,14 @@ type PathItem = NonNullable<Document['paths']>[string];
 type Operation = NonNullable<PathItem['get']>;
 type Schema = NonNullable<NonNullable<Document['components']>['schemas']>[string];
 
+type Content = Record<string, { schema?: Schema }>;
+
+/** What OpenAPI has for one status. */
+interface Answer {
+  description?: string;
+  content?: Content;
+}
+
 const METHODS = ['get', 'post', 'patch', 'delete'] as const;
 
 const STYLE = `
@@ -50,7 +58,8 @@ function renderOperation(method: string, path: string, operation: Operation): st
       : [],
   );
   const body = operation.requestBody && 'content' in operation.requestBody ? operation.requestBody.content : {};
-  const answers = Object.entries(operation.responses ?? {}).map(([status, answer]) => [
+  const responses: Record<string, Answer> = operation.responses ?? {};
+  const answers = Object.entries(responses).map(([status, answer]) => [
     `<code>${escape(status)}</code>`,
     contentType(answer.content ?? {}),
     prose(answer.description ?? ''),
@@ -63,7 +72,7 @@ ${bodyText ? `<p>Body: ${bodyText}</p>` : ''}
 ${table(['Status', 'Body', 'Meaning'], answers)}`;
 }
 
-function contentType(content: Record<string, { schema?: Schema }>): string {
+function contentType(content: Content): string {
   const schema = content['application/json']?.schema;
   return schema ? typeOf(schema) : '';
 }

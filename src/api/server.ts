@@ -37,7 +37,8 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
   const { socket, report = (error) => console.error(error) } = options;
   const app = createApp(control, report);
   await claimSocket(socket);
-  const server = createServer(getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  const server = createServer((request, response) => void answer(request, response));
   try {
     await listen(server, socket);
   } catch (error) {

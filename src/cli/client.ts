@@ -21,7 +21,7 @@ export class Client {
   get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<Answer<T>> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
-    return this.send('GET', given.length > 0 ? `${path}?${search}` : path);
+    return this.send('GET', given.length > 0 ? `${path}?${search.toString()}` : path);
   }
 
   /** @throws RefusedError where the daemon answers with an error, CliError where none answers */

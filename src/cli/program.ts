@@ -49,8 +49,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    if (error instanceof RefusedError && program.opts<{ json?: boolean }>().json)
-      process.stdout.write(`${error.body}\n`);
+    const { json } = program.opts<{ json?: boolean }>();
+    if (json && error instanceof RefusedError) process.stdout.write(`${error.body}\n`);
     if (!(error instanceof CliError || error instanceof TswitchError)) throw error;
     process.stderr.write(`tswitch: ${printable(error.message)}\n`);
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;

@@ -147,7 +147,7 @@ function farEndOf(request: PortRequest, mtu: number | undefined): Place {
   checkNetdevName(ifname, 'ifname');
   const addresses = normalAddresses(request.addresses ?? [], mtu);
   const gateway = request.gateway === undefined ? null : normalGateway(request.gateway, addresses);
-  const mac = request.mac == null ? null : parseUnicastMac(request.mac, 'mac');
+  const mac = typeof request.mac === 'string' ? parseUnicastMac(request.mac, 'mac') : null;
   return { netdev: null, netns, ifname, addresses: addresses.map(formatInterfaceAddress), mac, createNetns, gateway };
 }
 

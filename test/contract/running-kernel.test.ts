@@ -3,7 +3,7 @@
  * kernels older than the numbers, nothing can be told.
  */
 import { release } from 'node:os';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, type TestContext } from 'vitest';
 import * as bpf from '../../native-bindings/abi/bpf.ts';
 import { EINVAL } from '../../native-bindings/abi/errno.ts';
 import { O_CLOEXEC, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
@@ -17,12 +17,14 @@ import { check, sys } from '../../native-bindings/syscalls.ts';
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
 
-/** Whether the running kernel is not old enough to refuse one of these. */
-function kernelHas(newer: Newer): boolean {
-  return Object.values(newer).every(({ since }) => {
+/** Leaves a test out, with the reason, where the kernel is too old or the right to ask it is missing. */
+function skipWithout(context: TestContext, newer: Newer): void {
+  context.skip(process.getuid?.() !== 0, 'needs root');
+  for (const [name, { since }] of Object.entries(newer)) {
     const [sinceMajor = 0, sinceMinor = 0] = since.split('.').map(Number);
-    return major > sinceMajor || (major === sinceMajor && minor >= sinceMinor);
-  });
+    const isOld = major < sinceMajor || (major === sinceMajor && minor < sinceMinor);
+    context.skip(isOld, `${name} came with Linux ${since}`);
+  }
 }
 
 const opened: number[] = [];
@@ -44,8 +46,9 @@ function openTap(): { tap: number; ifreq: DataView } {
   return { tap, ifreq };
 }
 
-describe.skipIf(process.getuid?.() !== 0)('the running kernel', () => {
-  test.skipIf(!kernelHas(ifTun.NEWER))('takes TUN_F_USO4 and TUN_F_USO6, and not the next bit', () => {
+describe('the running kernel', () => {
+  test('takes TUN_F_USO4 and TUN_F_USO6, and not the next bit', (context) => {
+    skipWithout(context, ifTun.NEWER);
     const { tap } = openTap();
     const offloads = ifTun.TUN_F_CSUM | ifTun.TUN_F_TSO4 | ifTun.TUN_F_TSO6 | ifTun.TUN_F_USO4 | ifTun.TUN_F_USO6;
     expect(sys.ioctlInt(tap, ifTun.TUNSETOFFLOAD, offloads)).toBe(0);
@@ -54,7 +57,8 @@ describe.skipIf(process.getuid?.() !== 0)('the running kernel', () => {
     expect(sys.ioctlInt(tap, ifTun.TUNSETOFFLOAD, ifTun.TUN_F_CSUM | 0x8000)).toBe(-EINVAL);
   });
 
-  test.skipIf(!kernelHas(ifPacket.NEWER))('reads back PACKET_VNET_HDR_SZ', () => {
+  test('reads back PACKET_VNET_HDR_SZ', (context) => {
+    skipWithout(context, ifPacket.NEWER);
     const socket = keep('socket', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     const value = new Uint8Array(4);
     new DataView(value.buffer).setInt32(0, 12, true);
@@ -64,7 +68,8 @@ describe.skipIf(process.getuid?.() !== 0)('the running kernel', () => {
     expect([...value]).toEqual([12, 0, 0, 0]);
   });
 
-  test.skipIf(!kernelHas(bpf.NEWER))('attaches a program that drops at BPF_TCX_INGRESS', () => {
+  test('attaches a program that drops at BPF_TCX_INGRESS', (context) => {
+    skipWithout(context, bpf.NEWER);
     const { ifreq } = openTap();
     const socket = keep('socket', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     check('ioctl SIOCGIFINDEX', sys.ioctl(socket, SIOCGIFINDEX, new Uint8Array(ifreq.buffer)));

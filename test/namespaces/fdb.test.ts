@@ -91,12 +91,15 @@ test('pages: every entry once', async () => {
   expect(seen).toEqual(range(1, 25).map(mac));
 });
 
-test.each([10, 300, 1_000_000])('an ageing time of %i seconds takes effect on what is learned already', async (ageingSeconds) => {
-  await announce('a', [1]);
-  expect(await lan.patchSettings({ ageingSeconds })).toMatchObject({ ageingSeconds });
-  expect(lan.settings()).toMatchObject({ ageingSeconds });
-  expect(learned()).toEqual(['1@a/1']);
-});
+test.each([10, 300, 1_000_000])(
+  'an ageing time of %i seconds takes effect on what is learned already',
+  async (ageingSeconds) => {
+    await announce('a', [1]);
+    expect(await lan.patchSettings({ ageingSeconds })).toMatchObject({ ageingSeconds });
+    expect(lan.settings()).toMatchObject({ ageingSeconds });
+    expect(learned()).toEqual(['1@a/1']);
+  },
+);
 
 test('a smaller limit keeps the youngest, and holds', async () => {
   await announce('a', range(1, 30));

@@ -19,7 +19,8 @@ const HOST_ADDRESS = '198.51.100.1';
 /** Long enough for a frame to have passed the kernel's whole receive path. */
 const SILENCE_MS = 300;
 
-const netdevFile = (netdev: string, file: string): string => readFileSync(`/sys/class/net/${netdev}/${file}`, 'utf8').trim();
+const netdevFile = (netdev: string, file: string): string =>
+  readFileSync(`/sys/class/net/${netdev}/${file}`, 'utf8').trim();
 const sentBy = (netdev: string): number => Number(netdevFile(netdev, 'statistics/tx_packets'));
 
 async function linkLocalOf(netdev: string): Promise<string | undefined> {
@@ -66,11 +67,15 @@ async function reach(from: Host, netdev: string, listeners: Listeners): Promise<
   const linkLocal = await linkLocalOf(netdev);
   if (linkLocal !== undefined) await from.pings(`${linkLocal}%eth0`, '-c', '1', '-W', '0.3');
   return () => {
-    const fromHost = wire.captured().filter(({ frame }) => Buffer.from(frame.subarray(6, 12)).toString('hex') === ownMac.replaceAll(':', ''));
+    const fromHost = wire
+      .captured()
+      .filter(({ frame }) => Buffer.from(frame.subarray(6, 12)).toString('hex') === ownMac.replaceAll(':', ''));
     const isArp = ({ frame }: (typeof fromHost)[number]): boolean => ((frame[12]! << 8) | frame[13]!) === ETHERTYPE_ARP;
     const answers = [
       ...(fromHost.some(isArp) ? ['ARP answer'] : []),
-      ...(fromHost.some(({ frame }) => frame[12] === 0x86 && frame[20] === 58 && frame[54] === 129) ? ['ping answer'] : []),
+      ...(fromHost.some(({ frame }) => frame[12] === 0x86 && frame[20] === 58 && frame[54] === 129)
+        ? ['ping answer']
+        : []),
     ];
     return [...listeners.heard, ...answers].toSorted();
   };

@@ -81,7 +81,9 @@ describe('datagrams that the sender left to be cut (UDP_SEGMENT)', () => {
     expect(await receiver.call('udpReceived', { port, count: 11 })).toEqual(expected);
     expect(lan.port(near.name).stats.rx.superFrames).toBe(1);
     const { superFrames, segments } = lan.port(far.name).stats.tx;
-    expect({ superFrames, segments }).toEqual(offloads ? { superFrames: 0, segments: 11 } : { superFrames: 1, segments: 0 });
+    expect({ superFrames, segments }).toEqual(
+      offloads ? { superFrames: 0, segments: 11 } : { superFrames: 1, segments: 0 },
+    );
   });
 });
 

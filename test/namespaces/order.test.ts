@@ -90,6 +90,8 @@ test.each(PAIRS)('frames and super-frames mixed, from %s to %s', async (from, to
     from,
     to,
     1500,
-    burstsOf(40, 24, (n) => (n % 3 === 1 ? superFrame(n, 1401 + ((n * 7919) % 60_000)) : plain(n, 60 + ((n * 379) % 1455)))),
+    burstsOf(40, 24, (n) =>
+      n % 3 === 1 ? superFrame(n, 1401 + ((n * 7919) % 60_000)) : plain(n, 60 + ((n * 379) % 1455)),
+    ),
   );
 });

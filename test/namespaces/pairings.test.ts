@@ -50,7 +50,8 @@ describe('untagged, one switch', () => {
       expect(port.tx.superFrames).toBeGreaterThan(0);
       expect(port.tx.segments).toBe(0);
     }
-    for (const reason of ['BAD_OFFLOAD', 'OVER_MTU', 'EGRESS_FAILED', 'OVERSIZE']) expect(drops).not.toHaveProperty(reason);
+    for (const reason of ['BAD_OFFLOAD', 'OVER_MTU', 'EGRESS_FAILED', 'OVERSIZE'])
+      expect(drops).not.toHaveProperty(reason);
   });
 });
 

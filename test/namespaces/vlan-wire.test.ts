@@ -39,7 +39,12 @@ const ROWS: [from: string, what: string, tags: Tag[], expected: string][] = [
   ['trunk', 'VID 99', [99], 'drop NO_EGRESS'],
   ['trunk', 'VID 4095', [4095], 'drop VID_RESERVED'],
   ['trunk', 'VID 10 over VID 20', [10, 20], 'nativeT=8100:10+8100:20 nativeU=8100:20'],
-  ['trunk', '88a8 VID 20 over VID 7', [S(20), 7], 'trunk20=88a8:20+8100:7 nativeT=88a8:20+8100:7 nativeU=88a8:20+8100:7'],
+  [
+    'trunk',
+    '88a8 VID 20 over VID 7',
+    [S(20), 7],
+    'trunk20=88a8:20+8100:7 nativeT=88a8:20+8100:7 nativeU=88a8:20+8100:7',
+  ],
   ['trunk20', 'VID 20', [20], 'access20=untagged trunk=8100:20 nativeT=8100:20 nativeU=8100:20'],
   ['trunk20', 'VID 10', [10], 'drop NOT_A_MEMBER'],
   ['nativeT', 'no tag', [], 'access10=untagged trunk=8100:10 nativeU=untagged'],
@@ -74,7 +79,13 @@ describe.each<PortKind>(['veth', 'tap', 'packet'])('ports of kind %s', (kind) =>
     await sleep(5);
     const sent = Object.entries(wires)
       .filter(([, wire]) => wire.captured().length > 0)
-      .map(([label, wire]) => `${label}=${wire.captured().map(({ frame: bytes }) => tagsOf(bytes)).join(',')}`);
+      .map(
+        ([label, wire]) =>
+          `${label}=${wire
+            .captured()
+            .map(({ frame: bytes }) => tagsOf(bytes))
+            .join(',')}`,
+      );
     const drops = Object.entries(lan.stats().drops)
       .filter(([reason, count]) => count > (before.drops[reason] ?? 0))
       .map(([reason]) => `drop ${reason}`);

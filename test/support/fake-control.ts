@@ -28,14 +28,18 @@ export function fakeControl(fdb: FdbEntryView[] = []): SwitchControl {
     addPort: async (request) => {
       if (request.name === 'fault') throw new Error('secret of the stack');
       if (request.name === 'gone') throw new TswitchError('NETNS_NOT_FOUND', 'no namespace gone', { netns: 'gone' });
-      const { createNetns: _made, gateway: _route, ...normal } = normalizePortRequest(request);
+      const normal = normalizePortRequest(request);
       if (ports.has(normal.name)) throw new TswitchError('PORT_EXISTS', `there is a port ${normal.name} already`);
       const added: PortView = {
         ...normal,
         mtu: normal.mtu ?? 1500,
         mac: normal.mac ?? '02:00:00:00:00:01',
         offloads: normal.offloads ?? [...OFFLOAD_NAMES],
-        ...{ cvlans: [], tpid: '0x88a8', priorityTags: 'never', fdbLimit: null, state: 'up' },
+        cvlans: [],
+        tpid: '0x88a8',
+        priorityTags: 'never',
+        fdbLimit: null,
+        state: 'up',
         stats: fakeStats({ NOT_A_MEMBER: 4 }),
       };
       ports.set(added.name, added);

@@ -76,9 +76,8 @@ export class Lab {
     const name = `${PREFIX}${process.pid}-${label}`;
     await ip('netns', 'add', name);
     this.defer(() => existsSync(`/run/netns/${name}`) && ip('netns', 'del', name));
-    const fd = check('open', sys.open(`/run/netns/${name}`, O_RDONLY | O_CLOEXEC));
-    this.defer(() => sys.close(fd));
-    const host = new Host(this, name, fd);
+    const host = new Host(this, name);
+    this.defer(() => host.release());
     await host.run('ip', 'link', 'set', 'lo', 'up');
     if (options.ipv6 === false) {
       host.inside(() => {
@@ -132,13 +131,14 @@ export class Lab {
 export class Host {
   readonly name: string;
   readonly #lab: Lab;
-  readonly #fd: number;
+  /** Of the namespace; -1: released. */
+  #fd: number;
   #agent: Promise<Agent> | null = null;
 
-  constructor(lab: Lab, name: string, fd: number) {
+  constructor(lab: Lab, name: string) {
     this.#lab = lab;
     this.name = name;
-    this.#fd = fd;
+    this.#fd = check('open', sys.open(this.path, O_RDONLY | O_CLOEXEC));
   }
 
   get path(): string {
@@ -162,6 +162,12 @@ export class Host {
       (text) => text.includes(' 0% packet loss'),
       () => false,
     );
+  }
+
+  /** No longer keeps the namespace alive; `inside` and `wire` cannot be used any more. */
+  release(): void {
+    if (this.#fd >= 0) sys.close(this.#fd);
+    this.#fd = -1;
   }
 
   /** Calls a synchronous function with the namespace entered. */

@@ -19,8 +19,11 @@ const folder = mkdtempSync(join(tmpdir(), 'tswitch-api-'));
 const socket = join(folder, 'made', 'api.sock');
 const faults: Error[] = [];
 const ENTRIES = Array.from({ length: 25 }, (_, index) => ({
-  ...{ mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`, vlan: index < 5 ? 20 : 10, port: 'red' },
-  ...{ kind: 'dynamic' as const, ageSeconds: index },
+  mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`,
+  vlan: index < 5 ? 20 : 10,
+  port: 'red',
+  kind: 'dynamic' as const,
+  ageSeconds: index,
 }));
 let api: { close(): Promise<void> };
 
@@ -258,8 +261,12 @@ describe('switch, vlans, stats', () => {
     expect((await get('/v1/vlans')).body).toEqual({ vlans: [{ vlan: 10, ports: [] }] });
     expect(Object.keys((await get<object>('/v1/stats')).body)).toEqual(['totals', 'ports', 'drops', 'workers']);
     expect((await get('/v1/switch')).body).toEqual({
-      ...{ ageingSeconds: 300, fdbLimit: 65_536, reservedAddresses: { forward: [] } },
-      ...{ workers: 1, ffi: 'koffi', version: '0.0.0' },
+      ageingSeconds: 300,
+      fdbLimit: 65_536,
+      reservedAddresses: { forward: [] },
+      workers: 1,
+      ffi: 'koffi',
+      version: '0.0.0',
     });
   });
 
@@ -313,7 +320,11 @@ describe('documentation', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(routes.sort()).toEqual([
-      ...['delete /v1/ports/{name}', 'get /v1/fdb', 'get /v1/ports', 'get /v1/ports/{name}', 'get /v1/stats'],
+      'delete /v1/ports/{name}',
+      'get /v1/fdb',
+      'get /v1/ports',
+      'get /v1/ports/{name}',
+      'get /v1/stats',
       ...[
         'get /v1/switch',
         'get /v1/vlans',
@@ -346,8 +357,9 @@ describe('documentation', () => {
     expect(headers['content-type']).toMatch(/text\/html/);
     expect(headers['content-security-policy']).toMatch(/default-src 'none'/);
     expect(text).not.toMatch(/https?:\/\/|<script|<link|@import|url\(/);
-    for (const path of ['/v1/ports/{name}', '/v1/fdb/flush', '/v1/stats'])
+    for (const path of ['/v1/ports/{name}', '/v1/fdb/flush', '/v1/stats']) {
       expect(text).toContain(`<code>${path}</code>`);
+    }
   });
 });
 
@@ -375,7 +387,7 @@ describe('the socket', () => {
 
   test('left behind by a dead daemon is replaced', async () => {
     const stale = join(folder, 'stale.sock');
-    const script = `require('net').createServer().listen(${JSON.stringify(stale)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    const script = `process.getBuiltinModule('node:net').createServer().listen(${JSON.stringify(stale)}, () => process.kill(process.pid, 'SIGKILL'))`;
     await expect(promisify(execFile)(process.execPath, ['-e', script])).rejects.toMatchObject({ signal: 'SIGKILL' });
     expect(existsSync(stale)).toBe(true);
     const server = await serveApi(fakeControl(), { socket: stale });

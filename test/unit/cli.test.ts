@@ -12,7 +12,7 @@ import { plugRequest } from '../../src/cli/commands/plug.ts';
 import { main } from '../../src/cli/program.ts';
 import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
 import { formatVidList, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
-import type { PortView } from '../../src/control/model.ts';
+import type { FdbPage, PortView } from '../../src/control/model.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
 describe('values', () => {
@@ -46,8 +46,9 @@ describe('values', () => {
     expect(parseList('a,b', ['c'])).toEqual(['c', 'a', 'b']);
     expect(parseList('none', undefined)).toEqual([]);
     expect(wholeNumber(1, 9)('9')).toBe(9);
-    for (const text of ['0', '10', '', '1.5', '-1', '1e0', ' 1'])
+    for (const text of ['0', '10', '', '1.5', '-1', '1e0', ' 1']) {
       expect(() => wholeNumber(1, 9)(text)).toThrow(/1 to 9/);
+    }
   });
 });
 
@@ -103,8 +104,14 @@ describe('what plug asks for', () => {
       '4711',
       { kind, name: 'web', create: true, ip: ['10.0.0.1/24'], gateway: '10.0.0.2', ifname: 'e1', mtu: 9000 },
       {
-        ...{ name: 'web', netns: '4711', kind, createNetns: true, addresses: ['10.0.0.1/24'] },
-        ...{ gateway: '10.0.0.2', ifname: 'e1', mtu: 9000 },
+        name: 'web',
+        netns: '4711',
+        kind,
+        createNetns: true,
+        addresses: ['10.0.0.1/24'],
+        gateway: '10.0.0.2',
+        ifname: 'e1',
+        mtu: 9000,
       },
     ],
   ])('%s %j', (netns, options, request) => expect(plugRequest(netns, options)).toEqual(request));
@@ -121,7 +128,10 @@ const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
   ...{
     mac: `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
   },
-  ...{ vlan: 10, port: 'red', kind: 'dynamic' as const, ageSeconds: 1 },
+  vlan: 10,
+  port: 'red',
+  kind: 'dynamic' as const,
+  ageSeconds: 1,
 }));
 let api: { close(): Promise<void> };
 
@@ -326,7 +336,7 @@ describe('with a daemon', () => {
     expect(all).toHaveLength(ENTRIES.length + 1);
     expect(all[1]).toBe('02:00:00:00:00:00    10  red   dynamic        1');
     expect((await tswitch(['fdb', 'ls', '--limit', '3'])).stdout.trim().split('\n')).toHaveLength(4);
-    const { entries, total, nextCursor } = JSON.parse((await tswitch(['fdb', 'ls', '--json'])).stdout);
+    const { entries, total, nextCursor }: FdbPage = JSON.parse((await tswitch(['fdb', 'ls', '--json'])).stdout);
     expect([entries.length, total, nextCursor]).toEqual([10_000, 12_000, '10000']);
     expect((await tswitch(['fdb', 'ls', '--vlan', '11'])).stdout).toBe('no entries\n');
     expect((await tswitch(['fdb', 'flush'])).stdout).toBe('12000 entries removed\n');
@@ -347,7 +357,8 @@ describe('with a daemon', () => {
     const set = await tswitch(['switch', 'set', '--ageing-seconds', '60', '--forward-reserved', '01:80:C2:00:00:0E']);
     expect(set.stdout).toMatch(/^ageing +60 s\n.*\nforwarded reserved addresses {2}01:80:c2:00:00:0e$/m);
     expect((await tswitch(['switch', 'set', '--forward-reserved', 'none'])).stdout).toMatch(/addresses +none$/m);
-    expect(JSON.parse((await tswitch(['switch', 'show', '--json'])).stdout).ageingSeconds).toBe(60);
+    const shown = await tswitch(['switch', 'show', '--json']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ ageingSeconds: 60 });
   });
 
   test('drops says why, and on which ports', async () => {
@@ -368,8 +379,8 @@ describe('with a daemon', () => {
         if (text.split('\n').length > 2) resolve(text.split('\n').slice(0, 2));
       });
     });
-    const documents = (await lines).map((line): object => JSON.parse(line));
+    const documents = await lines;
     child.kill();
-    expect(documents.map((document) => Object.keys(document)[0])).toEqual(['totals', 'totals']);
+    for (const line of documents) expect(JSON.parse(line)).toHaveProperty('totals');
   });
 });

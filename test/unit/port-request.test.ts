@@ -21,9 +21,26 @@ function refusal(act: () => unknown): string {
 
 test('the smallest request gets every default', () => {
   expect(normalizePortRequest(VETH)).toEqual({
-    ...{ name: 'red', kind: 'veth', netdev: null, netns: 'red', ifname: 'eth0', addresses: [], mac: null },
-    ...{ mode: 'access', vlan: 1, trunks: [], mtu: 1500, learning: true, floodUnknown: true, floodMulticast: true },
-    ...{ floodBroadcast: true, isolated: false, admin: 'up', offloads: undefined, createNetns: false, gateway: null },
+    name: 'red',
+    kind: 'veth',
+    netdev: null,
+    netns: 'red',
+    ifname: 'eth0',
+    addresses: [],
+    mac: null,
+    mode: 'access',
+    vlan: 1,
+    trunks: [],
+    mtu: 1500,
+    learning: true,
+    floodUnknown: true,
+    floodMulticast: true,
+    floodBroadcast: true,
+    isolated: false,
+    admin: 'up',
+    offloads: undefined,
+    createNetns: false,
+    gateway: null,
   });
 });
 
@@ -124,8 +141,17 @@ test('a link-local IPv6 gateway needs no address of its own', () => {
 
 describe('applyPatch', () => {
   const access: PortSettings = {
-    ...{ mode: 'access', vlan: 10, trunks: [], mtu: 1500, learning: true, floodUnknown: true, floodMulticast: true },
-    ...{ floodBroadcast: true, isolated: false, admin: 'up', offloads: [...OFFLOAD_NAMES] },
+    mode: 'access',
+    vlan: 10,
+    trunks: [],
+    mtu: 1500,
+    learning: true,
+    floodUnknown: true,
+    floodMulticast: true,
+    floodBroadcast: true,
+    isolated: false,
+    admin: 'up',
+    offloads: [...OFFLOAD_NAMES],
   };
   const trunk: PortSettings = { ...access, mode: 'trunk', vlan: null, trunks: [10, 20] };
 
@@ -177,10 +203,11 @@ describe('applyPatch', () => {
       fc.property(fc.constantFrom(access, trunk), fc.array(patches, { maxLength: 5 }), (start, steps) => {
         const before = structuredClone(start);
         let settings = start;
-        for (const patch of steps)
+        for (const patch of steps) {
           if (refusal(() => applyPatch(settings, patch)) === 'accepted') settings = applyPatch(settings, patch);
+        }
         expect(settings.vlan === null).toBe(settings.mode === 'trunk');
-        if (settings.mode === 'access') expect(settings.trunks).toEqual([]);
+        expect(settings.mode === 'access' && settings.trunks.length > 0).toBe(false);
         for (const vid of [...settings.trunks, settings.vlan ?? 1]) expect(vid >= 1 && vid <= 4094).toBe(true);
         expect(settings.trunks).toEqual([...new Set(settings.trunks)].sort((a, b) => a - b));
         expect(start).toEqual(before);

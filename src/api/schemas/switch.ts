@@ -1,7 +1,14 @@
 /** VLANs, the FDB, the switch's own settings and its statistics as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
-import { AGEING_SECONDS_DEFAULT, AGEING_SECONDS_MAX, AGEING_SECONDS_MIN } from '../../limits.ts';
-import { FDB_LIMIT_DEFAULT, FDB_LIMIT_MAX, VID_MAX, VID_MIN } from '../../limits.ts';
+import {
+  AGEING_SECONDS_DEFAULT,
+  AGEING_SECONDS_MAX,
+  AGEING_SECONDS_MIN,
+  FDB_LIMIT_DEFAULT,
+  FDB_LIMIT_MAX,
+  VID_MAX,
+  VID_MIN,
+} from '../../limits.ts';
 import { count, integer, integerText, list, oneOf, portName, strictObject, vid } from './common.ts';
 import { dropCounts, portStats } from './port.ts';
 

@@ -22,9 +22,9 @@ export function addStatsCommands(program: Command): void {
     .option('--watch', 'again every second, with rates; with --json one document per line');
   stats.action(async (options: { watch?: boolean }) => {
     const cli = new Cli(stats);
-    if (options.watch) await watch(cli);
-    else
-      cli.show(await cli.client.get<StatsView>('/v1/stats'), (view) => renderStats(cli, { stats: view, seconds: 0 }));
+    if (options.watch) return watch(cli);
+    const answer = await cli.client.get<StatsView>('/v1/stats');
+    cli.show(answer, (view) => renderStats(cli, { stats: view, seconds: 0 }));
   });
   examples(stats, ['stats', 'stats --watch']);
   const drops = program.command('drops').description('show why frames were dropped, and on which ports');
