@@ -7,7 +7,7 @@ const CHUNK_BYTES = 65_536;
 export function* payload(seed: string, bytes: number): Generator<Buffer> {
   const key = createHash('sha256').update(seed).digest().subarray(0, 16);
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
-  const zeros = Buffer.alloc(CHUNK_BYTES);
+  const zeros = Buffer.alloc(Math.min(bytes, CHUNK_BYTES));
   for (let left = bytes; left > 0; left -= CHUNK_BYTES) {
     yield cipher.update(left < CHUNK_BYTES ? zeros.subarray(0, left) : zeros);
   }
