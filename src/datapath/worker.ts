@@ -148,12 +148,8 @@ class Worker {
     );
     const [small, large] = rings;
     if (!small) throw new Error(`port ${handle} was opened without a ring`);
-    return new PacketPort(
-      handle,
-      resources.rings.map(({ fd }) => fd),
-      small,
-      large ?? null,
-    );
+    const ringFds = resources.rings.map(({ fd }) => fd);
+    return new PacketPort(handle, resources.sendFd, ringFds, small, large ?? null);
   }
 }
 

@@ -6,6 +6,7 @@ import { SOCK_FILTER, BPF_JGT_K, BPF_LD_W_LEN, BPF_RET_K, SOCK_FPROG } from '../
 import {
   ETH_P_ALL,
   PACKET_IGNORE_OUTGOING,
+  PACKET_QDISC_BYPASS,
   PACKET_RX_RING,
   PACKET_STATISTICS,
   PACKET_VERSION,
@@ -27,7 +28,7 @@ import {
 import type { Arena, Region } from '../../native-bindings/arena.ts';
 import { check, ffi, sys } from '../../native-bindings/syscalls.ts';
 import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
-import type { PortResources, RingGeometry } from '../shared/commands.ts';
+import type { PortResources } from '../shared/commands.ts';
 
 /** How a port's receive memory is cut: one ring for each entry, told apart by the length of the frames it takes. */
 export interface RingPlan {
@@ -52,6 +53,12 @@ export const SMALL_FRAME_BYTES_MAX = SMALL.slotBytes - SLOT_OVERHEAD_BYTES;
 /** Copies of a frame a socket may have under way before sends are refused, as bytes of kernel memory. */
 const SEND_BUFFER_BYTES = 8 * KIB * KIB;
 
+/**
+ * Protocol of the socket that sends. It is one of its own, and nobody waits on it: the kernel wakes whoever waits on a
+ * socket for each frame of it that was delivered, whatever they wait for.
+ */
+const RECEIVES_NOTHING = 0;
+
 if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes) {
   throw new Error('a super-frame must fit a large slot');
 }
@@ -64,30 +71,37 @@ export class PacketSockets {
   readonly #regions: Region[];
   #overflowed = 0;
 
-  private constructor(arena: Arena, fds: number[], regions: Region[], geometries: RingGeometry[]) {
+  private constructor(arena: Arena, fds: number[], regions: Region[], resources: PortResources) {
     this.#arena = arena;
     this.#fds = fds;
     this.#regions = regions;
-    this.resources = { kind: 'packet', rings: fds.map((fd, k) => ({ fd, geometry: geometries[k]! })) };
+    this.resources = resources;
   }
 
-  /** Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError. */
-  static open(ifindex: number, arena: Arena): PacketSockets {
+  /**
+   * Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError.
+   * @param options.bypassQdisc sends past the netdev's queueing discipline and taps: faster, but nothing shapes or sees it
+   */
+  static open(ifindex: number, arena: Arena, options: { bypassQdisc: boolean }): PacketSockets {
     const fds: number[] = [];
     const regions: Region[] = [];
-    const geometries: RingGeometry[] = [];
     try {
-      for (const plan of [SMALL, LARGE]) {
-        const fd = check('socket(AF_PACKET)', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-        fds.push(fd);
-        configure(fd, plan);
+      const rings = [SMALL, LARGE].map((plan) => {
+        const fd = openSocket(fds);
+        setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+        setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+        requestRing(fd, plan);
         const region = arena.map(plan.blockBytes * plan.blocks, fd);
         regions.push(region);
-        geometries.push({ ...plan, offset: region.offset });
         attachLengthFilter(fd, plan === SMALL);
-      }
-      for (const fd of fds) bindTo(fd, ifindex);
-      return new PacketSockets(arena, fds, regions, geometries);
+        return { fd, geometry: { ...plan, offset: region.offset } };
+      });
+      const sendFd = openSocket(fds);
+      setInt(sendFd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+      if (options.bypassQdisc) setInt(sendFd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+      for (const { fd } of rings) bindTo(fd, ifindex, ETH_P_ALL);
+      bindTo(sendFd, ifindex, RECEIVES_NOTHING);
+      return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, rings });
     } catch (error) {
       closeAll(arena, fds, regions);
       throw error;
@@ -115,11 +129,14 @@ function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
   for (const fd of fds) sys.close(fd);
 }
 
-function configure(fd: number, plan: RingPlan): void {
-  setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+function openSocket(fds: number[]): number {
+  const fd = check('socket(AF_PACKET)', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  fds.push(fd);
   setInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
-  setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-  setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+  return fd;
+}
+
+function requestRing(fd: number, plan: RingPlan): void {
   const request = new DataView(new ArrayBuffer(TPACKET_REQ.size));
   request.setUint32(TPACKET_REQ.blockSize, plan.blockBytes, true);
   request.setUint32(TPACKET_REQ.blockNr, plan.blocks, true);
@@ -154,10 +171,10 @@ function attachLengthFilter(fd: number, isSmall: boolean): void {
   );
 }
 
-function bindTo(fd: number, ifindex: number): void {
+function bindTo(fd: number, ifindex: number, protocol: number): void {
   const address = new DataView(new ArrayBuffer(SOCKADDR_LL.size));
   address.setUint16(SOCKADDR_LL.family, AF_PACKET, true);
-  address.setUint16(SOCKADDR_LL.protocol, ETH_P_ALL);
+  address.setUint16(SOCKADDR_LL.protocol, protocol);
   address.setInt32(SOCKADDR_LL.ifindex, ifindex, true);
   check('bind(AF_PACKET)', sys.bind(fd, new Uint8Array(address.buffer), SOCKADDR_LL.size));
 }

@@ -14,16 +14,15 @@ import type { Port } from './port.ts';
 
 export class PacketPort implements Port {
   readonly handle: number;
-  readonly #fds: readonly number[];
-  readonly #fd: number;
+  readonly #sendFd: number;
+  readonly #ringFds: readonly number[];
   readonly #small: PacketRing;
   readonly #large: PacketRing | null;
 
-  /** @param fds the rings' sockets; the first one sends */
-  constructor(handle: number, fds: readonly number[], small: PacketRing, large: PacketRing | null) {
+  constructor(handle: number, sendFd: number, ringFds: readonly number[], small: PacketRing, large: PacketRing | null) {
     this.handle = handle;
-    this.#fds = fds;
-    this.#fd = fds[0]!;
+    this.#sendFd = sendFd;
+    this.#ringFds = ringFds;
     this.#small = small;
     this.#large = large;
   }
@@ -36,7 +35,7 @@ export class PacketPort implements Port {
 
   /** The netdev went down or away. Asking for the error clears it; frames go on when the netdev comes up again. */
   clearError(): boolean {
-    for (const fd of this.#fds) sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(4));
+    for (const fd of [...this.#ringFds, this.#sendFd]) sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(4));
     return true;
   }
 
@@ -56,7 +55,7 @@ export class PacketPort implements Port {
     const { status, count } = list;
     let done = 0;
     while (done < count) {
-      const sent = sys.sendmmsg(this.#fd, list.messageAddress(done), count - done, MSG_DONTWAIT);
+      const sent = sys.sendmmsg(this.#sendFd, list.messageAddress(done), count - done, MSG_DONTWAIT);
       if (sent > 0) {
         status.fill(0, done, done + sent);
         done += sent;

@@ -47,8 +47,11 @@ export class PacketRing {
 
   /** Ready slots from the `from`th after those taken on, up to `limit` in all. */
   ready(from: number, limit: number): number {
+    const words = this.#words;
     let count = from;
-    while (count < limit && Atomics.load(this.#words, this.#slot(count) + STATUS) & TP_STATUS_USER) count++;
+    while (count < limit && words[this.#slot(count) + STATUS]! & TP_STATUS_USER) count++;
+    // The kernel fills slots in order, so acquiring the last one makes all of them visible. An atomic load is a call.
+    if (count > from) Atomics.load(words, this.#slot(count - 1) + STATUS);
     return count;
   }
 
@@ -87,8 +90,11 @@ export class PacketRing {
     if (this.#taken === 0) return;
     const slots = this.#slots.length;
     let slot = this.#cursors[this.#cursor]!;
+    const words = this.#words;
+    // Nothing of the frames is read after this point: system calls have sent them, and this store orders what follows.
+    Atomics.store(words, this.#slots[slot]! + STATUS, TP_STATUS_KERNEL);
     for (; this.#taken > 0; this.#taken--) {
-      Atomics.store(this.#words, this.#slots[slot]! + STATUS, TP_STATUS_KERNEL);
+      words[this.#slots[slot]! + STATUS] = TP_STATUS_KERNEL;
       slot = slot + 1 === slots ? 0 : slot + 1;
     }
     this.#cursors[this.#cursor] = slot;

@@ -42,7 +42,7 @@ export interface RingGeometry {
 
 /** What a worker needs to move frames of a port: numbers only, all of it owned by the control plane. */
 export type PortResources =
-  { kind: 'packet'; rings: { fd: number; geometry: RingGeometry }[] } | { kind: 'tap'; fd: number };
+  { kind: 'packet'; sendFd: number; rings: { fd: number; geometry: RingGeometry }[] } | { kind: 'tap'; fd: number };
 
 export type Command =
   | { do: 'open'; handle: number; resources: PortResources; config: PortConfig }

@@ -126,7 +126,7 @@ export class Fdb {
     if (at < 0) at = this.#find(this.#second(h), high, low);
     if (at < 0) return -1;
     const entries = this.#entries;
-    const meta = Atomics.load(entries, at + META);
+    const meta = entries[at + META]!;
     if (((now - entries[at + SEEN]!) | 0) > this.#header[AGEING]!) return -1;
     if (entries[at + HIGH] !== high || entries[at + LOW] !== low) return -1;
     if (Atomics.load(entries, at + META) !== meta || ((meta >>> KIND_SHIFT) & KIND_MASK) === 0) return -1;

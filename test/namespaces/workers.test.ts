@@ -7,7 +7,12 @@ import { Workers } from '../../src/control/workers.ts';
 import { PORT_DEFAULTS } from '../support/lan.ts';
 
 /** A worker that is given this throws: a packet port has at least one ring. */
-const POISON: Command = { do: 'open', handle: 7, resources: { kind: 'packet', rings: [] }, config: PORT_DEFAULTS };
+const POISON: Command = {
+  do: 'open',
+  handle: 7,
+  resources: { kind: 'packet', sendFd: -1, rings: [] },
+  config: PORT_DEFAULTS,
+};
 
 let workers: Workers | undefined;
 afterEach(async () => {

@@ -16,7 +16,7 @@ export const attachPacket: Attach = async (request, context) => {
   const guard = guardNetdev(netdev.index);
   undo.defer(() => guard.close());
   const sockets = context.arenas.map((arena) => {
-    const opened = PacketSockets.open(netdev.index, arena);
+    const opened = PacketSockets.open(netdev.index, arena, { bypassQdisc: false });
     undo.defer(() => opened.close());
     return opened;
   });

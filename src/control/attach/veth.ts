@@ -45,7 +45,7 @@ export const attachVeth: Attach = async (request, context) => {
   const netdev = readNetdev(null, own);
   if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
   const sockets = context.arenas.map((arena) => {
-    const opened = PacketSockets.open(netdev.index, arena);
+    const opened = PacketSockets.open(netdev.index, arena, { bypassQdisc: true });
     undo.defer(() => opened.close());
     return opened;
   });
