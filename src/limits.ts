@@ -21,6 +21,9 @@ export const MTU_DEFAULT = 1500;
 /** Longest super-frame the kernel hands over: GSO_LEGACY_MAX_SIZE payload plus Ethernet header and two tags. */
 export const SUPER_FRAME_BYTES_MAX = 65_536 + 14 + 8;
 
+/** Wire frames that one super-frame may become: 64 KiB in segments of 32 bytes; no sender gets to ask for more work. */
+export const SEGMENTS_MAX = 2048;
+
 /** Entries the FDB may be set to hold. */
 export const FDB_LIMIT_DEFAULT = 65_536;
 export const FDB_LIMIT_MAX = 1_048_576;

@@ -13,7 +13,7 @@ import { completeChecksum } from '../frame/offload/checksum.ts';
 import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
 import { isTagTpid, TAG_BYTES, TPID_CUSTOMER } from '../frame/vlan.ts';
 import { clearVnetHeader, FLAGS, GSO_NONE, GSO_TYPE, offloadsNeeded, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX, PORTS_MAX } from '../limits.ts';
+import { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } from '../limits.ts';
 import type { GatherList } from '../ports/gather-list.ts';
 import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';
 import type { Port } from '../ports/port.ts';
@@ -39,6 +39,9 @@ const SUPER = 1;
 const SEGMENT = 2;
 const LAST_SEGMENT = 3;
 
+/** In `longest`: a super-frame whose virtio-net header does not fit its bytes. */
+const MALFORMED = 0;
+
 /** In `needed`: no offload that a port could take expresses the frame. */
 const INEXPRESSIBLE = 0xff;
 
@@ -53,7 +56,7 @@ export class Egress {
   readonly #picked = new Uint16Array(PORTS_MAX);
   readonly #touched = new Uint16Array(PORTS_MAX);
   #touchedCount = 0;
-  /** Per frame: bytes of the longest wire frame it becomes, without tags; 0: malformed. */
+  /** Per frame: bytes of the longest wire frame it becomes, without tags; or MALFORMED. */
   readonly #longest = new Int32Array(BATCH_FRAMES_MAX);
   /** Per frame: OFFLOAD_* bits its egress must take, or INEXPRESSIBLE. */
   readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
@@ -161,7 +164,9 @@ export class Egress {
       const i = picks[k]!;
       const frame = batch.offset[i]!;
       const innerTag = isTagTpid(etherType(batch.bytes, frame)) ? TAG_BYTES : 0;
-      if (this.#longest[i]! - HEADER_BYTES - innerTag > mtu) {
+      if (this.#longest[i] === MALFORMED) {
+        this.#dropAtEgress(handle, Drop.BAD_OFFLOAD);
+      } else if (this.#longest[i]! - HEADER_BYTES - innerTag > mtu) {
         this.#dropAtEgress(handle, Drop.OVER_MTU);
       } else if ((this.#needed[i]! & ~takes) !== 0) {
         this.#sendFinished(port, batch, i);
@@ -213,7 +218,7 @@ export class Egress {
     const vlan = batch.vlan[i]!;
     const tag = this.#table.tags(port.handle, vlan) ? TAG_BYTES : 0;
     const segments = segmenter.begin(bytes, frame - VNET_HEADER_BYTES, frame, batch.length[i]!);
-    if (segments === 0 || VNET_HEADER_BYTES + tag + segmenter.headerBytes > HEAD_BYTES_MAX) {
+    if (segments === 0 || segments > SEGMENTS_MAX || VNET_HEADER_BYTES + tag + segmenter.headerBytes > HEAD_BYTES_MAX) {
       this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
       return;
     }

@@ -23,8 +23,10 @@ const netdevFile = (netdev: string, file: string): string =>
   readFileSync(`/sys/class/net/${netdev}/${file}`, 'utf8').trim();
 const sentBy = (netdev: string): number => Number(netdevFile(netdev, 'statistics/tx_packets'));
 
-async function linkLocalOf(netdev: string): Promise<string | undefined> {
-  const text = await ip('-6', '-oneline', 'address', 'show', 'dev', netdev, 'scope', 'link', '-tentative');
+/** An IPv6 link-local address that is past duplicate detection. @param where null: the host */
+async function linkLocalOf(netdev: string, where: Host | null = null): Promise<string | undefined> {
+  const show = ['-6', '-oneline', 'address', 'show', 'dev', netdev, 'scope', 'link', '-tentative'];
+  const text = await (where === null ? ip(...show) : where.run('ip', ...show));
   return /inet6 (\S+)\//.exec(text)?.[1];
 }
 
@@ -56,6 +58,8 @@ async function reach(from: Host, netdev: string, listeners: Listeners): Promise<
   writeFileSync(`/proc/sys/net/ipv4/conf/${netdev}/rp_filter`, '0');
   const wire = from.wire();
   wire.promiscuous = true;
+  // With it as the source, the host could answer, and would on this link.
+  await until('a link-local address', async () => (await linkLocalOf('eth0', from)) !== undefined);
   await from.run('ip', 'route', 'add', 'default', 'dev', 'eth0');
   const agent = await from.agent();
   const { udp4, udp6 } = listeners.ports;
@@ -65,7 +69,7 @@ async function reach(from: Host, netdev: string, listeners: Listeners): Promise<
   await from.run('ip', 'neighbour', 'replace', HOST_ADDRESS, 'lladdr', ownMac, 'dev', 'eth0');
   await agent.call('udpSend', { address: HOST_ADDRESS, port: udp4, text: 'unicast' });
   const linkLocal = await linkLocalOf(netdev);
-  if (linkLocal !== undefined) await from.pings(`${linkLocal}%eth0`, '-c', '1', '-W', '0.3');
+  if (linkLocal !== undefined) await from.pings(`${linkLocal}%eth0`, '-c', '1');
   return () => {
     const fromHost = wire
       .captured()

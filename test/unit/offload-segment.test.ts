@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { segmentCount, segmentLength, Segmenter } from '../../src/frame/offload/segment.ts';
 import { expectedSegments, PLAN, type Plan, plans, ROUTING, superFrame } from './offload-frames.ts';
 
-const numRuns = process.env['TSWITCH_LONG'] ? 10_000 : 500;
+const numRuns = process.env['TSWITCH_LONG'] ? 4_000 : 500;
 const VNET_HEADER_BYTES = 10;
 const HEAD_BYTES = 640;
 
