@@ -48,8 +48,10 @@ export class PacketRing {
   /** Ready slots from the `from`th after those taken on, up to `limit` in all. */
   ready(from: number, limit: number): number {
     const words = this.#words;
+    // A ring that is full has no slot of the kernel's where looking would stop.
+    const end = Math.min(limit, this.#slots.length - this.#taken);
     let count = from;
-    while (count < limit && words[this.#slot(count) + STATUS]! & TP_STATUS_USER) count++;
+    while (count < end && words[this.#slot(count) + STATUS]! & TP_STATUS_USER) count++;
     // The kernel fills slots in order, so acquiring the last one makes all of them visible. An atomic load is a call.
     if (count > from) Atomics.load(words, this.#slot(count - 1) + STATUS);
     return count;

@@ -39,6 +39,9 @@ export const KIND_DYNAMIC = 1;
 const LOCK_TRIES = 64;
 const PATIENT_LOCK_TRIES = 1_000_000;
 
+/** Buckets looked through for an entry to give up; at the limit every third entry is taken, so one or two are enough. */
+const BUCKETS_SEARCHED = 64;
+
 /** What `learn` did. */
 export const UNCHANGED = 0;
 export const LEARNED = 1;
@@ -236,17 +239,30 @@ export class Fdb {
     return known ? MOVED : LEARNED;
   }
 
-  /** Index of a free entry, counted as taken; at the limit, that of the oldest dynamic entry of both buckets; or -1. */
+  /** Index of a free entry, counted as taken, or of one that is given up for the new one; or -1. */
   #room(first: number, second: number): number {
-    if (this.count < this.limit) {
-      let at = this.#free(first);
-      if (at < 0) at = this.#free(second);
-      if (at >= 0) {
-        Atomics.add(this.#header, COUNT, 1);
-        return at;
-      }
+    const isFull = this.count >= this.limit;
+    const oldest = isFull ? this.#oldest(first, second) : -1;
+    if (oldest >= 0) return oldest;
+    if (isFull && !this.#giveUpElsewhere(first, second)) return -1;
+    let at = this.#free(first);
+    if (at < 0) at = this.#free(second);
+    if (at < 0) return this.#oldest(first, second);
+    Atomics.add(this.#header, COUNT, 1);
+    return at;
+  }
+
+  /** Deletes the oldest dynamic entry of some bucket near these two, which the caller has locked and which hold none. */
+  #giveUpElsewhere(first: number, second: number): boolean {
+    for (let step = 1; step <= BUCKETS_SEARCHED; step++) {
+      const bucket = (first + step) & this.#mask;
+      if (bucket === first || bucket === second || !this.#lock(bucket, 1)) continue;
+      const oldest = this.#oldest(bucket, bucket);
+      if (oldest >= 0) this.#clear(oldest);
+      this.#unlock(bucket);
+      if (oldest >= 0) return true;
     }
-    return this.#oldest(first, second);
+    return false;
   }
 
   #free(bucket: number): number {

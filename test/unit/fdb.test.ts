@@ -1,0 +1,111 @@
+/** The FDB as a table: capacity, limit, concurrent owners, and what a dead owner leaves behind. */
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { Fdb, keyHigh, keyLow, LEARNED, MOVED, NOT_LEARNED, UNCHANGED } from '../../src/switching/fdb.ts';
+import { mac, macBytes } from '../support/frames.ts';
+
+const AGEING = 3000;
+
+function table(limit: number, owner = 1): Fdb {
+  return new Fdb(Fdb.allocate(limit, AGEING), owner);
+}
+
+function key(n: number, vlan = 1): [high: number, low: number] {
+  const bytes = Uint8Array.from(macBytes(mac(n)));
+  return [keyHigh(bytes, 0, vlan), keyLow(bytes, 0)];
+}
+
+test('learning says what it did', () => {
+  const fdb = table(100);
+  expect(fdb.learn(...key(1), 3, 0)).toBe(LEARNED);
+  expect(fdb.learn(...key(1), 3, 5)).toBe(UNCHANGED);
+  expect(fdb.learn(...key(1), 4, 5)).toBe(MOVED);
+  expect(fdb.lookup(...key(1), 5)).toBe(4);
+  expect(fdb.lookup(...key(1, 2), 5)).toBe(-1);
+  expect(fdb.count).toBe(1);
+});
+
+test.each([1, 2, 16, 1000, 65_536])('a table for %i entries holds that many, and not one more', (limit) => {
+  const fdb = table(limit);
+  for (let n = 0; n < limit; n++) fdb.learn(...key(n), n % 200, 0);
+  expect(fdb.count).toBe(limit);
+  for (let n = 0; n < limit; n++) expect(fdb.lookup(...key(n), 0)).toBe(n % 200);
+  for (let n = limit; n < limit + 1000; n++) fdb.learn(...key(n), 7, 1);
+  expect(fdb.count).toBeLessThanOrEqual(limit);
+});
+
+test.each([1, 16, 1000])('a full table for %i entries takes every new address, and gives up an old one', (limit) => {
+  const fdb = table(limit);
+  for (let n = 0; n < limit; n++) fdb.learn(...key(n), 1, 0);
+  for (let n = limit; n < 3 * limit; n++) {
+    expect(fdb.learn(...key(n), 2, 20)).toBe(LEARNED);
+    expect(fdb.lookup(...key(n), 20)).toBe(2);
+    expect(fdb.count).toBe(limit);
+  }
+});
+
+describe('deleting', () => {
+  test('removes what matches and counts it', () => {
+    const fdb = table(1000);
+    for (let n = 0; n < 100; n++) fdb.learn(...key(n, 1 + (n % 2)), n % 4, 0);
+    expect(fdb.removeWhere((entry) => entry.handle === 3)).toBe(25);
+    expect(fdb.removeWhere((entry) => entry.high >>> 16 === 1)).toBe(50);
+    expect(fdb.count).toBe(25);
+  });
+
+  test('sweeping collects what has aged and nothing else', () => {
+    const fdb = table(1000);
+    fdb.learn(...key(1), 1, 0);
+    fdb.learn(...key(2), 1, 10);
+    expect(fdb.sweep(AGEING)).toBe(0);
+    expect(fdb.sweep(AGEING + 1)).toBe(1);
+    expect(fdb.lookup(...key(2), AGEING + 1)).toBe(1);
+  });
+});
+
+test('a lock that a dead owner holds stops learning there, until it is freed', () => {
+  const buffer = Fdb.allocate(10, AGEING);
+  const fdb = new Fdb(buffer, 1);
+  const dead = 9;
+  // Sixteen buckets is the smallest table; their locks follow the header.
+  new Int32Array(buffer, 64, 16).fill(dead);
+  expect(fdb.learn(...key(1), 1, 0)).toBe(NOT_LEARNED);
+  fdb.freeLocksOf(dead);
+  expect(fdb.learn(...key(1), 1, 0)).toBe(LEARNED);
+});
+
+test('while other threads learn, move and delete, a reader never gets a wrong port', async () => {
+  const buffer = Fdb.allocate(64, AGEING);
+  const reader = new Fdb(buffer, 1);
+  // Every address has a port of its own, so whatever else a look-up gives is wrong. 200 addresses share 64 places.
+  const writer = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    const { Fdb } = await import(workerData.module);
+    const fdb = new Fdb(workerData.buffer, workerData.owner);
+    for (let round = 0; round < 3000; round++) {
+      for (let n = 0; n < 200; n += 7) fdb.learn(0x10200, (n + round) % 200, (n + round) % 200, round % 50);
+      if (round % 100 === 0) fdb.removeWhere((entry) => entry.low % 3 === 0);
+    }
+    parentPort.postMessage('done');`;
+  const module = new URL('../../src/switching/fdb.ts', import.meta.url).href;
+  const source = new URL(`data:text/javascript,${encodeURIComponent(writer)}`);
+  const workers = [2, 3].map((owner) => new Worker(source, { workerData: { module, buffer, owner } }));
+  const done = Promise.all(
+    workers.map((worker) => new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject))),
+  );
+  let running = true;
+  void done.finally(() => (running = false));
+  let found = 0;
+  while (running) {
+    for (let n = 0; n < 200; n++) {
+      const handle = reader.lookup(0x10200, n, 0);
+      if (handle === -1) continue;
+      found++;
+      if (handle !== n) expect.fail(`address ${n} was found on port ${handle}`);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await done;
+  expect(found).toBeGreaterThan(0);
+  expect(reader.count).toBeLessThanOrEqual(64);
+});

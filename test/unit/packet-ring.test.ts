@@ -1,0 +1,118 @@
+/** The merge of a port's two receive rings, over rings that the test fills the way the kernel does. */
+import { describe, expect, test } from 'vitest';
+import {
+  TP_STATUS_USER,
+  TP_STATUS_VLAN_TPID_VALID,
+  TP_STATUS_VLAN_VALID,
+  TPACKET2_HDR,
+} from '../../native-bindings/abi/if-packet.ts';
+import { Batch } from '../../src/frame/batch.ts';
+import { PacketPort } from '../../src/ports/packet-port.ts';
+import { PacketRing } from '../../src/ports/packet-ring.ts';
+
+const SLOT_BYTES = 128;
+const SLOTS = 8;
+
+class FakeRing {
+  readonly ring: PacketRing;
+  readonly #view: DataView;
+  readonly #at: number;
+  #next = 0;
+
+  constructor(bytes: Uint8Array, at: number, cursors: Int32Array, cursor: number) {
+    const geometry = {
+      offset: at,
+      slotBytes: SLOT_BYTES,
+      slotsPerBlock: 4,
+      blockBytes: 4 * SLOT_BYTES + 64,
+      blocks: 2,
+    };
+    this.ring = new PacketRing(bytes, geometry, cursors, cursor);
+    this.#view = new DataView(bytes.buffer);
+    this.#at = at;
+  }
+
+  /** What the kernel does with a frame, told apart by its length. */
+  put(length: number, nanoseconds: number, fields: { status?: number; tag?: number; snaplen?: number } = {}): void {
+    const k = this.#next++ % SLOTS;
+    const slot = this.#at + Math.floor(k / 4) * (4 * SLOT_BYTES + 64) + (k % 4) * SLOT_BYTES;
+    if (this.#view.getUint32(slot + TPACKET2_HDR.status, true) !== 0) throw new Error('the ring is full');
+    this.#view.setUint32(slot + TPACKET2_HDR.len, length, true);
+    this.#view.setUint32(slot + TPACKET2_HDR.snaplen, fields.snaplen ?? length, true);
+    this.#view.setUint16(slot + TPACKET2_HDR.mac, 90, true);
+    this.#view.setUint32(slot + TPACKET2_HDR.sec, Math.floor(nanoseconds / 1e9), true);
+    this.#view.setUint32(slot + TPACKET2_HDR.nsec, nanoseconds % 1e9, true);
+    this.#view.setUint32(slot + TPACKET2_HDR.vlanTci, fields.tag ?? 0, true);
+    this.#view.setUint32(slot + TPACKET2_HDR.status, TP_STATUS_USER | (fields.status ?? 0), true);
+  }
+}
+
+function port(): { small: FakeRing; large: FakeRing; received: () => number[]; batch: Batch; port: PacketPort } {
+  const bytes = new Uint8Array(new SharedArrayBuffer(8192));
+  const cursors = new Int32Array(2);
+  const small = new FakeRing(bytes, 0, cursors, 0);
+  const large = new FakeRing(bytes, 4096, cursors, 1);
+  const packet = new PacketPort(0, -1, [], small.ring, large.ring);
+  const batch = new Batch(bytes);
+  const received = (): number[] => {
+    batch.count = 0;
+    packet.receive(batch);
+    packet.release();
+    return [...batch.length.subarray(0, batch.count)];
+  };
+  return { small, large, received, batch, port: packet };
+}
+
+describe('frames come in the order of their time stamps', () => {
+  test.each([
+    ['small only', [1, 2, 3], [], [1, 2, 3]],
+    ['large only', [], [1, 2], [101, 102]],
+    ['interleaved', [1, 3, 5], [2, 4], [1, 102, 3, 104, 5]],
+    ['large first', [5, 6], [1, 2], [101, 102, 5, 6]],
+    ['large last', [1, 2], [8, 9], [1, 2, 108, 109]],
+  ])('%s', (_, smalls, larges, expected) => {
+    const { small, large, received } = port();
+    // The length tells which frame it is: its time, plus 100 in the large ring.
+    for (const time of smalls) small.put(time, time);
+    for (const time of larges) large.put(100 + time, time);
+    expect(received()).toEqual(expected);
+    expect(received()).toEqual([]);
+  });
+
+  test('across a second', () => {
+    const { small, large, received } = port();
+    small.put(1, 1e9 + 1);
+    large.put(101, 999_999_999);
+    expect(received()).toEqual([101, 1]);
+  });
+});
+
+test('slots are reused around the ring, for as long as it takes', () => {
+  const { small, large, received } = port();
+  for (let time = 1; time <= 100; time += 2) {
+    small.put(time, time);
+    large.put(1000 + time + 1, time + 1);
+    expect(received()).toEqual([time, 1001 + time]);
+  }
+});
+
+test('nothing taken is given back before the release', () => {
+  const { small, batch, port: packet } = port();
+  for (let time = 1; time <= SLOTS; time++) small.put(time, time);
+  packet.receive(batch);
+  expect(() => small.put(9, 9)).toThrow('full');
+  packet.release();
+  small.put(9, 9);
+  expect(packet.pending()).toBe(true);
+});
+
+test('tags come beside the bytes; a cut frame is marked', () => {
+  const { small, received, batch } = port();
+  small.put(60, 1, { status: TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID, tag: 0x88a8_a00a });
+  small.put(61, 2, { status: TP_STATUS_VLAN_VALID, tag: 5 });
+  small.put(62, 3, { tag: 7 });
+  small.put(2000, 4, { snaplen: 100 });
+  expect(received()).toEqual([60, 61, 62, -1]);
+  expect([...batch.tpid.subarray(0, 3)]).toEqual([0x88a8, 0x8100, 0]);
+  expect([...batch.tci.subarray(0, 3)]).toEqual([0xa00a, 5, 0]);
+});
