@@ -39,7 +39,7 @@ export const KIND_DYNAMIC = 1;
 const LOCK_TRIES = 64;
 const PATIENT_LOCK_TRIES = 1_000_000;
 
-/** Buckets looked through for an entry to give up; at the limit every third entry is taken, so one or two are enough. */
+/** Buckets looked through for an entry to give up; at the limit one holds at least one entry and a half on average. */
 const BUCKETS_SEARCHED = 64;
 
 /** What `learn` did. */

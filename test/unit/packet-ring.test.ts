@@ -34,9 +34,10 @@ class FakeRing {
 
   /** What the kernel does with a frame, told apart by its length. */
   put(length: number, nanoseconds: number, fields: { status?: number; tag?: number; snaplen?: number } = {}): void {
-    const k = this.#next++ % SLOTS;
+    const k = this.#next % SLOTS;
     const slot = this.#at + Math.floor(k / 4) * (4 * SLOT_BYTES + 64) + (k % 4) * SLOT_BYTES;
     if (this.#view.getUint32(slot + TPACKET2_HDR.status, true) !== 0) throw new Error('the ring is full');
+    this.#next++;
     this.#view.setUint32(slot + TPACKET2_HDR.len, length, true);
     this.#view.setUint32(slot + TPACKET2_HDR.snaplen, fields.snaplen ?? length, true);
     this.#view.setUint16(slot + TPACKET2_HDR.mac, 90, true);
