@@ -16,6 +16,8 @@ const addresses = (n: number): string[] => [`${ipv4(n)}/24`, `${ipv6(n)}/64`];
 async function expectEverything(a: Host, b: Host, numberOfB: number): Promise<void> {
   for (const address of [ipv4(numberOfB), ipv6(numberOfB)]) {
     expect(await a.pings(address), `ping ${address}`).toBe(true);
+    const largest = address.includes(':') ? '1452' : '1472';
+    expect(await a.pings(address, '-M', 'do', '-s', largest), `full-size ping ${address}`).toBe(true);
     await expectTcp(a, b, address);
     await expectUdp(a, b, address);
   }

@@ -44,7 +44,7 @@ export class Agent {
   ): Promise<Awaited<ReturnType<AgentCalls[Name]>>> {
     const id = ++this.#calls;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.set(id, { resolve, reject });
       this.child.send({ id, call, argument });
     });
   }

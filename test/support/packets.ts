@@ -22,7 +22,8 @@ export const PROTOCOL_UDP = 17;
 const ETHERNET_BYTES = 14;
 const IPV4_BYTES = 20;
 /** Where the checksum stands in the transport header. */
-const CHECKSUM_AT: Record<number, number> = { [PROTOCOL_ICMP]: 2, [PROTOCOL_TCP]: 16, [PROTOCOL_UDP]: 6 };
+const CHECKSUM_AT = { [PROTOCOL_ICMP]: 2, [PROTOCOL_TCP]: 16, [PROTOCOL_UDP]: 6 } as const;
+type Protocol = keyof typeof CHECKSUM_AT;
 
 export interface Ends {
   src: string;
@@ -55,14 +56,14 @@ function pseudoHeader({ sourceIp, targetIp }: Ends, protocol: number, length: nu
  * An IPv4 packet around a transport segment whose checksum field is 0.
  * @param partial leaves the checksum to whom it passes: only the pseudo header's sum is filled in
  */
-export function ipv4(ends: Ends, protocol: number, segment: Uint8Array, partial = false): Uint8Array {
+export function ipv4(ends: Ends, protocol: Protocol, segment: Uint8Array, partial = false): Uint8Array {
   const header = [0x45, 0, ...words16(IPV4_BYTES + segment.length), 0, 1, 0x40, 0, 64, protocol, 0, 0];
   header.push(...ipBytes(ends.sourceIp), ...ipBytes(ends.targetIp));
   header.splice(10, 2, ...words16(~onesSum(header) & 0xffff));
   const pseudo = protocol === PROTOCOL_ICMP ? [] : pseudoHeader(ends, protocol, segment.length);
   const checksum = partial ? onesSum(pseudo) : ~onesSum([...pseudo, ...segment]) & 0xffff;
   const finished = Uint8Array.from(segment);
-  finished.set(words16(checksum), CHECKSUM_AT[protocol]!);
+  finished.set(words16(checksum), CHECKSUM_AT[protocol]);
   return frame({ ...ends, etherType: ETHERTYPE_IPV4, payload: Uint8Array.from([...header, ...finished]) });
 }
 
@@ -119,7 +120,7 @@ export function macText(bytes: Uint8Array): string {
  * The virtio-net header of a super-frame made by `tcp4` or `udp4`, or, with gsoType 0, of a frame whose checksum is left.
  * @param gsoSize payload bytes of each segment
  */
-export function offloadHeader(protocol: number, gsoType: number, gsoSize: number): Uint8Array {
+export function offloadHeader(protocol: Protocol, gsoType: number, gsoSize: number): Uint8Array {
   const header = new Uint8Array(VNET_HEADER_BYTES);
   const transportBytes = protocol === PROTOCOL_TCP ? 20 : 8;
   header[FLAGS] = NEEDS_CSUM;
@@ -129,6 +130,6 @@ export function offloadHeader(protocol: number, gsoType: number, gsoSize: number
     write16(header, GSO_SIZE, gsoSize);
   }
   write16(header, CSUM_START, ETHERNET_BYTES + IPV4_BYTES);
-  write16(header, CSUM_OFFSET, CHECKSUM_AT[protocol]!);
+  write16(header, CSUM_OFFSET, CHECKSUM_AT[protocol]);
   return header;
 }
