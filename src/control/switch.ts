@@ -8,7 +8,7 @@ import { Board } from '../shared/board.ts';
 import type { Command, SwitchConfig } from '../shared/commands.ts';
 import { Fdb, type FdbEntry, KIND_DYNAMIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { VERSION } from '../version.ts';
-import type { Attach, Attachment, LinkState } from './attach/attachment.ts';
+import type { Attach, LinkState } from './attach/attachment.ts';
 import { attachPacket } from './attach/packet.ts';
 import { attachTap } from './attach/tap.ts';
 import { attachVeth } from './attach/veth.ts';
@@ -31,6 +31,7 @@ import type {
   VlanView,
 } from './model.ts';
 import { applyPatch, type NormalPortRequest, normalizePortRequest } from './port-request.ts';
+import type { PortRecord } from './port-record.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
 import { removeLeftovers } from './plumbing/ownership.ts';
 import { carriesVlan, portConfig, portView, reservedMask, vlanViews } from './views.ts';
@@ -41,14 +42,6 @@ const SWEEP_MS = 1000;
 const CONTROL_OWNER = 0x7fff;
 
 const ATTACH: Record<Exclude<PortKind, 'memory'>, Attach> = { veth: attachVeth, packet: attachPacket, tap: attachTap };
-
-/** A port that is open, or being opened or closed. */
-export interface PortRecord {
-  readonly handle: number;
-  readonly attachment: Attachment;
-  settings: PortSettings;
-  link: LinkState;
-}
 
 export interface SwitchOptions {
   workers: number;

@@ -2,7 +2,7 @@
 import { VID_MAX, VID_MIN } from '../limits.ts';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, type PortConfig } from '../shared/commands.ts';
 import type { OffloadName, PortState, PortStats, PortView, SwitchSettings, VlanView } from './model.ts';
-import type { PortRecord } from './switch.ts';
+import type { PortRecord } from './port-record.ts';
 
 const OFFLOAD_BITS: Record<OffloadName, number> = {
   csum: OFFLOAD_CSUM,

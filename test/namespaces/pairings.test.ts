@@ -1,7 +1,7 @@
 /** Every pairing of port kinds, with default settings and without ethtool: what people do with a network works at once. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PortKind, SwitchControl } from '../../src/control/model.ts';
-import { expectBalance, expectTcp, expectUdp, type Host, Lab } from '../support/lab.ts';
+import { expectBalance, expectTcp, expectUdp, type Host, ip, Lab } from '../support/lab.ts';
 
 const lab = new Lab();
 afterAll(() => lab.close());
@@ -112,4 +112,22 @@ describe('tagged: access, trunk, access over two switches', () => {
       for (const reason of ['BAD_OFFLOAD', 'OVER_MTU', 'EGRESS_FAILED']) expect(drops).not.toHaveProperty(reason);
     }
   });
+});
+
+test('a netdev that passes up only what is for itself, unless asked for all: a kernel bridge', async () => {
+  const lan = await lab.switch();
+  const [inside, beyond] = [await lab.netns('inside'), await lab.netns('beyond')];
+  const [bridge, member] = [lab.netdevName(), lab.netdevName()];
+  await ip('link', 'add', bridge, 'type', 'bridge');
+  lab.defer(() => ip('link', 'del', bridge));
+  await ip('link', 'add', member, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', beyond.name);
+  await ip('link', 'set', member, 'master', bridge, 'up');
+  await ip('link', 'set', bridge, 'up');
+  for (const address of addresses(2)) {
+    await beyond.run('ip', 'address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+  }
+  await beyond.run('ip', 'link', 'set', 'eth0', 'up');
+  await lan.addPort({ name: 'bridge', kind: 'packet', netdev: bridge });
+  await lab.plug(lan, inside, 'veth', { addresses: addresses(1) });
+  await expectEverything(inside, beyond, 2);
 });

@@ -1,10 +1,10 @@
 /** Kind `packet`: a netdev that exists already, through AF_PACKET rings. tswitch changes nothing of it but that the host's stack no longer hears it. */
 import { guardNetdev } from '../plumbing/host-guard.ts';
 import { readNetdev } from '../plumbing/netdev.ts';
-import { PacketSockets } from '../../ports/open-packet.ts';
 import { TswitchError } from '../errors.ts';
 import type { Attach } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
+import { openPacketSockets } from './packet-sockets.ts';
 
 export const attachPacket: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
@@ -15,13 +15,7 @@ export const attachPacket: Attach = async (request, context) => {
   }
   const guard = guardNetdev(netdev.index);
   undo.defer(() => guard.close());
-  const sockets = context.arenas.map((arena) => {
-    const opened = PacketSockets.open(netdev.index, arena, { bypassQdisc: false });
-    undo.defer(() => opened.close());
-    return opened;
-  });
-  const unwatch = context.links.watch(null, netdev.index, (event) => context.onLink(linkStateOf(event)));
-  undo.defer(() => unwatch());
+  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: false });
   const resources = undo.move();
   return {
     identity: {

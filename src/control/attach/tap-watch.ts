@@ -10,7 +10,7 @@ import type { TapSocket } from '../../ports/open-tap.ts';
 import { inNetns } from '../plumbing/netns.ts';
 import type { LinkState } from './attachment.ts';
 
-const POLL_MS = 150;
+const POLL_MS = 400;
 
 export function watchTap(tap: TapSocket, onChange: (state: LinkState) => void): { state: LinkState; close(): void } {
   let state = readTapLink(tap);

@@ -8,10 +8,10 @@ import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
 import { guardOwnNetdev } from '../plumbing/host-guard.ts';
 import { createNetns, resolveNetns } from '../plumbing/netns.ts';
 import { ownMark } from '../plumbing/ownership.ts';
-import { PacketSockets } from '../../ports/open-packet.ts';
 import { TswitchError } from '../errors.ts';
 import type { Attach } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
+import { openPacketSockets } from './packet-sockets.ts';
 import { setFarEndMtu } from './far-end.ts';
 import { netdevName, randomMac } from './netdev-name.ts';
 
@@ -44,13 +44,7 @@ export const attachVeth: Attach = async (request, context) => {
   undo.defer(() => deleteNetdev(own));
   const netdev = readNetdev(null, own);
   if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
-  const sockets = context.arenas.map((arena) => {
-    const opened = PacketSockets.open(netdev.index, arena, { bypassQdisc: true });
-    undo.defer(() => opened.close());
-    return opened;
-  });
-  const unwatch = context.links.watch(null, netdev.index, (event) => context.onLink(linkStateOf(event)));
-  undo.defer(() => unwatch());
+  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: true });
   const resources = undo.move();
   return {
     identity: { name: request.name, kind: 'veth', netdev: own, netns: spec, ifname, addresses: request.addresses, mac },
