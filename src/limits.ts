@@ -40,6 +40,5 @@ export const PORT_NAME = /^[A-Za-z0-9._:-]{1,64}$/;
 /** No wait of a worker is longer, so that terminating one never hangs (a thread inside epoll_wait cannot be ended). */
 export const WORKER_WAIT_MS_MAX = 200;
 
-assert((BATCH_FRAMES_MAX & (BATCH_FRAMES_MAX - 1)) === 0, 'cursors over a batch mask instead of dividing');
 assert(PORTS_MAX % 32 === 0, 'member sets are whole 32-bit words');
 assert(MTU_MAX + 14 + 8 <= SUPER_FRAME_BYTES_MAX, 'a jumbo frame with two tags fits where a super-frame does');

@@ -27,13 +27,13 @@ const DOCUMENT = {
 /** @param report gets faults: errors that no request should be able to cause */
 export function createApp(control: SwitchControl, report: (error: Error) => void): OpenAPIHono {
   const app = new OpenAPIHono();
-  app.onError((error, context) => answerError(context, error, report));
+  app.onError((error) => answerError(error, report));
   app.notFound((context) => {
     const error = new ApiError(
       'ROUTE_NOT_FOUND',
       `there is no route ${context.req.path}; GET /openapi.json lists them all`,
     );
-    return answerError(context, error, report);
+    return answerError(error, report);
   });
   app.use(
     bodyLimit({

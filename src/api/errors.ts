@@ -2,9 +2,8 @@
  * The one place where errors become HTTP: what every code means, its status, and the body
  * `{"error":{"code","message","details"}}`. Handlers throw; nothing else writes an error answer.
  */
-import type { Context } from 'hono';
+import { RequestError } from '@hono/node-server';
 import { HTTPException } from 'hono/http-exception';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { TswitchError } from '../control/errors.ts';
 import type { ErrorCode } from '../control/errors.ts';
 
@@ -14,7 +13,7 @@ export type ApiErrorCode = ErrorCode | HttpOnlyCode;
 
 export const BODY_BYTES_MAX = 1024 * 1024;
 
-export const ERRORS: Readonly<Record<ApiErrorCode, { status: ContentfulStatusCode; meaning: string }>> = {
+export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: string }>> = {
   BAD_REQUEST: { status: 400, meaning: 'malformed JSON, an unknown field, a value out of range or a contradiction' },
   NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability that this needs' },
   PORT_NOT_FOUND: { status: 404, meaning: 'there is no port of this name' },
@@ -54,29 +53,40 @@ export class ApiError extends Error {
  * Answers with the error. What is neither a TswitchError nor ours is a fault: `report` gets it whole, the client only
  * learns that there was one.
  */
-export function answerError(context: Context, error: Error, report: (error: Error) => void): Response {
+export function answerError(error: Error, report: (error: Error) => void): Response {
   if (error instanceof TswitchError) {
     if (error.code === 'INTERNAL') report(error);
-    return answer(context, error.code, error.message, error.details);
+    return answer(error.code, error.message, error.details);
   }
-  if (error instanceof ApiError) return answer(context, error.code, error.message, null, error.headers);
+  if (error instanceof ApiError) return answer(error.code, error.message, null, error.headers);
+  if (error instanceof RequestError) {
+    return answer('BAD_REQUEST', `${error.message}; ask for http://localhost/ and a path of /openapi.json`);
+  }
   if (error instanceof HTTPException && error.status === 400) {
-    return answer(context, 'BAD_REQUEST', 'the body is not valid JSON');
+    return answer('BAD_REQUEST', 'the body is not valid JSON');
   }
   if (error instanceof HTTPException && error.status === 415) {
-    return answer(context, 'UNSUPPORTED_MEDIA_TYPE', 'send the body as Content-Type: application/json');
+    return answer('UNSUPPORTED_MEDIA_TYPE', 'send the body as Content-Type: application/json');
   }
+  if (isDisconnect(error)) return answer('BAD_REQUEST', 'the connection ended before the body did');
   report(error);
-  return answer(context, 'INTERNAL', `a fault of tswitch itself; the daemon's log has more`);
+  return answer('INTERNAL', `a fault of tswitch itself; the daemon's log has more`);
+}
+
+/** Node's error for a client that left in mid-body. Nobody reads the answer, and tswitch is not at fault. */
+function isDisconnect(error: Error): boolean {
+  return 'code' in error && error.code === 'ECONNRESET';
 }
 
 function answer(
-  context: Context,
   code: ApiErrorCode,
   message: string,
   details: unknown = null,
   headers: Record<string, string> = {},
 ): Response {
   const body: ErrorBody = { error: { code, message, details: details ?? null } };
-  return context.json(body, ERRORS[code].status, headers);
+  return new Response(JSON.stringify(body), {
+    status: ERRORS[code].status,
+    headers: { 'Content-Type': 'application/json', ...headers },
+  });
 }

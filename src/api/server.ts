@@ -12,6 +12,7 @@ import { getRequestListener } from '@hono/node-server';
 import { TswitchError } from '../control/errors.ts';
 import type { SwitchControl } from '../control/model.ts';
 import { createApp } from './app.ts';
+import { answerError } from './errors.ts';
 
 const SOCKET_UMASK = 0o177;
 const FOLDER_MODE = 0o755;
@@ -37,8 +38,12 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
   const { socket, report = (error) => console.error(error) } = options;
   const app = createApp(control, report);
   await claimSocket(socket);
-  const answer = getRequestListener(app.fetch);
-  const server = createServer((request, response) => void answer(request, response));
+  // Errors before the app has the request: a Host or URL that makes none.
+  const errorHandler = (error: unknown) =>
+    answerError(error instanceof Error ? error : new Error(String(error)), report);
+  const answer = getRequestListener(app.fetch, { errorHandler });
+  // A request without Host is refused by the listener, as Node itself would do it without a body.
+  const server = createServer({ requireHostHeader: false }, (request, response) => void answer(request, response));
   try {
     await listen(server, socket);
   } catch (error) {

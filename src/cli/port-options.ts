@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { OFFLOAD_NAMES, PORT_MODES } from '../control/model.ts';
+import type { PortMode } from '../control/model.ts';
 import { MTU_MAX, MTU_MIN } from '../limits.ts';
 import { parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
 
@@ -9,8 +10,7 @@ import { parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './val
 export const KINDS = ['veth', 'tap', 'packet'] as const;
 
 export function addSettingsOptions(command: Command): Command {
-  const flag = (name: string, text: string): Option =>
-    new Option(`--${name} [true|false]`, text).preset('true').argParser(parseFlag);
+  const flag = (name: string, text: string): Option => new Option(`--${name} [true|false]`, text).argParser(parseFlag);
   return command
     .addOption(new Option('--mode <mode>', 'how VLAN tags are handled').choices(PORT_MODES))
     .option('--vlan <vid>', 'the access or native VLAN', parseVid)
@@ -38,10 +38,37 @@ export function addPlaceOptions(command: Command): Command {
     .option('--mac <mac>', 'MAC address of the far end (default: random)')
     .option('--gateway <ip>', 'default route of the far end')
     .addOption(
-      new Option('--create-netns [true|false]', 'make the namespace if it does not exist')
-        .preset('true')
-        .argParser(parseFlag),
+      new Option('--create-netns [true|false]', 'make the namespace if it does not exist').argParser(parseFlag),
     );
+}
+
+/** What `plug` calls some of these fields; taken wherever a port is added, so that a habit is no error. */
+export function addSynonyms(command: Command): Command {
+  return command
+    .addOption(new Synonym('--ip <cidr>', 'addresses').argParser(parseList))
+    .addOption(new Synonym('--create', 'createNetns'))
+    .addOption(new Synonym('--trunk [list]', 'trunks').preset('all').argParser(parseVidList));
+}
+
+/** Another flag for the same field; the help is silent about it. */
+class Synonym extends Option {
+  readonly #field: string;
+
+  constructor(flags: string, field: string) {
+    super(flags);
+    this.#field = field;
+    this.hideHelp();
+  }
+
+  override attributeName(): string {
+    return this.#field;
+  }
+}
+
+/** The mode that VLANs without one mean: a list of trunks makes a trunk, and a VLAN beside it the native one. */
+export function impliedMode(fields: { vlan?: number; trunks?: number[] }): PortMode | undefined {
+  if (fields.trunks === undefined) return undefined;
+  return fields.vlan === undefined ? 'trunk' : 'native-untagged';
 }
 
 export function mtuOption(): Option {

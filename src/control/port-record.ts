@@ -7,4 +7,8 @@ export interface PortRecord {
   readonly attachment: Attachment;
   settings: PortSettings;
   link: LinkState;
+  /** It was down since its addresses were forgotten last, however shortly. */
+  hasGoneDown: boolean;
+  /** Being removed: a worker that starts now is not told of it. */
+  isClosing: boolean;
 }

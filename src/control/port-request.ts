@@ -46,11 +46,12 @@ export function normalizePortRequest(request: PortRequest): NormalPortRequest {
   checkName(request.name);
   if (!PORT_KINDS.includes(request.kind)) refuse(`kind: must be one of ${PORT_KINDS.join(', ')}`);
   const mtu = request.mtu ?? (request.kind === 'packet' ? undefined : MTU_DEFAULT);
-  if (mtu !== undefined) checkMtu(mtu);
+  const place = placeOf(request);
+  if (mtu !== undefined) checkMtu(mtu, place.addresses);
   return {
     name: request.name,
     kind: request.kind,
-    ...placeOf(request, mtu),
+    ...place,
     ...vlansOf(request, { vlan: VLAN_DEFAULT, trunks: [] }, request.mode ?? 'access'),
     mtu,
     learning: request.learning ?? true,
@@ -67,12 +68,13 @@ export function normalizePortRequest(request: PortRequest): NormalPortRequest {
  * The settings after a patch. A change of mode drops what the new mode has no use for (a trunk's list in `access`, the
  * VLAN in `trunk`) unless the patch gives it, which is refused.
  *
+ * @param addresses those of the port's far end, which the MTU must be able to carry
  * @throws TswitchError BAD_REQUEST where the result would contradict itself
  */
-export function applyPatch(settings: PortSettings, patch: PortPatch): PortSettings {
+export function applyPatch(settings: PortSettings, patch: PortPatch, addresses: readonly string[] = []): PortSettings {
   const mode = patch.mode ?? settings.mode;
   const kept = { vlan: settings.vlan ?? VLAN_DEFAULT, trunks: settings.trunks };
-  if (patch.mtu !== undefined) checkMtu(patch.mtu);
+  if (patch.mtu !== undefined) checkMtu(patch.mtu, addresses);
   return {
     ...settings,
     ...patch,
@@ -113,8 +115,8 @@ type Place = Pick<PortIdentity, 'netdev' | 'netns' | 'ifname' | 'addresses' | 'm
 };
 
 /** Where the port's other side is and what it looks like: the fields that depend on the kind. */
-function placeOf(request: PortRequest, mtu: number | undefined): Place {
-  if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request, mtu);
+function placeOf(request: PortRequest): Place {
+  if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request);
   const farEndFields = ['netns', 'ifname', 'mac', 'gateway', 'createNetns'] as const;
   const given: string[] = farEndFields.filter((field) => Boolean(request[field]));
   if (request.addresses?.length) given.push('addresses');
@@ -133,7 +135,7 @@ function placeOf(request: PortRequest, mtu: number | undefined): Place {
   return { netdev, netns: null, ifname: null, addresses: [], mac: null, createNetns: false, gateway: null };
 }
 
-function farEndOf(request: PortRequest, mtu: number | undefined): Place {
+function farEndOf(request: PortRequest): Place {
   const { kind } = request;
   if (typeof request.netdev === 'string') refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`);
   const netns = request.netns ?? null;
@@ -145,7 +147,7 @@ function farEndOf(request: PortRequest, mtu: number | undefined): Place {
   }
   const ifname = request.ifname ?? IFNAME_DEFAULT;
   checkNetdevName(ifname, 'ifname');
-  const addresses = normalAddresses(request.addresses ?? [], mtu);
+  const addresses = normalAddresses(request.addresses ?? []);
   const gateway = request.gateway === undefined ? null : normalGateway(request.gateway, addresses);
   const mac = typeof request.mac === 'string' ? parseUnicastMac(request.mac, 'mac') : null;
   return { netdev: null, netns, ifname, addresses: addresses.map(formatInterfaceAddress), mac, createNetns, gateway };
@@ -174,9 +176,12 @@ function checkNetns(netns: string): void {
   }
 }
 
-function checkMtu(mtu: number): void {
+function checkMtu(mtu: number, addresses: readonly string[]): void {
   if (!Number.isInteger(mtu) || mtu < MTU_MIN || mtu > MTU_MAX) {
     refuse(`mtu: must be a whole number from ${MTU_MIN} to ${MTU_MAX}`);
+  }
+  if (mtu < IPV6_MTU_MIN && addresses.some((address) => address.includes(':'))) {
+    refuse(`mtu: IPv6 addresses need at least ${IPV6_MTU_MIN}`);
   }
 }
 
@@ -186,13 +191,10 @@ function checkVid(vid: number, field: string): void {
   }
 }
 
-function normalAddresses(texts: string[], mtu: number | undefined): InterfaceAddress[] {
+function normalAddresses(texts: string[]): InterfaceAddress[] {
   if (texts.length > ADDRESSES_MAX) refuse(`addresses: ${texts.length} are too many, ${ADDRESSES_MAX} at most`);
   const addresses = texts.map((text) => parseInterfaceAddress(text, 'addresses'));
   if (new Set(addresses.map(formatInterfaceAddress)).size < texts.length) refuse('addresses: one is given twice');
-  if (mtu !== undefined && mtu < IPV6_MTU_MIN && addresses.some(({ ip }) => ip.kind() === 'ipv6')) {
-    refuse(`mtu: IPv6 addresses need at least ${IPV6_MTU_MIN}`);
-  }
   return addresses;
 }
 

@@ -32,8 +32,10 @@ import type {
 } from './model.ts';
 import { applyPatch, type NormalPortRequest, normalizePortRequest } from './port-request.ts';
 import type { PortRecord } from './port-record.ts';
+import { knowsUdpSegmentation } from '../ports/open-tap.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
 import { removeLeftovers } from './plumbing/ownership.ts';
+import { explainSyscall } from './syscall-errors.ts';
 import { carriesVlan, portConfig, portView, reservedMask, vlanViews } from './views.ts';
 import { Workers } from './workers.ts';
 
@@ -64,6 +66,7 @@ class Switch implements SwitchControl {
   readonly #ports = new Map<string, PortRecord>();
   readonly #byHandle: (PortRecord | null)[] = Array.from({ length: PORTS_MAX }, () => null);
   readonly #clockStartMs = hrtimeMs();
+  readonly #uso = knowsUdpSegmentation();
   /** What removed ports counted, so that the totals stay true. */
   readonly #retired: Float64Array;
   readonly #sweeper: NodeJS.Timeout;
@@ -75,6 +78,7 @@ class Switch implements SwitchControl {
   };
   /** The change under way; the next one waits for it. */
   #change: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | null = null;
 
   constructor(workers: number, log: (message: string) => void) {
     this.#log = log;
@@ -117,6 +121,7 @@ class Switch implements SwitchControl {
           'memory ports exist in tests and sandboxes only: use veth, tap or packet',
         );
       }
+      this.#refuseUsed(normal.netdev);
       const handle = this.#byHandle.indexOf(null);
       if (handle < 0) {
         throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
@@ -126,18 +131,27 @@ class Switch implements SwitchControl {
       const attachment = await ATTACH[normal.kind](normal, {
         arenas: Array.from({ length: this.#workers.count }, (_, worker) => this.#workers.arena(worker)),
         links: this.#links,
+        uso: this.#uso,
         onLink: (state) => {
           if (record) this.#onLink(record, state);
           else early = state;
         },
+      }).catch((error: unknown) => {
+        throw explainSyscall(error);
       });
-      const settings = settingsOf(normal, attachment.netdevMtu);
-      record = { handle, attachment, settings, link: early ?? attachment.link };
+      const settings = settingsOf(normal, attachment.netdevMtu, this.#uso);
+      const link = early ?? attachment.link;
+      record = { handle, attachment, settings, link, hasGoneDown: false, isClosing: false };
       this.#resetCursors(handle);
       this.#ports.set(normal.name, record);
       this.#byHandle[handle] = record;
       const opened = record;
-      await this.#workers.command((worker) => [openCommand(opened, worker)]);
+      try {
+        await this.#workers.command((worker) => [openCommand(opened, worker)]);
+      } catch (error) {
+        await this.#remove(opened);
+        throw error;
+      }
       return this.#view(opened);
     });
   }
@@ -145,7 +159,7 @@ class Switch implements SwitchControl {
   patchPort(name: string, patch: PortPatch): Promise<PortView> {
     return this.#exclusively(async () => {
       const record = this.#record(name);
-      const wanted = applyPatch(record.settings, patch);
+      const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
       if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
       record.settings = wanted;
       await this.#reconfigure(record);
@@ -191,17 +205,15 @@ class Switch implements SwitchControl {
 
   stats(): StatsView {
     const all = Float64Array.from(this.#retired);
-    const ports: StatsView['ports'] = {};
-    for (const [name, record] of this.#ports) {
-      const row = this.#row(record);
-      addRow(all, row);
-      ports[name] = portStats(row);
-    }
+    const rows = [...this.#ports].map(([name, record]) => [name, this.#row(record)] as const);
+    for (const [, row] of rows) addRow(all, row);
+    // Not by assignment: a port may be named __proto__.
+    const ports = Object.fromEntries(rows.map(([name, row]) => [name, portStats(row)]));
     return { totals: totals(all), ports, drops: dropsOf(all), workers: this.#workers.views() };
   }
 
   close(): Promise<void> {
-    return this.#exclusively(async () => {
+    return (this.#closed ??= this.#exclusively(async () => {
       clearInterval(this.#sweeper);
       await this.#workers.close();
       for (const record of this.#ports.values()) {
@@ -211,19 +223,33 @@ class Switch implements SwitchControl {
       }
       this.#ports.clear();
       this.#links.close();
-    });
+    }));
   }
 
-  /** Two phases: no worker uses the port any more, then what it was made of goes. */
+  /** Two phases: no worker uses the port any more, then what it was made of goes. Until then it keeps name and handle. */
   async #remove(record: PortRecord): Promise<void> {
     const { handle } = record;
+    record.isClosing = true;
+    await this.#workers.command(() => [{ do: 'close', handle }]);
     this.#ports.delete(nameOf(record));
     this.#byHandle[handle] = null;
-    await this.#workers.command(() => [{ do: 'close', handle }]);
     this.#fdb.removeWhere((entry) => entry.handle === handle);
     addRow(this.#retired, this.#row(record));
     clearRows(this.#board, this.#workers.count, handle);
     await record.attachment.close();
+  }
+
+  /** One netdev, one port: two would send each other's broadcasts out of the same wire. */
+  #refuseUsed(netdev: string | null): void {
+    for (const { attachment } of this.#ports.values()) {
+      const { name, netdev: used } = attachment.identity;
+      if (netdev !== null && used === netdev) {
+        throw new TswitchError(
+          'NETDEV_BUSY',
+          `${netdev} is in use by port ${name}: remove that port first, or attach another netdev`,
+        );
+      }
+    }
   }
 
   #exclusively<T>(change: () => Promise<T>): Promise<T> {
@@ -266,6 +292,7 @@ class Switch implements SwitchControl {
     if (this.#byHandle[record.handle] !== record) return;
     if (state.up === record.link.up && state.lost === record.link.lost) return;
     record.link = state;
+    if (!state.up) record.hasGoneDown = true;
     this.#exclusively(() => this.#reconfigure(record)).catch((error: unknown) =>
       this.#log(`port ${nameOf(record)}: ${String(error)}`),
     );
@@ -277,8 +304,11 @@ class Switch implements SwitchControl {
     const { handle } = record;
     const config = portConfig(record);
     await this.#workers.command(() => [{ do: 'configure', handle, config }]);
-    if (!config.up) this.#fdb.removeWhere((entry) => entry.handle === handle);
-    else this.#fdb.removeWhere((entry) => entry.handle === handle && !carriesVlan(record.settings, vlanOf(entry)));
+    const forgetsAll = !config.up || record.hasGoneDown;
+    record.hasGoneDown = false;
+    this.#fdb.removeWhere(
+      (entry) => entry.handle === handle && (forgetsAll || !carriesVlan(record.settings, vlanOf(entry))),
+    );
   }
 
   #resetCursors(handle: number): void {
@@ -290,7 +320,8 @@ class Switch implements SwitchControl {
 
   #snapshot(worker: number): Command[] {
     const config: SwitchConfig = { forwardReserved: reservedMask(this.#settings) };
-    return [{ do: 'switch', config }, ...[...this.#ports.values()].map((record) => openCommand(record, worker))];
+    const open = [...this.#ports.values()].filter(({ isClosing }) => !isClosing);
+    return [{ do: 'switch', config }, ...open.map((record) => openCommand(record, worker))];
   }
 
   #onRestart(worker: number, error: unknown): void {
@@ -311,7 +342,7 @@ function openCommand(record: PortRecord, worker: number): Command {
   return { do: 'open', handle: record.handle, resources, config: portConfig(record) };
 }
 
-function settingsOf(request: NormalPortRequest, netdevMtu: number): PortSettings {
+function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: boolean): PortSettings {
   const { mode, vlan, trunks, learning, floodUnknown, floodMulticast, floodBroadcast, isolated, admin } = request;
   return {
     mode,
@@ -324,7 +355,7 @@ function settingsOf(request: NormalPortRequest, netdevMtu: number): PortSettings
     isolated,
     admin,
     mtu: request.mtu ?? netdevMtu,
-    offloads: request.offloads ?? [...OFFLOAD_NAMES],
+    offloads: request.offloads ?? OFFLOAD_NAMES.filter((name) => name !== 'uso' || uso),
   };
 }
 

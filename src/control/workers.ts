@@ -47,6 +47,8 @@ interface Seat {
   restarts: number;
   /** When it was started last, in ms of the monotonic clock. */
   startedMs: number;
+  /** It has ended, and its replacement is not started yet. */
+  isVacant: boolean;
 }
 
 export interface WorkersOptions {
@@ -90,12 +92,8 @@ export class Workers {
   }
 
   /** Sends each worker its commands and waits until all have carried them out. */
-  async command(commandsFor: (worker: number) => Command[]): Promise<void> {
-    for (const seat of this.#seats) for (const command of commandsFor(seat.worker)) seat.commands.postMessage(command);
-    const { words } = this.#options.board;
-    const epoch = (Atomics.add(words, EPOCH, 1) + 1) | 0;
-    for (const seat of this.#seats) this.#wake(seat);
-    await Promise.all(this.#seats.map((seat) => this.#acknowledged(seat, epoch)));
+  command(commandsFor: (worker: number) => Command[]): Promise<void> {
+    return this.#command(this.#seats, commandsFor);
   }
 
   views(): WorkerView[] {
@@ -116,13 +114,21 @@ export class Workers {
   async close(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
-    await this.command(() => [{ do: 'stop' }]).catch(() => {});
+    const working = this.#seats.filter(({ isVacant }) => !isVacant);
+    await this.#command(working, () => [{ do: 'stop' }]).catch(() => {});
     await this.#pool.destroy();
     for (const seat of this.#seats) {
       seat.commands.close();
       sys.close(seat.epollFd);
       sys.close(seat.wakeFd);
     }
+  }
+
+  async #command(seats: readonly Seat[], commandsFor: (worker: number) => Command[]): Promise<void> {
+    for (const seat of seats) for (const command of commandsFor(seat.worker)) seat.commands.postMessage(command);
+    const epoch = (Atomics.add(this.#options.board.words, EPOCH, 1) + 1) | 0;
+    for (const seat of seats) this.#wake(seat);
+    await Promise.all(seats.map((seat) => this.#acknowledged(seat, epoch)));
   }
 
   #makeSeat(worker: number): Seat {
@@ -141,6 +147,7 @@ export class Workers {
       stillChecks: 0,
       restarts: 0,
       startedMs: performance.now(),
+      isVacant: false,
     };
     return Object.assign(seat, this.#startTask(seat, []));
   }
@@ -150,10 +157,14 @@ export class Workers {
     const { port1, port2 } = new MessageChannel();
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
+    const { board } = this.#options;
+    // Its predecessor's last beat says nothing of it, and while it loads it does not beat.
+    board.words[board.page(seat.worker) + HEARTBEAT] = 0;
+    Atomics.store(board.words, board.page(seat.worker) + ASLEEP, 0);
     const abort = new AbortController();
     const start: WorkerStart = {
       worker: seat.worker,
-      board: this.#options.board.buffers,
+      board: board.buffers,
       fdb: this.#options.fdb(),
       arena: { sab: seat.arena.sab, address: seat.arena.address },
       gatherListAt: seat.gatherListAt,
@@ -176,14 +187,16 @@ export class Workers {
   #onEnd(worker: number, error: unknown): void {
     if (this.#stopping) return;
     const seat = this.#seats[worker]!;
-    this.#options.onRestart(worker, error);
+    this.#options.onRestart(worker, seat.abort.signal.aborted ? null : error);
     seat.commands.close();
+    seat.isVacant = true;
     seat.restarts++;
     seat.stillChecks = 0;
     const pause = performance.now() - seat.startedMs < RESTART_PAUSE_MS ? RESTART_PAUSE_MS : 0;
     setTimeout(() => {
       if (this.#stopping) return;
       seat.startedMs = performance.now();
+      seat.isVacant = false;
       Object.assign(seat, this.#startTask(seat, this.#options.snapshot(worker)));
     }, pause);
   }

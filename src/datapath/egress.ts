@@ -60,7 +60,7 @@ export class Egress {
   readonly #longest = new Int32Array(BATCH_FRAMES_MAX);
   /** Per frame: OFFLOAD_* bits its egress must take, or INEXPRESSIBLE. */
   readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
-  /** Why a segment of the super-frame being sent was refused; 0: none was. */
+  /** Why a segment of the super-frame whose last segment is yet to be counted was refused; 0: none was. */
   #segmentErrno = 0;
 
   constructor(table: PortTable, ports: readonly (Port | null)[], list: GatherList, tally: Tally) {
@@ -222,7 +222,6 @@ export class Egress {
       this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
       return;
     }
-    this.#segmentErrno = 0;
     for (let k = 0; k < segments; k++) {
       if (list.full) this.#flush(port);
       const head = list.nextHead();
@@ -268,6 +267,7 @@ export class Egress {
         else this.#segmentErrno = errno;
         if (note === SEGMENT) continue;
         errno = this.#segmentErrno;
+        this.#segmentErrno = 0;
       }
       if (errno !== 0) {
         this.#dropAtEgress(handle, reasonOf(errno));

@@ -19,6 +19,8 @@ export interface Host {
 export interface Pings {
   sent: number;
   received: number;
+  /** Answers beyond the first to one ping: a frame came more than once. */
+  duplicates: number;
   /** Mean round trip; null where nothing came back. */
   meanMs: number | null;
 }
@@ -27,10 +29,27 @@ export async function ping(from: Host, to: Host, stop: AbortSignal): Promise<Pin
   const count = String(PINGS);
   const args = within(from, 'ping', '-n', '-q', '-c', count, '-i', '0.2', '-W', '1', to.address);
   const { stdout, stderr } = await attempt('nsenter', args, stop);
-  const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
-  if (!counts) throw new Error(`ping in ${from.netns} failed: ${(stderr || stdout).trim()}`);
-  const mean = /= [\d.]+\/([\d.]+)\//.exec(stdout);
-  return { sent: Number(counts[1]), received: Number(counts[2]), meanMs: mean ? Number(mean[1]) : null };
+  const pings = readPings(stdout);
+  if (!pings) throw new Error(`ping in ${from.netns} failed: ${(stderr || stdout).trim()}`);
+  return pings;
+}
+
+/** What the end of ping's output (iputils) says; null: that is none. */
+export function readPings(output: string): Pings | null {
+  const counts = /(\d+) packets transmitted, (\d+) received(?:, \+(\d+) duplicates)?/.exec(output);
+  if (!counts) return null;
+  const mean = /= [\d.]+\/([\d.]+)\//.exec(output);
+  return {
+    sent: Number(counts[1]),
+    received: Number(counts[2]),
+    duplicates: Number(counts[3] ?? 0),
+    meanMs: mean ? Number(mean[1]) : null,
+  };
+}
+
+/** Whether every ping was answered once, or none at all where `isTogether` is false. */
+export function isAsExpected({ sent, received, duplicates }: Pings, isTogether: boolean): boolean {
+  return received === (isTogether ? sent : 0) && duplicates === 0;
 }
 
 /** One TCP flow with default settings; gives bits per second as the receiver counted them. */

@@ -11,9 +11,6 @@ export const MAC_BYTES = 6;
 /** Both MAC addresses: what stays in front of a tag that is pushed. */
 export const ADDRESSES_BYTES = 2 * MAC_BYTES;
 
-/** Shortest frame a wire carries, without FCS; memory and virtual ports carry shorter ones. */
-export const WIRE_FRAME_BYTES_MIN = 60;
-
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;

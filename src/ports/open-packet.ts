@@ -5,7 +5,12 @@
 import { SOCK_FILTER, BPF_JGT_K, BPF_LD_W_LEN, BPF_RET_K, SOCK_FPROG } from '../../native-bindings/abi/filter.ts';
 import {
   ETH_P_ALL,
+  PACKET_ADD_MEMBERSHIP,
+  PACKET_FANOUT,
+  PACKET_FANOUT_HASH,
   PACKET_IGNORE_OUTGOING,
+  PACKET_MR_PROMISC,
+  PACKET_MREQ,
   PACKET_QDISC_BYPASS,
   PACKET_RX_RING,
   PACKET_STATISTICS,
@@ -63,6 +68,15 @@ if (SUPER_FRAME_BYTES_MAX + SLOT_OVERHEAD_BYTES > LARGE.slotBytes) {
   throw new Error('a super-frame must fit a large slot');
 }
 
+export interface PacketOptions {
+  /** Sends past the netdev's queueing discipline and taps: faster, but nothing shapes or sees it. */
+  bypassQdisc: boolean;
+  /** Asks the netdev for frames to any address: what filters by address would keep those for hosts behind the switch. */
+  promiscuous: boolean;
+  /** Other workers have sockets on the netdev too: each frame goes to one of them, by the hash of its flow. */
+  shared: boolean;
+}
+
 /** The sockets and mappings of one port for one worker. */
 export class PacketSockets {
   readonly resources: PortResources;
@@ -78,11 +92,8 @@ export class PacketSockets {
     this.resources = resources;
   }
 
-  /**
-   * Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError.
-   * @param options.bypassQdisc sends past the netdev's queueing discipline and taps: faster, but nothing shapes or sees it
-   */
-  static open(ifindex: number, arena: Arena, options: { bypassQdisc: boolean }): PacketSockets {
+  /** Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError. */
+  static open(ifindex: number, arena: Arena, options: PacketOptions): PacketSockets {
     const fds: number[] = [];
     const regions: Region[] = [];
     try {
@@ -99,7 +110,11 @@ export class PacketSockets {
       const sendFd = openSocket(fds);
       setInt(sendFd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
       if (options.bypassQdisc) setInt(sendFd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
-      for (const { fd } of rings) bindTo(fd, ifindex, ETH_P_ALL);
+      rings.forEach(({ fd }, k) => {
+        bindTo(fd, ifindex, ETH_P_ALL);
+        if (options.promiscuous) becomePromiscuous(fd, ifindex);
+        if (options.shared) setInt(fd, SOL_PACKET, PACKET_FANOUT, fanoutGroup(ifindex, k) | (PACKET_FANOUT_HASH << 16));
+      });
       bindTo(sendFd, ifindex, RECEIVES_NOTHING);
       return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, rings });
     } catch (error) {
@@ -177,6 +192,20 @@ function bindTo(fd: number, ifindex: number, protocol: number): void {
   address.setUint16(SOCKADDR_LL.protocol, protocol);
   address.setInt32(SOCKADDR_LL.ifindex, ifindex, true);
   check('bind(AF_PACKET)', sys.bind(fd, new Uint8Array(address.buffer), SOCKADDR_LL.size));
+}
+
+/** The workers' rings of one sort on one netdev. A group is known by 16 bits in its network namespace. */
+function fanoutGroup(ifindex: number, ring: number): number {
+  return (2 * ifindex + ring) & 0xffff;
+}
+
+/** For as long as the socket is open. */
+function becomePromiscuous(fd: number, ifindex: number): void {
+  const request = new DataView(new ArrayBuffer(PACKET_MREQ.size));
+  request.setInt32(PACKET_MREQ.ifindex, ifindex, true);
+  request.setUint16(PACKET_MREQ.type, PACKET_MR_PROMISC, true);
+  const bytes = new Uint8Array(request.buffer);
+  check('setsockopt(PACKET_MR_PROMISC)', sys.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, bytes));
 }
 
 function setInt(fd: number, level: number, name: number, value: number): void {

@@ -25,6 +25,17 @@ const OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 /** Linux 6.2 and later. */
 const UDP_OFFLOADS = TUN_F_USO4 | TUN_F_USO6;
 
+/** Whether the kernel carries UDP segmentation in virtio-net headers, on TAPs and packet sockets alike (Linux 6.2). */
+export function knowsUdpSegmentation(): boolean {
+  const fd = sys.open('/dev/net/tun', O_RDWR | O_CLOEXEC);
+  if (fd < 0) return false;
+  const request = new Uint8Array(IFREQ.size);
+  new DataView(request.buffer).setUint16(IFREQ.flags, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
+  const knows = sys.ioctl(fd, TUNSETIFF, request) >= 0 && sys.ioctlInt(fd, TUNSETOFFLOAD, OFFLOADS | UDP_OFFLOADS) >= 0;
+  sys.close(fd);
+  return knows;
+}
+
 /** One TAP, held open. */
 export class TapSocket {
   readonly resources: PortResources;
@@ -51,10 +62,6 @@ export class TapSocket {
       sys.close(fd);
       throw error;
     }
-  }
-
-  overflowed(): number {
-    return 0;
   }
 
   /** After every worker has acknowledged that it no longer uses it. */

@@ -31,9 +31,6 @@ export type DropReason = (typeof Drop)[DropName];
 export const DROP_NAMES = Object.keys(Drop).filter((name): name is DropName => name in Drop);
 export const DROP_REASONS = DROP_NAMES.length;
 
-/** Reasons up to here end a frame before any copy of it is sent; they count on the ingress port. */
-export const LAST_INGRESS_REASON = Drop.INNER_TAG;
-
 export const DROP_SENTENCES: Readonly<Record<string, string>> = {
   RUNT: 'shorter than an Ethernet header',
   OVERSIZE: 'longer than the receive buffer, only its beginning arrived',

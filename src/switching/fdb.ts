@@ -241,15 +241,23 @@ export class Fdb {
 
   /** Index of a free entry, counted as taken, or of one that is given up for the new one; or -1. */
   #room(first: number, second: number): number {
-    const isFull = this.count >= this.limit;
-    const oldest = isFull ? this.#oldest(first, second) : -1;
-    if (oldest >= 0) return oldest;
-    if (isFull && !this.#giveUpElsewhere(first, second)) return -1;
+    if (!this.#reserve()) {
+      const oldest = this.#oldest(first, second);
+      if (oldest >= 0) return oldest;
+      if (!this.#giveUpElsewhere(first, second) || !this.#reserve()) return -1;
+    }
     let at = this.#free(first);
     if (at < 0) at = this.#free(second);
-    if (at < 0) return this.#oldest(first, second);
-    Atomics.add(this.#header, COUNT, 1);
-    return at;
+    if (at >= 0) return at;
+    Atomics.sub(this.#header, COUNT, 1);
+    return this.#oldest(first, second);
+  }
+
+  /** Counts an entry to come, if the limit allows it: first counted, then looked at, so that two owners cannot pass it. */
+  #reserve(): boolean {
+    if (Atomics.add(this.#header, COUNT, 1) < this.limit) return true;
+    Atomics.sub(this.#header, COUNT, 1);
+    return false;
   }
 
   /** Deletes the oldest dynamic entry of some bucket near these two, which the caller has locked and which hold none. */
@@ -257,7 +265,7 @@ export class Fdb {
     for (let step = 1; step <= BUCKETS_SEARCHED; step++) {
       const bucket = (first + step) & this.#mask;
       if (bucket === first || bucket === second || !this.#lock(bucket, 1)) continue;
-      const oldest = this.#oldest(bucket, bucket);
+      const oldest = this.#oldestOf(bucket);
       if (oldest >= 0) this.#clear(oldest);
       this.#unlock(bucket);
       if (oldest >= 0) return true;
@@ -272,13 +280,20 @@ export class Fdb {
   }
 
   #oldest(first: number, second: number): number {
+    const a = this.#oldestOf(first);
+    const b = this.#oldestOf(second);
+    if (a < 0 || b < 0) return Math.max(a, b);
+    return ((this.#entries[b + SEEN]! - this.#entries[a + SEEN]!) | 0) < 0 ? b : a;
+  }
+
+  /** Index of the bucket's dynamic entry that was seen least recently, or -1. */
+  #oldestOf(bucket: number): number {
+    const entries = this.#entries;
     let oldest = -1;
-    for (const bucket of [first, second]) {
-      const end = (bucket + 1) * BUCKET_WORDS;
-      for (let at = bucket * BUCKET_WORDS; at < end; at += ENTRY_WORDS) {
-        if (this.#kind(at) !== KIND_DYNAMIC) continue;
-        if (oldest < 0 || ((this.#entries[at + SEEN]! - this.#entries[oldest + SEEN]!) | 0) < 0) oldest = at;
-      }
+    const end = (bucket + 1) * BUCKET_WORDS;
+    for (let at = bucket * BUCKET_WORDS; at < end; at += ENTRY_WORDS) {
+      if (this.#kind(at) !== KIND_DYNAMIC) continue;
+      if (oldest < 0 || ((entries[at + SEEN]! - entries[oldest + SEEN]!) | 0) < 0) oldest = at;
     }
     return oldest;
   }

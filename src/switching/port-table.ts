@@ -5,7 +5,7 @@
  * The VLAN table is part of it: which ports carry a VLAN (a set per VLAN), and for each port how it classifies what arrives
  * and whether it tags what leaves (IEEE 802.1Q-2022, 6.9 and 8.6; Open vSwitch's vlan_mode).
  */
-import { DEI_BIT, PCP_SHIFT, VID_MASK } from '../frame/vlan.ts';
+import { PRIORITY_MASK, VID_MASK } from '../frame/vlan.ts';
 import { PORTS_MAX, VID_MAX, VID_MIN, VLANS } from '../limits.ts';
 import type { PortConfig } from '../shared/commands.ts';
 import { Drop } from './drop-reasons.ts';
@@ -109,5 +109,5 @@ export function classifiedDrop(classified: number): number {
 
 /** The TCI to leave with: the frame's VLAN, with the priority it arrived with. */
 export function egressTci(vid: number, arrivedTci: number): number {
-  return (arrivedTci & ((7 << PCP_SHIFT) | DEI_BIT)) | vid;
+  return (arrivedTci & PRIORITY_MASK) | vid;
 }

@@ -65,7 +65,7 @@ const changeSwitch = createRoute({
   request: { query: nothing, body: jsonBody(switchPatch) },
   responses: {
     200: json(switchView, 'The settings as they are now.'),
-    ...errors('BAD_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'LIMIT_REACHED'),
+    ...errors('BAD_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
   },
 });
 

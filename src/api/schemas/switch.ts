@@ -85,7 +85,7 @@ const settingsFields = {
     example: AGEING_SECONDS_DEFAULT,
   }),
   fdbLimit: integer(1, FDB_LIMIT_MAX).openapi({
-    description: `Entries that the FDB holds at most, 1 to ${FDB_LIMIT_MAX}; frames of further sources pass but are not learned.`,
+    description: `Entries that the FDB holds at most, 1 to ${FDB_LIMIT_MAX}; a full one still learns every new source and gives up an old entry for it.`,
     example: FDB_LIMIT_DEFAULT,
   }),
 };

@@ -67,11 +67,8 @@ function addPlug(program: Command): void {
     try {
       cli.show(await cli.client.send<PortView>('POST', '/v1/ports', request), describePort);
     } catch (error) {
-      if (error instanceof RefusedError && error.code === 'PORT_EXISTS' && options.name === undefined) {
-        const hint = `for a second interface in ${netns} give --name and --ifname`;
-        throw new RefusedError(error.code, `there is a port ${netns} already; ${hint}`, error.body);
-      }
-      throw error;
+      if (!(error instanceof RefusedError)) throw error;
+      throw new RefusedError(error.code, await explain(cli, error, request.name, options), error.body);
     }
   });
   examples(plug, [
@@ -82,7 +79,7 @@ function addPlug(program: Command): void {
 }
 
 /** The body of POST /v1/ports that the flags mean. */
-export function plugRequest(netns: string, options: PlugOptions): object {
+export function plugRequest(netns: string, options: PlugOptions): { name: string; netns: string } {
   const { create, name, ip, trunk, native, vlan, ...rest } = options;
   if (native !== undefined && trunk === undefined) throw new UsageError('--native needs --trunk');
   return {
@@ -93,6 +90,20 @@ export function plugRequest(netns: string, options: PlugOptions): object {
     ...(ip ? { addresses: ip } : {}),
     ...vlanFields(vlan, trunk, native),
   };
+}
+
+/** The daemon's reason in the words of this command. */
+async function explain(cli: Cli, error: RefusedError, name: string, options: PlugOptions): Promise<string> {
+  if (error.code === 'BAD_REQUEST') return error.message.replace(/(^|; )addresses(\.[0-9]+)?: /g, '$1--ip: ');
+  if (error.code !== 'PORT_EXISTS') return error.message;
+  const { body } = await cli.client.get<{ ports: PortView[] }>('/v1/ports');
+  const port = body.ports.find((candidate) => candidate.name === name);
+  if (port?.state === 'lost') {
+    const remedy = port.netns === null ? `port rm ${name}` : `unplug ${port.netns}`;
+    return `there is a port ${name} already, but its namespace or interface is gone; \`tswitch ${remedy}\` first`;
+  }
+  if (options.name !== undefined) return error.message;
+  return `there is a port ${name} already; for a second interface in ${name} give --name and --ifname`;
 }
 
 function vlanFields(

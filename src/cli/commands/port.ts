@@ -1,11 +1,18 @@
 /** port add, set, rm, ls, show: ports field by field. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { PortView } from '../../control/model.ts';
+import type { PortMode, PortView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
-import { addPlaceOptions, addSettingsOptions, KINDS } from '../port-options.ts';
+import { addPlaceOptions, addSettingsOptions, addSynonyms, impliedMode, KINDS } from '../port-options.ts';
 import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
+
+/** What the flags give; all fields but these go to the daemon as they are. */
+interface Settings {
+  mode?: PortMode;
+  vlan?: number;
+  trunks?: number[];
+}
 
 export function addPortCommands(program: Command): void {
   const port = program.command('port').description('add, change, remove and show ports');
@@ -35,10 +42,11 @@ export function addPortCommands(program: Command): void {
 function addPort(port: Command): void {
   const add = port.command('add <name>').description('add a port');
   add.addOption(new Option('--kind <kind>', 'what kind of port').choices(KINDS).makeOptionMandatory());
-  addSettingsOptions(addPlaceOptions(add));
-  add.action(async (name: string, fields: object) => {
+  addSynonyms(addSettingsOptions(addPlaceOptions(add)));
+  add.action(async (name: string, fields: Settings) => {
     const cli = new Cli(add);
-    cli.show(await cli.client.send<PortView>('POST', '/v1/ports', { name, ...fields }), describePort);
+    const request = { name, mode: impliedMode(fields), ...fields };
+    cli.show(await cli.client.send<PortView>('POST', '/v1/ports', request), describePort);
   });
   examples(add, [
     'port add uplink --kind packet --netdev enp3s0 --mode trunk',
@@ -49,16 +57,20 @@ function addPort(port: Command): void {
 
 function setPort(port: Command): void {
   const set = addSettingsOptions(port.command('set <name>').description('change settings of a working port'));
-  set.action(async (name: string, fields: object) => {
+  set.action(async (name: string, fields: Settings) => {
     const cli = new Cli(set);
     if (Object.keys(fields).length === 0) throw new UsageError('say what to set; see `tswitch port set --help`');
-    cli.show(await cli.client.send<PortView>('PATCH', portPath(name), fields), describePort);
+    const patch = { mode: await newMode(cli, name, fields), ...fields };
+    cli.show(await cli.client.send<PortView>('PATCH', portPath(name), patch), describePort);
   });
-  examples(set, [
-    'port set red --vlan 20',
-    'port set red --mode trunk --trunks 10,20',
-    'port set red --flood-unknown=false',
-  ]);
+  examples(set, ['port set red --vlan 20', 'port set red --trunks 10,20', 'port set red --flood-unknown=false']);
+}
+
+/** Trunks end the mode access, which has none; what is a trunk already stays the kind of trunk that it is. */
+async function newMode(cli: Cli, name: string, fields: Settings): Promise<PortMode | undefined> {
+  if (fields.mode !== undefined || fields.trunks === undefined) return undefined;
+  const { body } = await cli.client.get<PortView>(portPath(name));
+  return body.mode === 'access' ? impliedMode(fields) : undefined;
 }
 
 export function portPath(name: string): string {

@@ -1,29 +1,22 @@
 /** serve: the daemon in the foreground. Only here are the server's parts loaded, so that all other commands start fast. */
-import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { WORKERS_MAX } from '../../limits.ts';
 import { VERSION } from '../../version.ts';
 import { Cli, examples } from '../cli.ts';
 import { wholeNumber } from '../values.ts';
 
+const WORKERS_DEFAULT = 1;
+
 export function addServeCommand(program: Command): void {
   const serve = program
     .command('serve')
     .description('run the switch in the foreground until SIGTERM or SIGINT')
-    .option(
-      '--workers <n>',
-      'threads that forward frames (default: cores minus one, at least 1)',
-      wholeNumber(1, WORKERS_MAX),
-    )
+    .option('--workers <n>', 'threads that forward frames', wholeNumber(1, WORKERS_MAX), WORKERS_DEFAULT)
     .option('--ephemeral', 'remove the ports at the end; as of now they are removed in any case');
-  serve.action(async (options: { workers?: number }) => {
-    await runDaemon(new Cli(serve), options.workers ?? defaultWorkers());
+  serve.action(async (options: { workers: number }) => {
+    await runDaemon(new Cli(serve), options.workers);
   });
   examples(serve, ['serve', 'serve --socket /tmp/lab.sock --workers 2']);
-}
-
-function defaultWorkers(): number {
-  return Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1));
 }
 
 async function runDaemon(cli: Cli, workers: number): Promise<void> {

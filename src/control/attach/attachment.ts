@@ -24,6 +24,8 @@ export interface AttachContext {
   /** One per worker. */
   arenas: Arena[];
   links: LinkMonitor;
+  /** Whether the kernel carries UDP segmentation in virtio-net headers. */
+  uso: boolean;
   onLink: (state: LinkState) => void;
 }
 

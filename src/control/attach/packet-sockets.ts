@@ -1,21 +1,37 @@
 /** What kinds `veth` and `packet` have in common: AF_PACKET sockets on a netdev of the daemon's namespace, and its link state. */
 import { PacketSockets } from '../../ports/open-packet.ts';
-import type { AttachContext, PortSockets } from './attachment.ts';
+import type { AttachContext, LinkState, PortSockets } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
 
-/** Opens each worker's sockets and watches the netdev, both until `undo` is disposed. */
+/** Opens each worker's sockets on the netdev, until `undo` is disposed. */
 export function openPacketSockets(
   ifindex: number,
   context: AttachContext,
   undo: AsyncDisposableStack,
-  options: { bypassQdisc: boolean },
+  options: { bypassQdisc: boolean; promiscuous: boolean },
 ): PortSockets[] {
-  const sockets = context.arenas.map((arena) => {
-    const opened = PacketSockets.open(ifindex, arena, options);
+  return context.arenas.map((arena) => {
+    const opened = PacketSockets.open(ifindex, arena, { ...options, shared: context.arenas.length > 1 });
     undo.defer(() => opened.close());
     return opened;
   });
-  const unwatch = context.links.watch(null, ifindex, (event) => context.onLink(linkStateOf(event)));
+}
+
+/**
+ * Watches the netdev until `undo` is disposed. Once lost, it stays lost: the kernel has unbound the sockets, also where the
+ * same netdev comes back from another namespace.
+ */
+export function watchLink(
+  ifindex: number,
+  context: AttachContext,
+  undo: AsyncDisposableStack,
+  onLink: (state: LinkState) => void,
+): void {
+  let isLost = false;
+  const unwatch = context.links.watch(null, ifindex, (event) => {
+    if (isLost) return;
+    isLost = event.gone;
+    onLink(linkStateOf(event));
+  });
   undo.defer(() => unwatch());
-  return sockets;
 }

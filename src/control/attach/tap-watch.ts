@@ -1,43 +1,78 @@
 /**
- * The state of a TAP in another namespace. A netlink socket there would keep the namespace alive after its last user, so
- * the TAP's own descriptor is asked instead: it knows its netdev's namespace and name, also after a move or a rename.
+ * What the kernel knows of a TAP in another namespace. A netlink socket there would keep the namespace alive after its last
+ * user, so the TAP's own descriptor is asked: it knows its netdev's namespace and name, also after a move or a rename.
  */
+import { readFileSync } from 'node:fs';
+import { EBADFD, ENODEV } from '../../../native-bindings/abi/errno.ts';
 import { TUNGETDEVNETNS, TUNGETIFF } from '../../../native-bindings/abi/if-tun.ts';
 import { IFF_UP, IFREQ, SIOCGIFFLAGS } from '../../../native-bindings/abi/ioctl.ts';
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from '../../../native-bindings/abi/socket.ts';
-import { sys } from '../../../native-bindings/syscalls.ts';
+import { check, SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import type { TapSocket } from '../../ports/open-tap.ts';
 import { inNetns } from '../plumbing/netns.ts';
 import type { LinkState } from './attachment.ts';
 
 const POLL_MS = 400;
+/** Of a line of /proc/net/dev, behind the name: what the TAP was given to send and had no room for. */
+const SEND_DROPS_COLUMN = 11;
 
 export function watchTap(tap: TapSocket, onChange: (state: LinkState) => void): { state: LinkState; close(): void } {
-  let state = readTapLink(tap);
+  const state = readTapLink(tap, { up: false, lost: false });
+  let told = state;
   const timer = setInterval(() => {
-    const now = readTapLink(tap);
-    if (now.up === state.up && now.lost === state.lost) return;
-    state = now;
+    const now = readTapLink(tap, told);
+    if (now.up === told.up && now.lost === told.lost) return;
+    told = now;
     onChange(now);
   }, POLL_MS).unref();
   return { state, close: () => clearInterval(timer) };
 }
 
-function readTapLink(tap: TapSocket): LinkState {
-  const fd = sys.ioctlInt(tap.fd, TUNGETDEVNETNS, 0);
-  if (fd < 0) return { up: false, lost: true };
+/** Frames from the TAP's side that were lost because nobody read them in time; 0 once it is gone. */
+export function tapOverflow(tap: TapSocket): number {
+  try {
+    return inTapNetns(tap, (name) => {
+      const line = readFileSync('/proc/thread-self/net/dev', 'latin1')
+        .split('\n')
+        .find((candidate) => candidate.trimStart().startsWith(`${name}:`));
+      const columns =
+        line
+          ?.slice(line.indexOf(':') + 1)
+          .trim()
+          .split(/\s+/) ?? [];
+      return Number(columns[SEND_DROPS_COLUMN] ?? 0);
+    });
+  } catch (error) {
+    if (error instanceof SyscallError) return 0;
+    throw error;
+  }
+}
+
+/** @param before what is believed where the kernel cannot be asked now, for want of descriptors say */
+function readTapLink(tap: TapSocket, before: LinkState): LinkState {
+  try {
+    const flags = inTapNetns(tap, (_, request) => {
+      const socket = check('socket', sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      const result = sys.ioctl(socket, SIOCGIFFLAGS, request);
+      sys.close(socket);
+      check('ioctl(SIOCGIFFLAGS)', result);
+      return new DataView(request.buffer).getUint16(IFREQ.flags, true);
+    });
+    return { up: (flags & IFF_UP) !== 0, lost: false };
+  } catch (error) {
+    const isGone = error instanceof SyscallError && (error.errno === EBADFD || error.errno === ENODEV);
+    return isGone ? { up: false, lost: true } : before;
+  }
+}
+
+/** Runs `act` in the namespace the TAP is in now, with its name there and a struct ifreq that names it. */
+function inTapNetns<T>(tap: TapSocket, act: (name: string, request: Uint8Array) => T): T {
+  const fd = check('ioctl(TUNGETDEVNETNS)', sys.ioctlInt(tap.fd, TUNGETDEVNETNS, 0));
   try {
     const request = new Uint8Array(IFREQ.size);
-    if (sys.ioctl(tap.fd, TUNGETIFF, request) < 0) return { up: false, lost: true };
-    const result = inNetns({ fd }, () => {
-      const socket = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-      const answer = sys.ioctl(socket, SIOCGIFFLAGS, request);
-      sys.close(socket);
-      return answer;
-    });
-    if (result < 0) return { up: false, lost: true };
-    const flags = new DataView(request.buffer).getUint16(IFREQ.flags, true);
-    return { up: (flags & IFF_UP) !== 0, lost: false };
+    check('ioctl(TUNGETIFF)', sys.ioctl(tap.fd, TUNGETIFF, request));
+    const name = new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
+    return inNetns({ fd }, () => act(name, request));
   } finally {
     sys.close(fd);
   }

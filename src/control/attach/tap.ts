@@ -8,7 +8,7 @@ import { TswitchError } from '../errors.ts';
 import type { Attach } from './attachment.ts';
 import { setFarEndMtu } from './far-end.ts';
 import { netdevName, randomMac } from './netdev-name.ts';
-import { watchTap } from './tap-watch.ts';
+import { tapOverflow, watchTap } from './tap-watch.ts';
 
 export const attachTap: Attach = async (request, context) => {
   using setUp = new DisposableStack();
@@ -46,7 +46,7 @@ export const attachTap: Attach = async (request, context) => {
     identity: { name: request.name, kind: 'tap', netdev: null, netns: spec, ifname, addresses: request.addresses, mac },
     netdevMtu: mtu,
     link: watch.state,
-    sockets: [socket],
+    sockets: [{ resources: socket.resources, overflowed: () => tapOverflow(socket), close: () => socket.close() }],
     setMtu: (wanted) => setFarEndMtu(spec, netns.inode, ifname, wanted),
     close: () => resources.disposeAsync(),
   };

@@ -3,7 +3,7 @@
  * rings. The own end's frames never reach the host's stack: the guard is on before the netdev comes up.
  */
 import { randomBytes } from 'node:crypto';
-import { createVethPair, deleteNetdev, readNetdev } from '../plumbing/netdev.ts';
+import { createVethPair, deleteOwnNetdev, readNetdev } from '../plumbing/netdev.ts';
 import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
 import { guardOwnNetdev } from '../plumbing/host-guard.ts';
 import { createNetns, resolveNetns } from '../plumbing/netns.ts';
@@ -11,7 +11,7 @@ import { ownMark } from '../plumbing/ownership.ts';
 import { TswitchError } from '../errors.ts';
 import type { Attach } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
-import { openPacketSockets } from './packet-sockets.ts';
+import { openPacketSockets, watchLink } from './packet-sockets.ts';
 import { setFarEndMtu } from './far-end.ts';
 import { netdevName, randomMac } from './netdev-name.ts';
 
@@ -26,9 +26,10 @@ export const attachVeth: Attach = async (request, context) => {
   setUp.defer(() => netns.close());
   const mac = request.mac ?? randomMac(randomBytes);
   const mtu = request.mtu ?? 1500;
+  const mark = ownMark(request.name);
   await createVethPair({
     own,
-    ownAlias: ownMark(request.name),
+    ownAlias: mark,
     netns,
     ifname,
     mac,
@@ -38,13 +39,14 @@ export const attachVeth: Attach = async (request, context) => {
     beforeUp: async (ifindex) => {
       const guard = await guardOwnNetdev(own, ifindex);
       undo.defer(() => guard.close());
-      disableInexpressibleOffloads(netns, ifname);
+      disableInexpressibleOffloads(netns, ifname, context.uso ? [] : ['tx-udp-segmentation']);
     },
   });
-  undo.defer(() => deleteNetdev(own));
   const netdev = readNetdev(null, own);
   if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
-  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: true });
+  undo.defer(() => deleteOwnNetdev(netdev.index, mark));
+  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: true, promiscuous: false });
+  watchLink(netdev.index, context, undo, context.onLink);
   const resources = undo.move();
   return {
     identity: { name: request.name, kind: 'veth', netdev: own, netns: spec, ifname, addresses: request.addresses, mac },

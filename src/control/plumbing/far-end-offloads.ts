@@ -51,14 +51,19 @@ const BLOCK_FEATURES = 32;
  * Switches them off, those that this kernel and netdev have.
  *
  * @param netns null for the daemon's own
+ * @param also further features, by the kernel's names
  * @throws TswitchError NETDEV_NOT_FOUND; SyscallError where the kernel refuses
  */
-export function disableInexpressibleOffloads(netns: Netns | null, ifname: string): void {
+export function disableInexpressibleOffloads(netns: Netns | null, ifname: string, also: readonly string[] = []): void {
   inNetns(netns, () => {
     const fd = check('socket AF_INET', sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     try {
       const names = featureNames(fd, ifname);
-      const request = switchOffRequest(names, changeableFeatures(fd, ifname, names.length));
+      const request = switchOffRequest(
+        names,
+        changeableFeatures(fd, ifname, names.length),
+        new Set([...INEXPRESSIBLE, ...also]),
+      );
       if (request) ethtool(fd, ifname, 'ETHTOOL_SFEATURES', request);
     } catch (error) {
       if (!(error instanceof SyscallError) || error.errno !== ENODEV) throw error;
@@ -103,7 +108,11 @@ function changeableFeatures(fd: number, ifname: string, features: number): numbe
 }
 
 /** Null where there is nothing to switch off. */
-function switchOffRequest(names: readonly string[], changeable: readonly number[]): Argument | null {
+function switchOffRequest(
+  names: readonly string[],
+  changeable: readonly number[],
+  unwanted: ReadonlySet<string>,
+): Argument | null {
   const set = structure(
     ETHTOOL_FEATURES_SET.size + changeable.length * ETHTOOL_FEATURES_SET_BLOCK.size,
     ETHTOOL_SFEATURES,
@@ -113,7 +122,7 @@ function switchOffRequest(names: readonly string[], changeable: readonly number[
   changeable.forEach((available, block) => {
     let valid = 0;
     for (let bit = 0; bit < BLOCK_FEATURES; bit++) {
-      if (INEXPRESSIBLE.has(names[block * BLOCK_FEATURES + bit] ?? '')) valid |= 1 << bit;
+      if (unwanted.has(names[block * BLOCK_FEATURES + bit] ?? '')) valid |= 1 << bit;
     }
     valid &= available;
     if (valid !== 0) isEmpty = false;

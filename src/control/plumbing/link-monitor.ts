@@ -112,7 +112,10 @@ export class LinkMonitor {
         namespace.isStale = true;
         continue;
       }
-      if (length < 0) throw new SyscallError('recv AF_NETLINK', -length);
+      if (length < 0) {
+        namespace.isStale = true;
+        break;
+      }
       for (const { index, flags, gone } of messagesOf(namespace, this.#buffer, length)) {
         tell(namespace, index, gone ? 0 : flags, gone);
       }

@@ -118,26 +118,42 @@ export async function deleteNetdev(name: string): Promise<void> {
   }
 }
 
+/**
+ * Deletes a netdev that tswitch made, by whatever name it goes now. One that is gone is fine, and so is one that another
+ * has taken the place of: it lacks the mark.
+ */
+export async function deleteOwnNetdev(index: number, mark: string): Promise<void> {
+  const netdev = readNetdev(null, index);
+  if (netdev?.alias === mark) await deleteNetdev(netdev.name);
+}
+
 /** @param netns null for the daemon's own */
 export async function setNetdevMtu(netns: Netns | null, name: string, mtu: number): Promise<void> {
   await ipBatch(netns, [['link', 'set', 'dev', name, 'mtu', String(mtu)]]);
 }
 
-/** @param netns null for the daemon's own */
-export function readNetdev(netns: Netns | null, name: string): Netdev | null {
-  const bytes = Buffer.byteLength(name);
-  if (bytes === 0 || bytes > NETDEV_NAME_BYTES_MAX || name.includes('\0')) return null;
+/**
+ * @param netns null for the daemon's own
+ * @param link name or index
+ */
+export function readNetdev(netns: Netns | null, link: string | number): Netdev | null {
+  if (typeof link === 'string' && !couldBeName(link)) return null;
   return inNetns(netns, () => {
     const fd = openLinkSocket(0);
     try {
-      askForLink(fd, name);
+      askForLink(fd, link);
       const answer = new Uint8Array(LINK_MESSAGE_BYTES_MAX);
-      const [link] = readLinkMessages(answer, sys.recvBytes(fd, answer, 0));
-      return !link || link.gone ? null : { index: link.index, flags: link.flags, ...linkAttributes(link) };
+      const [found] = readLinkMessages(answer, sys.recvBytes(fd, answer, 0));
+      return !found || found.gone ? null : { index: found.index, flags: found.flags, ...linkAttributes(found) };
     } finally {
       sys.close(fd);
     }
   });
+}
+
+function couldBeName(name: string): boolean {
+  const bytes = Buffer.byteLength(name);
+  return bytes > 0 && bytes <= NETDEV_NAME_BYTES_MAX && !name.includes('\0');
 }
 
 function farEndLines(farEnd: FarEnd): string[][] {
