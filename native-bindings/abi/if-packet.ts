@@ -24,6 +24,7 @@ export const PACKET_MR_PROMISC = 1;
 
 /** For PACKET_FANOUT: the type and its flags, in the upper half of the value. */
 export const PACKET_FANOUT_HASH = 0;
+export const PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 0x4000;
 export const PACKET_FANOUT_FLAG_DEFRAG = 0x8000;
 
 /** For PACKET_VERSION. */

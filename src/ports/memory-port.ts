@@ -15,8 +15,9 @@ export class MemoryPort implements Port {
   readonly handle: number;
   /** Every frame sent out of this port so far, without virtio-net header. */
   readonly sent: Uint8Array[] = [];
-  /** errno that sends are refused with; 0: none. */
-  refuseWith = 0;
+  /** The errno that the `n`th message sent by this port (from 0) is refused with; 0: none. */
+  refuse: (n: number) => number = () => 0;
+  #messages = 0;
   readonly #memory: Memory;
   readonly #buffer: number;
   readonly #arrivals: { frame: Uint8Array; header: Uint8Array | null }[] = [];
@@ -67,8 +68,8 @@ export class MemoryPort implements Port {
   transmit(list: GatherList): void {
     const { bytes } = this.#memory;
     for (let i = 0; i < list.count; i++) {
-      list.status[i] = this.refuseWith;
-      if (this.refuseWith !== 0) continue;
+      list.status[i] = this.refuse(this.#messages++);
+      if (list.status[i] !== 0) continue;
       const message = new Uint8Array(VNET_HEADER_BYTES + list.wireBytes[i]!);
       const first = list.partBytes[2 * i]!;
       const at = list.partAt[2 * i]!;

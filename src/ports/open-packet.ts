@@ -7,6 +7,7 @@ import {
   ETH_P_ALL,
   PACKET_ADD_MEMBERSHIP,
   PACKET_FANOUT,
+  PACKET_FANOUT_FLAG_IGNORE_OUTGOING,
   PACKET_FANOUT_HASH,
   PACKET_IGNORE_OUTGOING,
   PACKET_MR_PROMISC,
@@ -113,7 +114,7 @@ export class PacketSockets {
       rings.forEach(({ fd }, k) => {
         bindTo(fd, ifindex, ETH_P_ALL);
         if (options.promiscuous) becomePromiscuous(fd, ifindex);
-        if (options.shared) setInt(fd, SOL_PACKET, PACKET_FANOUT, fanoutGroup(ifindex, k) | (PACKET_FANOUT_HASH << 16));
+        if (options.shared) joinFanout(fd, ifindex, k);
       });
       bindTo(sendFd, ifindex, RECEIVES_NOTHING);
       return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, rings });
@@ -194,9 +195,14 @@ function bindTo(fd: number, ifindex: number, protocol: number): void {
   check('bind(AF_PACKET)', sys.bind(fd, new Uint8Array(address.buffer), SOCKADDR_LL.size));
 }
 
-/** The workers' rings of one sort on one netdev. A group is known by 16 bits in its network namespace. */
-function fanoutGroup(ifindex: number, ring: number): number {
-  return (2 * ifindex + ring) & 0xffff;
+/**
+ * Shares the netdev's frames with the same ring of the other workers. A group is known by 16 bits in its network namespace,
+ * and has a setting of its own for outgoing frames.
+ */
+function joinFanout(fd: number, ifindex: number, ring: number): void {
+  const group = (2 * ifindex + ring) & 0xffff;
+  const type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+  setInt(fd, SOL_PACKET, PACKET_FANOUT, group | (type << 16));
 }
 
 /** For as long as the socket is open. */

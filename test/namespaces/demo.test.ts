@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isAsExpected, readPings } from '../../src/demo/proof.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const RECORD = '/run/tswitch/demo.json';
@@ -104,6 +105,21 @@ test('npm start -- --once proves that frames cross, and that VLANs are apart; ex
   for (const name of NAMESPACES) expect(demo.output).toMatch(new RegExp(`^ *${name} .*veth`, 'm'));
   expect(demo.output).toMatch(/([0-9a-f]{2}:){5}[0-9a-f]{2}/);
   expect(leftBehind()).toEqual([]);
+});
+
+test('pings that were answered more than once prove nothing', () => {
+  const end = (counts: string) =>
+    `--- 10.0.0.2 ping statistics ---\n3 packets transmitted, ${counts}\nrtt min/avg/max/mdev = 0.1/0.2/0.3/0.1 ms\n`;
+  const single = readPings(end('3 received, 0% packet loss, time 406ms'))!;
+  expect(single).toEqual({ sent: 3, received: 3, duplicates: 0, meanMs: 0.2 });
+  expect([isAsExpected(single, true), isAsExpected(single, false)]).toEqual([true, false]);
+  const double = readPings(end('3 received, +2 duplicates, 0% packet loss, time 406ms'))!;
+  expect(double).toEqual({ ...single, duplicates: 2 });
+  expect([isAsExpected(double, true), isAsExpected(double, false)]).toEqual([false, false]);
+  const none = readPings('3 packets transmitted, 0 received, +3 errors, 100% packet loss, time 2050ms\n')!;
+  expect(none).toEqual({ sent: 3, received: 0, duplicates: 0, meanMs: null });
+  expect([isAsExpected(none, true), isAsExpected(none, false)]).toEqual([false, true]);
+  expect(readPings('ping: connect: Network is unreachable\n')).toBeNull();
 });
 
 test('SIGTERM ends a staying demo, which removes all it made', async () => {

@@ -1,4 +1,7 @@
 /** What happens under a port: its link goes down and up, its netdev or its namespace vanishes. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PortKind, SwitchControl } from '../../src/control/model.ts';
 import { expectBalance, type Host, ip, Lab, until } from '../support/lab.ts';
@@ -101,4 +104,33 @@ test('removing only the name of a namespace that is alive is no loss', async () 
   const before = answers;
   await until('more answers', () => answers > before + 30);
   expect(state(a)).toBe('up');
+});
+
+test('addresses are forgotten when a link goes down, however shortly', async () => {
+  const a = await lab.netns('a', { ipv6: false });
+  const b = await lab.netns('b', { ipv6: false });
+  const { netdev } = await lab.plug(lan, a, 'packet', { addresses: ['10.55.0.1/24'] });
+  await lab.plug(lan, b, 'veth', { addresses: ['10.55.0.2/24'] });
+  expect(await b.pings('10.55.0.1')).toBe(true);
+  expect(known(a)).toBe(1);
+  const flap = Array.from({ length: 5 }, () => [`link set ${netdev} down`, `link set ${netdev} up`]).flat();
+  const file = join(tmpdir(), `tswt-${process.pid}-flap`);
+  lab.defer(() => rmSync(file, { force: true }));
+  writeFileSync(file, `${flap.join('\n')}\n`);
+  await ip('-batch', file);
+  await until('its addresses to be forgotten', () => known(a) === 0);
+  expect(known(b)).toBe(1);
+  await until('the port to be up', () => state(a) === 'up');
+  expect(await b.pings('10.55.0.1')).toBe(true);
+});
+
+test('frames that a TAP had no room for are counted', async () => {
+  const a = await lab.netns('a');
+  await lab.plug(lan, a, 'tap', { addresses: ['10.55.0.1/24'] });
+  expect(lan.port(a.name).stats.rx.drops).toBe(0);
+  // A queue of one place overflows at once.
+  await a.run('ip', 'link', 'set', 'eth0', 'txqueuelen', '1');
+  await a.run('ping', '-b', '-f', '-c', '2000', '-w', '2', '10.55.0.255').catch(() => {});
+  expect(lan.port(a.name).stats.rx.drops).toBeGreaterThan(0);
+  expect(lan.stats().drops).toHaveProperty('RING_OVERFLOW');
 });

@@ -1,9 +1,16 @@
 /** Workers as the control plane runs them: commands, replacement after a throw, and what survives it. */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { O_CLOEXEC, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
+import { check, sys } from '../../native-bindings/syscalls.ts';
 import { Board } from '../../src/shared/board.ts';
 import type { Command } from '../../src/shared/commands.ts';
 import { Fdb } from '../../src/switching/fdb.ts';
 import { Workers } from '../../src/control/workers.ts';
+import { until } from '../support/lab.ts';
 import { PORT_DEFAULTS } from '../support/lan.ts';
 
 /** A worker that is given this throws: a packet port has at least one ring. */
@@ -49,4 +56,24 @@ test('a worker that throws is replaced, and its replacement acknowledges what wa
   expect(ended[0]).toMatchObject({ worker: 1, error: { message: 'port 7 was opened without a ring' } });
   await workers.command(() => [{ do: 'switch', config: { forwardReserved: 0 } }]);
   expect(workers.views().map(({ restarts }) => restarts)).toEqual([0, 1]);
+});
+
+test('a worker that hangs is replaced, once, and that it hung is told', async () => {
+  const { workers, ended } = start(1);
+  const fifo = join(tmpdir(), `tswt-${process.pid}-fifo`);
+  execFileSync('mkfifo', [fifo]);
+  try {
+    // A descriptor that blocks where a TAP's never does: the worker is stuck in readv until something is written.
+    const fd = check('open', sys.open(fifo, O_RDWR | O_CLOEXEC));
+    await workers.command(() => [{ do: 'open', handle: 3, resources: { kind: 'tap', fd }, config: PORT_DEFAULTS }]);
+    await until('the worker to be replaced', () => workers.views()[0]!.restarts === 1);
+    expect(ended).toEqual([{ worker: 0, error: null }]);
+    await workers.command(() => [{ do: 'switch', config: { forwardReserved: 0 } }]);
+    await until('its replacement to rest', () => workers.views()[0]!.state === 'asleep');
+    expect(workers.views()[0]!.restarts).toBe(1);
+    sys.writeBytes(fd, new Uint8Array(64));
+    sys.close(fd);
+  } finally {
+    rmSync(fifo);
+  }
 });

@@ -63,9 +63,8 @@ export class Lab {
     if (errors.length > 0) throw new AggregateError(errors, 'the lab could not be cleaned up');
   }
 
-  /** A switch with one worker. */
-  async switch(): Promise<SwitchControl> {
-    const made = await createSwitch({ workers: 1 });
+  async switch(options: { workers: number } = { workers: 1 }): Promise<SwitchControl> {
+    const made = await createSwitch(options);
     this.defer(() => made.close());
     return made;
   }

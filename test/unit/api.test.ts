@@ -68,6 +68,19 @@ function send<T>(method: string, path: string, body?: string, { type = 'applicat
   });
 }
 
+/** Sends bytes as they are, so that what is no request can be sent too; gives all that comes back until `hangUpMs`. */
+function sendBytes(bytes: string, hangUpMs?: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const connection = connect(socket, () => {
+      connection.write(bytes);
+      if (hangUpMs !== undefined) setTimeout(() => connection.destroy(), hangUpMs);
+    });
+    let text = '';
+    connection.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    connection.once('error', reject).once('close', () => resolve(text));
+  });
+}
+
 const get = <T>(path: string) => send<T>('GET', path);
 const post = <T>(path: string, body: unknown) => send<T>('POST', path, JSON.stringify(body));
 const patch = <T>(path: string, body: unknown) => send<T>('PATCH', path, JSON.stringify(body));
@@ -208,6 +221,34 @@ describe('bodies', () => {
     const format = ['-s', '-o', '/dev/null', '-w', '%{http_code}'];
     const target = ['--unix-socket', socket, '--data-binary', `@${file}`, 'http://localhost/v1/fdb/flush'];
     expect((await promisify(execFile)('curl', [...format, ...target])).stdout).toBe('413');
+  });
+});
+
+describe('what is hardly a request', () => {
+  test.each([
+    ['a Host with a space', 'GET /v1/ports HTTP/1.1\r\nHost: a b', /Invalid URL/],
+    ['a Host with a slash', 'GET /v1/ports HTTP/1.1\r\nHost: a/b', /Invalid host header/],
+    ['no Host', 'GET /v1/ports HTTP/1.1', /Missing host header/],
+    ['a backslash in the path', 'GET /v1\\ports HTTP/1.1\r\nHost: a', /Backslash/],
+    ['a target without a path', 'OPTIONS * HTTP/1.1\r\nHost: a', /Invalid URL/],
+  ])('%s is 400 with a reason', async (_, head, sentence) => {
+    const [status, body = ''] = (await sendBytes(`${head}\r\nConnection: close\r\n\r\n`)).split('\r\n\r\n');
+    expect(status).toMatch(/^HTTP\/1\.1 400 [\s\S]*content-type: application\/json/i);
+    const message: unknown = expect.stringMatching(sentence);
+    expect(JSON.parse(body)).toEqual({ error: { code: 'BAD_REQUEST', message, details: null } });
+  });
+
+  test.each([
+    ['Content-Length: 100', '{"name":'],
+    ['Transfer-Encoding: chunked', '8\r\n{"name":\r\n'],
+  ])('a client that leaves in mid-body (%s) is no fault of tswitch', async (header, begin) => {
+    const before = faults.length;
+    const head = `POST /v1/ports HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${header}\r\n\r\n`;
+    // Before the body is waited for, and while it is.
+    for (const hangUpMs of [0, 100]) expect(await sendBytes(head + begin, hangUpMs)).toBe('');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await get('/healthz')).status).toBe(200);
+    expect(faults.slice(before)).toEqual([]);
   });
 });
 

@@ -136,7 +136,10 @@ const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
 let api: { close(): Promise<void> };
 
 beforeAll(async () => {
-  api = await serveApi(fakeControl(ENTRIES), { socket });
+  const control = fakeControl(ENTRIES);
+  const ports = () =>
+    control.ports().map((port) => (port.name === 'lost' ? { ...port, state: 'lost' as const } : port));
+  api = await serveApi({ ...control, ports }, { socket });
 });
 afterAll(async () => {
   await api.close();
@@ -225,7 +228,12 @@ test('help and version are exit code 0; every command has examples and the globa
     expect([command, code]).toEqual([command, 0]);
     expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ tswitch ${command}`));
     expect(stdout).toMatch(/--json[\s\S]*--socket/);
+    expect(stdout).not.toMatch(/preset/);
   }
+  expect((await usage(['serve', '--help'])).stdout).toMatch(
+    /--workers <n> +threads that forward frames \(default: 1\)/,
+  );
+  expect((await usage(['port', 'add', '--help'])).stdout).not.toMatch(/--ip|--create |--trunk /);
 });
 
 describe('without a daemon', () => {
@@ -288,6 +296,44 @@ describe('with a daemon', () => {
     expect((await tswitch(['port', 'ls'])).stdout).toBe('no ports; `tswitch plug` makes one\n');
   });
 
+  test('where the name is that of a lost port, the advice is to unplug it first', async () => {
+    await tswitch(['plug', 'lost']);
+    const line =
+      'tswitch: there is a port lost already, but its namespace or interface is gone; `tswitch unplug lost` first\n';
+    expect(await tswitch(['plug', 'lost'])).toEqual({ code: 1, stdout: '', stderr: line });
+    expect((await tswitch(['plug', 'other', '--name', 'lost'])).stderr).toBe(line);
+    expect((await tswitch(['unplug', 'lost'])).code).toBe(0);
+    expect((await tswitch(['plug', 'lost'])).code).toBe(0);
+    await tswitch(['unplug', 'lost']);
+  });
+
+  test('trunks without a mode make a trunk, and with a VLAN one with a native VLAN', async () => {
+    const describe = async (...args: string[]) => (await tswitch(['port', ...args])).stdout.split(', ')[2];
+    const red = ['add', 'red', '--kind', 'veth', '--netns', 'red'];
+    expect(await describe(...red, '--trunks', '10,20')).toBe('trunk 10,20');
+    // What is a trunk stays the trunk that it is.
+    expect(await describe('set', 'red', '--mode', 'native-tagged', '--vlan', '5')).toBe('native-tagged 10,20 native 5');
+    expect(await describe('set', 'red', '--trunks', '10')).toBe('native-tagged 10 native 5');
+    expect(await describe('set', 'red', '--mode', 'access', '--vlan', '6')).toBe('access 6');
+    expect(await describe('set', 'red', '--trunks', '10')).toBe('trunk 10');
+    expect(await describe('set', 'red', '--mode', 'access')).toBe('access 1');
+    expect(await describe('set', 'red', '--trunks', '10', '--vlan', '7')).toBe('native-untagged 10 native 7');
+    await tswitch(['port', 'rm', 'red']);
+    expect(await describe(...red, '--vlan', '5', '--trunks', '10')).toBe('native-untagged 10 native 5');
+    await tswitch(['port', 'rm', 'red']);
+    expect((await tswitch(['port', ...red, '--mode', 'access', '--trunks', '10'])).stderr).toMatch(/mode access/);
+    expect((await tswitch(['port', 'set', 'red', '--trunks', '10'])).stderr).toBe('tswitch: there is no port red\n');
+  });
+
+  test('port add takes the flags of plug too', async () => {
+    const flags = ['--ip', '10.0.0.1/24', '--addresses', 'fd00::1/64', '--create', '--trunk'];
+    const { stdout } = await tswitch(['port', 'add', 'red', '--kind', 'veth', '--netns', 'red', ...flags]);
+    expect(stdout).toMatch(/^red: veth, red\/eth0, trunk all, .*, 10\.0\.0\.1\/24, fd00::1\/64, up$/m);
+    await tswitch(['port', 'rm', 'red']);
+    const onPid = ['port', 'add', 'red', '--kind', 'veth', '--netns', '1', '--create'];
+    expect((await tswitch(onPid)).stderr).toMatch(/^tswitch: createNetns: /);
+  });
+
   test('every field of a request has its flag', async () => {
     const place = [
       '--kind',
@@ -328,7 +374,9 @@ describe('with a daemon', () => {
   test('what the daemon refuses is one line', async () => {
     const { code, stdout, stderr } = await tswitch(['plug', 'red', '--ip', '10.0.0.1']);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toBe('tswitch: addresses: "10.0.0.1" has no prefix length; write it like 10.0.0.1/24\n');
+    expect(stderr).toBe('tswitch: --ip: "10.0.0.1" has no prefix length; write it like 10.0.0.1/24\n');
+    const added = await tswitch(['port', 'add', 'red', '--kind', 'veth', '--netns', 'red', '--addresses', '10.0.0.1']);
+    expect(added.stderr).toMatch(/^tswitch: addresses: /);
   });
 
   test('fdb ls shows all pages to people, one page to programs', async () => {

@@ -1,5 +1,6 @@
 /** What egress makes of unfinished frames, by what the port's other side takes. */
 import { describe, expect, test } from 'vitest';
+import { EINVAL } from '../../native-bindings/abi/errno.ts';
 import { OFFLOADS_ALL } from '../../src/shared/commands.ts';
 import { Lan } from '../support/lan.ts';
 import { frame } from '../support/frames.ts';
@@ -68,6 +69,32 @@ describe('a super-frame', () => {
   test('that asks for tens of thousands of segments is refused', () => {
     const lan = new Lan({ a: {}, c: {} });
     expect(lan.outcome('a', tcpFrame(40_000), gsoHeader(1))).toBe('drop BAD_OFFLOAD');
+  });
+});
+
+describe('a refused segment costs its own super-frame, and no other', () => {
+  test.each([
+    ['the first segment of the first', 0],
+    ['the last segment of the first', 3],
+    ['the first segment of the second', 4],
+    ['the last segment of the second', 7],
+  ])('%s', (_, refused) => {
+    const lan = new Lan({ a: {}, c: {} });
+    lan.port('c').refuse = (n) => (n === refused ? EINVAL : 0);
+    for (let k = 0; k < 2; k++) lan.port('a').inject(tcpFrame(4000), gsoHeader(1000));
+    lan.run();
+    expect([lan.count('c', 'TX_FRAMES'), lan.count('c', 'TX_DROPS'), lan.count('c', 'TX_SEGMENTS')]).toEqual([1, 1, 7]);
+    expect(lan.balance()).toMatchObject({ copies: 2, left: 2 });
+  });
+
+  test('also where its segments do not fit one send', () => {
+    const lan = new Lan({ a: {}, c: {} });
+    lan.port('c').refuse = (n) => (n === 5 ? EINVAL : 0);
+    for (let k = 0; k < 2; k++) lan.port('a').inject(tcpFrame(30_000), gsoHeader(100));
+    lan.run();
+    expect([lan.count('c', 'TX_FRAMES'), lan.count('c', 'TX_DROPS'), lan.count('c', 'TX_SEGMENTS')]).toEqual([
+      1, 1, 599,
+    ]);
   });
 });
 

@@ -189,6 +189,14 @@ describe('applyPatch', () => {
     expect(refusal(() => applyPatch(settings, patch))).toMatch(sentence);
   });
 
+  test('IPv6 addresses need their MTU, as when the port was added', () => {
+    const addresses = ['10.0.0.1/24', 'fd00::1/64'];
+    expect(refusal(() => applyPatch(access, { mtu: 1279 }, addresses))).toMatch(/^mtu: IPv6 addresses need/);
+    expect(applyPatch(access, { mtu: 1280 }, addresses).mtu).toBe(1280);
+    expect(applyPatch(access, { mtu: 1279 }, ['10.0.0.1/24']).mtu).toBe(1279);
+    expect(applyPatch(access, { vlan: 20 }, addresses).vlan).toBe(20);
+  });
+
   test('whatever is patched, the result never contradicts itself, and the old settings stay as they were', () => {
     const patches = fc.record<PortPatch>(
       {

@@ -159,9 +159,9 @@ describe('counting', () => {
     lan.send('b', frame({ src: mac(2), dst: mac(1) }));
     lan.send('c', frame({ src: mac(3), payload: 200 }));
     lan.send('c', frame({ src: mac(3), dst: mac(3) }));
-    lan.port('a').refuseWith = ENOBUFS;
+    lan.port('a').refuse = () => ENOBUFS;
     lan.send('b', frame({ src: mac(2), dst: mac(1) }));
-    lan.port('a').refuseWith = EINVAL;
+    lan.port('a').refuse = () => EINVAL;
     lan.send('b', frame({ src: mac(2) }));
     expect(lan.balance()).toEqual({ taken: 6, accounted: 6, copies: 11, left: 11 });
     expect(lan.drops()).toEqual({ HAIRPIN: 1, OVER_MTU: 1, EGRESS_FULL: 1, BAD_OFFLOAD: 1 });

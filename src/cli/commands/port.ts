@@ -7,7 +7,7 @@ import { UsageError } from '../errors.ts';
 import { addPlaceOptions, addSettingsOptions, addSynonyms, impliedMode, KINDS } from '../port-options.ts';
 import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
 
-/** What the flags give; all fields but these go to the daemon as they are. */
+/** The fields among those that the flags give that decide the mode. */
 interface Settings {
   mode?: PortMode;
   vlan?: number;

@@ -1,0 +1,30 @@
+/** Several workers on the same ports: each frame is taken by one of them, and a flow stays with its worker. */
+import { afterEach, expect, test } from 'vitest';
+import { expectBalance, expectTcp, expectUdp, Lab } from '../support/lab.ts';
+
+const lab = new Lab();
+afterEach(() => lab.close());
+
+test.each(['veth', 'packet'] as const)('two workers, %s: nothing twice, nothing lost', async (kind) => {
+  const lan = await lab.switch({ workers: 2 });
+  const a = await lab.netns('a');
+  const b = await lab.netns('b');
+  await lab.plug(lan, a, kind, { addresses: ['10.55.0.1/24'] });
+  await lab.plug(lan, b, kind, { addresses: ['10.55.0.2/24'] });
+  expect(await b.pings('10.55.0.1')).toBe(true);
+  const report = await a.run('ping', '-c', '20', '-i', '0.01', '10.55.0.2');
+  expect(report).toContain('20 packets transmitted, 20 received');
+  expect(report).not.toMatch(/DUP|duplicates/);
+  await expectTcp(a, b, '10.55.0.2');
+  await expectTcp(b, a, '10.55.0.1');
+  await expectUdp(a, b, '10.55.0.2');
+  await expectBalance(lan);
+  expect(lan.settings().workers).toBe(2);
+  expect(lan.stats().workers.map(({ restarts }) => restarts)).toEqual([0, 0]);
+});
+
+test('a tap port is refused where several workers would have to share it', async () => {
+  const lan = await lab.switch({ workers: 2 });
+  const a = await lab.netns('a');
+  await expect(lab.plug(lan, a, 'tap')).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
+});
