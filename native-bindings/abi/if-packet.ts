@@ -71,5 +71,6 @@ export const TPACKET_STATS = { packets: 0, drops: 4, size: 8 } as const;
 export const PACKET_MREQ = { ifindex: 0, type: 4, alen: 6, address: 8, size: 16 } as const;
 
 export const NEWER: Newer = {
+  PACKET_FANOUT_FLAG_IGNORE_OUTGOING: { value: 0x4000, since: '6.2', source: 'linux/if_packet.h' },
   PACKET_VNET_HDR_SZ: { value: 24, since: '6.4', source: 'linux/if_packet.h' },
 };
