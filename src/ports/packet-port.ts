@@ -31,7 +31,12 @@ export class PacketPort implements Port {
     return this.#small.ready(0, 1) === 1 || (this.#large !== null && this.#large.ready(0, 1) === 1);
   }
 
-  markReadable(): void {}
+  /** The kernel says that there are frames. They are at the cursors, unless a worker before this one ended halfway. */
+  markReadable(): void {
+    if (this.pending()) return;
+    this.#small.resume();
+    this.#large?.resume();
+  }
 
   /** The netdev went down or away. Asking for the error clears it; frames go on when the netdev comes up again. */
   clearError(): boolean {

@@ -87,19 +87,33 @@ export class PacketRing {
     }
   }
 
-  /** Gives all taken slots back to the kernel. */
+  /** Gives all taken slots back to the kernel, each once: it may fill one the moment it has it. */
   release(): void {
     if (this.#taken === 0) return;
     const slots = this.#slots.length;
-    let slot = this.#cursors[this.#cursor]!;
     const words = this.#words;
-    // Nothing of the frames is read after this point: system calls have sent them, and this store orders what follows.
-    Atomics.store(words, this.#slots[slot]! + STATUS, TP_STATUS_KERNEL);
+    // Orders what was read of the frames before the stores that give them away.
+    let slot = Atomics.add(this.#cursors, this.#cursor, 0);
     for (; this.#taken > 0; this.#taken--) {
       words[this.#slots[slot]! + STATUS] = TP_STATUS_KERNEL;
       slot = slot + 1 === slots ? 0 : slot + 1;
     }
-    this.#cursors[this.#cursor] = slot;
+    Atomics.store(this.#cursors, this.#cursor, slot);
+  }
+
+  /**
+   * Finds the oldest ready slot again where the cursor has lost it: a worker that ended while it released slots leaves a
+   * cursor that the kernel is not at.
+   */
+  resume(): void {
+    const slots = this.#slots.length;
+    const cursor = this.#cursors[this.#cursor]!;
+    for (let k = 0; k < slots; k++) {
+      const slot = (cursor + k) % slots;
+      if ((this.#words[this.#slots[slot]! + STATUS]! & TP_STATUS_USER) === 0) continue;
+      this.#cursors[this.#cursor] = slot;
+      return;
+    }
   }
 
   /** Word index of the `k`th slot after those taken. */

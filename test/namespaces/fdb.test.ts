@@ -101,6 +101,17 @@ test.each([10, 300, 1_000_000])(
   },
 );
 
+test('after the ageing time an address is gone, unless it was used, by the real clock', async () => {
+  await lan.patchSettings({ ageingSeconds: 10 });
+  await announce('a', [1]);
+  await announce('b', [2]);
+  await sleep(6000);
+  await announce('b', [2]);
+  expect(learned()).toEqual(['1@a/1', '2@b/1']);
+  await sleep(5000);
+  expect(learned()).toEqual(['2@b/1']);
+});
+
 test('a smaller limit keeps the youngest, and holds', async () => {
   await announce('a', range(1, 30));
   await sleep(150);

@@ -1,4 +1,5 @@
 /** The merge of a port's two receive rings, over rings that the test fills the way the kernel does. */
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import {
   TP_STATUS_USER,
@@ -48,7 +49,14 @@ class FakeRing {
   }
 }
 
-function port(): { small: FakeRing; large: FakeRing; received: () => number[]; batch: Batch; port: PacketPort } {
+function port(): {
+  small: FakeRing;
+  large: FakeRing;
+  received: () => number[];
+  batch: Batch;
+  port: PacketPort;
+  cursors: Int32Array;
+} {
   const bytes = new Uint8Array(new SharedArrayBuffer(8192));
   const cursors = new Int32Array(2);
   const small = new FakeRing(bytes, 0, cursors, 0);
@@ -61,7 +69,7 @@ function port(): { small: FakeRing; large: FakeRing; received: () => number[]; b
     packet.release();
     return [...batch.length.subarray(0, batch.count)];
   };
-  return { small, large, received, batch, port: packet };
+  return { small, large, received, batch, port: packet, cursors };
 }
 
 describe('frames come in the order of their time stamps', () => {
@@ -105,6 +113,60 @@ test('nothing taken is given back before the release', () => {
   packet.release();
   small.put(9, 9);
   expect(packet.pending()).toBe(true);
+});
+
+test('a cursor that is not where the kernel is finds it again', () => {
+  const { small, received, port: packet, cursors } = port();
+  for (let time = 1; time <= 5; time++) small.put(time, time);
+  expect(received()).toEqual([1, 2, 3, 4, 5]);
+  for (let time = 6; time <= 8; time++) small.put(time, time);
+  cursors[0] = 2;
+  expect(packet.pending()).toBe(false);
+  packet.markReadable();
+  expect(received()).toEqual([6, 7, 8]);
+});
+
+test('a kernel that fills each slot the moment it gets it loses nothing and mixes up nothing', async () => {
+  const bytes = new Uint8Array(new SharedArrayBuffer(4096));
+  const geometry = {
+    offset: 0,
+    slotBytes: SLOT_BYTES,
+    slotsPerBlock: SLOTS,
+    blockBytes: SLOTS * SLOT_BYTES,
+    blocks: 1,
+  };
+  const ring = new PacketRing(bytes, geometry, new Int32Array(1), 0);
+  const packet = new PacketPort(0, -1, [], ring, null);
+  const frames = 300_000;
+  const kernel = `
+    const { workerData } = require('node:worker_threads');
+    const { buffer, frames, slotWords, slots, user } = workerData;
+    const words = new Int32Array(buffer);
+    for (let n = 0; n < frames; n++) {
+      const slot = (n % slots) * slotWords;
+      while (Atomics.load(words, slot) !== 0);
+      words[slot + 1] = words[slot + 2] = n;
+      Atomics.store(words, slot, user);
+    }`;
+  const workerData = { buffer: bytes.buffer, frames, slotWords: SLOT_BYTES / 4, slots: SLOTS, user: TP_STATUS_USER };
+  const worker = new Worker(kernel, { eval: true, workerData });
+  const batch = new Batch(bytes);
+  let expected = 0;
+  const deadline = performance.now() + 30_000;
+  while (expected < frames && performance.now() < deadline) {
+    for (let turn = 0; turn < 1000; turn++) {
+      batch.count = 0;
+      packet.receive(batch);
+      for (let i = 0; i < batch.count; i++) {
+        if (batch.length[i] !== expected) expect.fail(`frame ${batch.length[i]} came in place of ${expected}`);
+        expected++;
+      }
+      packet.release();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await worker.terminate();
+  expect(expected).toBe(frames);
 });
 
 test('tags come beside the bytes; a cut frame is marked', () => {
