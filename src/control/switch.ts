@@ -39,7 +39,8 @@ import { explainSyscall } from './syscall-errors.ts';
 import { carriesVlan, portConfig, portView, reservedMask, vlanViews } from './views.ts';
 import { Workers } from './workers.ts';
 
-const SWEEP_MS = 1000;
+/** Look-ups take aged entries for absent by themselves; sweeping only makes room. */
+const SWEEP_MS = 5000;
 /** The control plane's number in bucket locks: none of a worker's (1 to WORKERS_MAX). */
 const CONTROL_OWNER = 0x7fff;
 

@@ -328,9 +328,10 @@ export class Fdb {
     const entries = this.#entries;
     const entry: FdbEntry = { high: 0, low: 0, handle: 0, kind: 0, seen: 0 };
     for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      // Most places are empty, and a plain load passes them an order of magnitude faster.
+      if (((entries[at + META]! >>> KIND_SHIFT) & KIND_MASK) === 0) continue;
       const meta = Atomics.load(entries, at + META);
       entry.kind = (meta >>> KIND_SHIFT) & KIND_MASK;
-      if (entry.kind === 0) continue;
       entry.handle = meta & HANDLE_MASK;
       entry.high = entries[at + HIGH]!;
       entry.low = entries[at + LOW]!;
