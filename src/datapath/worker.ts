@@ -8,7 +8,7 @@ import type { Memory } from '../ports/memory.ts';
 import { PacketPort } from '../ports/packet-port.ts';
 import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
-import { TapPort } from '../ports/tap-port.ts';
+import { TapBuffer, TapPort } from '../ports/tap-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, PortResources } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
@@ -35,6 +35,7 @@ class Worker {
   /** process.hrtime and performance.now run on one clock; the latter allocates nothing. */
   readonly #clockOffsetMs: number;
   #taps = 0;
+  #tapBuffer: TapBuffer | null = null;
   #stopped = false;
 
   constructor(start: WorkerStart) {
@@ -139,7 +140,8 @@ class Worker {
   #makePort(handle: number, resources: PortResources): Port {
     if (resources.kind === 'tap') {
       this.#taps++;
-      return new TapPort(handle, resources.fd, this.#memory, this.#start.tapBufferAt);
+      this.#tapBuffer ??= new TapBuffer(this.#memory, this.#start.tapBufferAt);
+      return new TapPort(handle, resources.fd, this.#tapBuffer);
     }
     const { cursors } = this.#board;
     const cursor = this.#board.cursor(this.#start.worker, handle);

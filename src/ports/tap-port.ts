@@ -1,15 +1,13 @@
 /**
  * A port over a TAP (linux/if_tun.h) that tswitch holds open and whose netdev lives in a namespace: one read and one write
- * per frame, each with its virtio-net header (IFF_VNET_HDR). Frames are read one behind the other into a buffer shared by
- * all TAPs of a worker, as a batch is done with before the next one is received.
+ * per frame, each with its virtio-net header (IFF_VNET_HDR).
  */
-import { IOVEC } from '../../native-bindings/abi/socket.ts';
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
 import { VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX, SUPER_FRAME_BYTES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
-import { type Addresses, addresses, addressOf, AddressWriter, type Memory } from './memory.ts';
+import { type Addresses, addresses, addressOf, type Memory } from './memory.ts';
 import type { Port } from './port.ts';
 
 /** Longest thing one read returns; a TAP never splits a frame over two. */
@@ -17,27 +15,44 @@ const READ_BYTES_MAX = SUPER_FRAME_BYTES_MAX + VNET_HEADER_BYTES;
 /** A whole batch of full-size frames, or a handful of super-frames. */
 export const TAP_BUFFER_BYTES = 512 * 1024;
 /** Frames start on cache lines of their own. */
-const ALIGNMENT = 64;
-/** The buffer begins with the iovec that says where the next read goes: an address passed by itself would be allocated. */
-const FRAMES_AT = ALIGNMENT;
+const PLACE_BYTES = 64;
+
+/**
+ * What all TAPs of a worker are read into, frame behind frame: a batch is done with before the next one is received. The
+ * addresses of all places are kept, as one that is computed would be allocated.
+ */
+export class TapBuffer {
+  readonly at: number;
+  readonly end: number;
+  readonly #addresses: Addresses;
+
+  /** @param at offset of TAP_BUFFER_BYTES in the memory */
+  constructor(memory: Memory, at: number) {
+    this.at = at;
+    this.end = at + TAP_BUFFER_BYTES;
+    this.#addresses = addresses(memory.address + at, PLACE_BYTES, TAP_BUFFER_BYTES / PLACE_BYTES);
+  }
+
+  /** Whether the offset is that of a place. */
+  has(offset: number): boolean {
+    return offset >= this.at && offset < this.end && (offset - this.at) % PLACE_BYTES === 0;
+  }
+
+  addressOf(offset: number): number {
+    return addressOf(this.#addresses, (offset - this.at) / PLACE_BYTES);
+  }
+}
 
 export class TapPort implements Port {
   readonly handle: number;
   readonly #fd: number;
-  readonly #buffer: number;
-  readonly #vector: Int32Array;
-  readonly #vectorAddress: Addresses;
-  readonly #writer: AddressWriter;
+  readonly #buffer: TapBuffer;
   #readable = true;
 
-  /** @param buffer offset of TAP_BUFFER_BYTES in the memory */
-  constructor(handle: number, fd: number, memory: Memory, buffer: number) {
+  constructor(handle: number, fd: number, buffer: TapBuffer) {
     this.handle = handle;
     this.#fd = fd;
     this.#buffer = buffer;
-    this.#vector = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset + buffer, IOVEC.size / 4);
-    this.#vectorAddress = addresses(memory.address + buffer, 0, 1);
-    this.#writer = new AddressWriter(this.#vector, memory.address);
   }
 
   pending(): boolean {
@@ -54,12 +69,11 @@ export class TapPort implements Port {
   }
 
   receive(batch: Batch): void {
-    let at = this.#buffer + FRAMES_AT;
-    const end = this.#buffer + TAP_BUFFER_BYTES - READ_BYTES_MAX;
-    while (batch.count < BATCH_FRAMES_MAX && at <= end) {
-      this.#writer.write(IOVEC.base / 4, at);
-      this.#vector[IOVEC.len / 4] = READ_BYTES_MAX;
-      const read = sys.readv(this.#fd, addressOf(this.#vectorAddress, 0), 1);
+    const buffer = this.#buffer;
+    const last = buffer.end - READ_BYTES_MAX;
+    let at = buffer.at;
+    while (batch.count < BATCH_FRAMES_MAX && at <= last) {
+      const read = sys.read(this.#fd, buffer.addressOf(at), READ_BYTES_MAX);
       if (read < 0) {
         // Drained (EAGAIN), or the netdev is gone, which shows in the port's state.
         this.#readable = false;
@@ -70,7 +84,7 @@ export class TapPort implements Port {
       batch.length[i] = read - VNET_HEADER_BYTES;
       batch.tpid[i] = 0;
       batch.tci[i] = 0;
-      at += (read + ALIGNMENT - 1) & -ALIGNMENT;
+      at += (read + PLACE_BYTES - 1) & -PLACE_BYTES;
     }
   }
 
@@ -78,8 +92,17 @@ export class TapPort implements Port {
 
   transmit(list: GatherList): void {
     for (let i = 0; i < list.count; i++) {
-      const written = sys.writev(this.#fd, list.vectorAddress(i), list.vectorCount(i));
+      const written = this.#write(list, i);
       list.status[i] = written < 0 ? -written : 0;
     }
+  }
+
+  /** A whole frame from another TAP goes out by write(2): the kernel has no iovec to fetch. */
+  #write(list: GatherList, i: number): number {
+    const at = list.partAt[2 * i]!;
+    if (list.vectorCount(i) === 1 && this.#buffer.has(at)) {
+      return sys.write(this.#fd, this.#buffer.addressOf(at), list.partBytes[2 * i]!);
+    }
+    return sys.writev(this.#fd, list.vectorAddress(i), list.vectorCount(i));
   }
 }
