@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { WORKERS_MAX } from '../../limits.ts';
 import { VERSION } from '../../version.ts';
 import { Cli, examples } from '../cli.ts';
+import { CliError } from '../errors.ts';
 import { wholeNumber } from '../values.ts';
 
 const WORKERS_DEFAULT = 1;
@@ -23,11 +24,7 @@ async function runDaemon(cli: Cli, workers: number): Promise<void> {
   const stop = Promise.withResolvers<void>();
   // Also while starting and ending: nothing that was made may be left behind because someone was impatient.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve());
-  const [{ assertPrivileges }, { claimSocket, serveApi }, { createSwitch }] = await Promise.all([
-    import('../../control/plumbing/capabilities.ts'),
-    import('../../api/server.ts'),
-    import('../../control/switch.ts'),
-  ]);
+  const [{ assertPrivileges }, { claimSocket, serveApi }, { createSwitch }] = await loadServer();
   assertPrivileges();
   await claimSocket(cli.socket);
   const control = await createSwitch({ workers, log: (message) => process.stderr.write(`tswitch: ${message}\n`) });
@@ -38,5 +35,18 @@ async function runDaemon(cli: Cli, workers: number): Promise<void> {
     await api.close();
   } finally {
     await control.close();
+  }
+}
+
+/** Loading binds the FFI library, which may be missing or misnamed: that is for the user to mend, and one line says it. */
+async function loadServer() {
+  try {
+    return await Promise.all([
+      import('../../control/plumbing/capabilities.ts'),
+      import('../../api/server.ts'),
+      import('../../control/switch.ts'),
+    ]);
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
