@@ -2,40 +2,29 @@
  * Kind `veth`: a pair whose far end goes into the namespace and whose own end stays in the daemon's, read through AF_PACKET
  * rings. The own end's frames never reach the host's stack: the guard is on before the netdev comes up.
  */
-import { randomBytes } from 'node:crypto';
 import { createVethPair, deleteOwnNetdev, readNetdev } from '../plumbing/netdev.ts';
 import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
 import { guardOwnNetdev } from '../plumbing/host-guard.ts';
-import { createNetns, resolveNetns } from '../plumbing/netns.ts';
 import { ownMark } from '../plumbing/ownership.ts';
 import { TswitchError } from '../errors.ts';
 import type { Attach } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
 import { openPacketSockets, watchLink } from './packet-sockets.ts';
-import { setFarEndMtu } from './far-end.ts';
-import { netdevName, randomMac } from './netdev-name.ts';
+import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
+import { netdevName } from './netdev-name.ts';
 
 export const attachVeth: Attach = async (request, context) => {
   using setUp = new DisposableStack();
   await using undo = new AsyncDisposableStack();
   const own = netdevName(request.name);
-  const ifname = request.ifname ?? 'eth0';
-  const spec = request.netns ?? '';
-  if (request.createNetns) await createNetns(spec);
-  const netns = await resolveNetns(spec);
+  const farEnd = await prepareFarEnd(request);
+  const { netns, ifname, mac, mtu } = farEnd;
   setUp.defer(() => netns.close());
-  const mac = request.mac ?? randomMac(randomBytes);
-  const mtu = request.mtu ?? 1500;
   const mark = ownMark(request.name);
   await createVethPair({
     own,
     ownAlias: mark,
-    netns,
-    ifname,
-    mac,
-    mtu,
-    addresses: request.addresses,
-    gateway: request.gateway ?? null,
+    ...farEnd,
     beforeUp: async (ifindex) => {
       const guard = await guardOwnNetdev(own, ifindex);
       undo.defer(() => guard.close());
@@ -49,11 +38,19 @@ export const attachVeth: Attach = async (request, context) => {
   watchLink(netdev.index, context, undo, context.onLink);
   const resources = undo.move();
   return {
-    identity: { name: request.name, kind: 'veth', netdev: own, netns: spec, ifname, addresses: request.addresses, mac },
+    identity: {
+      name: request.name,
+      kind: 'veth',
+      netdev: own,
+      netns: netns.spec,
+      ifname,
+      addresses: request.addresses,
+      mac,
+    },
     netdevMtu: mtu,
     link: linkStateOf({ ...netdev, gone: false }),
     sockets,
-    setMtu: (wanted) => setFarEndMtu(spec, netns.inode, ifname, wanted),
+    setMtu: (wanted) => setFarEndMtu(netns.spec, netns.inode, ifname, wanted),
     close: () => resources.disposeAsync(),
   };
 };
