@@ -33,6 +33,24 @@ export const AGEING_SECONDS_MIN = 10;
 export const AGEING_SECONDS_MAX = 1_000_000;
 export const AGEING_SECONDS_DEFAULT = 300;
 
+/** Frames per second that may enter by a port to be flooded. More broadcasts than this are no ordinary network's. */
+export const BROADCAST_LIMIT_DEFAULT = 10_000;
+export const MULTICAST_LIMIT_DEFAULT = 100_000;
+export const UNKNOWN_LIMIT_DEFAULT = 100_000;
+export const STORM_LIMIT_MAX = 10_000_000;
+
+/** Moves of one address within a second: a failover makes one or two, a loop makes thousands. */
+export const MAC_MOVE_LIMIT_DEFAULT = 100;
+export const MAC_MOVE_LIMIT_MAX = 1_000_000;
+export const MAC_MOVE_HOLD_SECONDS_DEFAULT = 10;
+export const MAC_MOVE_HOLD_SECONDS_MAX = 3600;
+export const LOOP_HOLD_SECONDS_DEFAULT = 60;
+export const LOOP_HOLD_SECONDS_MAX = 86_400;
+
+/** Addresses 01:80:c2:00:00:00 and up that are filtered or not as set; of these, so many are filtered by default. */
+export const RESERVED_ADDRESSES = 0x30;
+export const RESERVED_FILTERED_DEFAULT = 0x10;
+
 /** A netdev name, without the closing zero (IFNAMSIZ - 1, linux/if.h). */
 export const NETDEV_NAME_BYTES_MAX = 15;
 export const PORT_NAME = /^[A-Za-z0-9._:-]{1,64}$/;

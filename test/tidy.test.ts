@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'src/switching': ['src/frame', 'src/shared'],
   'src/ports': ['src/frame', 'src/shared', 'native-bindings'],
   'src/datapath': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],
-  'src/control': ['src/shared', 'src/switching', 'src/ports', 'native-bindings'],
+  'src/control': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],
   'src/api': ['src/control'],
   'src/cli': ['src/control', 'src/api'],
   'src/demo': ['src/control'],

@@ -39,12 +39,19 @@ const CONFIG: PortConfig = {
   mode: 'access',
   vlan: 1,
   trunks: [],
+  cvlans: [],
+  tpid: 0x88a8,
+  priorityTags: 'never',
   mtu: 1500,
   learning: true,
   floodUnknown: true,
   floodMulticast: true,
   floodBroadcast: true,
   isolated: false,
+  broadcastLimit: null,
+  multicastLimit: null,
+  unknownLimit: null,
+  blocked: false,
   up: true,
   offloads: OFFLOADS_ALL,
 };
@@ -118,7 +125,7 @@ const dataPath = new DataPath({
   board: Board.create(1),
   memory: { bytes, address: 0 },
   gatherListAt: 0,
-  fdb: Fdb.allocate(FDB_LIMIT_DEFAULT, AGEING_TICKS),
+  fdb: Fdb.allocate({ limit: FDB_LIMIT_DEFAULT, ageingTicks: AGEING_TICKS, seed: 1 }),
   logic: learning,
 });
 const ports = makePorts(bytes);

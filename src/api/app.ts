@@ -11,7 +11,10 @@ import type { SwitchControl } from '../control/model.ts';
 import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
 import { answerError, ApiError, BODY_BYTES_MAX } from './errors.ts';
+import { eventRoutes } from './routes/events.ts';
+import { fdbRoutes } from './routes/fdb.ts';
 import { portRoutes } from './routes/ports.ts';
+import { statsRoutes } from './routes/stats.ts';
 import { switchRoutes } from './routes/switch.ts';
 
 const DOCUMENT = {
@@ -24,8 +27,11 @@ const DOCUMENT = {
   },
 };
 
-/** @param report gets faults: errors that no request should be able to cause */
-export function createApp(control: SwitchControl, report: (error: Error) => void): OpenAPIHono {
+/**
+ * @param report gets faults: errors that no request should be able to cause
+ * @param ended ends the answers that would go on for ever
+ */
+export function createApp(control: SwitchControl, report: (error: Error) => void, ended: AbortSignal): OpenAPIHono {
   const app = new OpenAPIHono();
   app.onError((error) => answerError(error, report));
   app.notFound((context) => {
@@ -50,7 +56,10 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
     if (!result.success) throw badRequest(result.error.issues);
   };
   app.route('/', portRoutes(control));
+  app.route('/', fdbRoutes(control));
   app.route('/', switchRoutes(control));
+  app.route('/', statsRoutes(control));
+  app.route('/', eventRoutes(control.events, { ended }));
   addDocumentation(app);
   refuseOtherMethods(app);
   return app;

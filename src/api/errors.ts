@@ -17,6 +17,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   BAD_REQUEST: { status: 400, meaning: 'malformed JSON, an unknown field, a value out of range or a contradiction' },
   NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability that this needs' },
   PORT_NOT_FOUND: { status: 404, meaning: 'there is no port of this name' },
+  FDB_ENTRY_NOT_FOUND: { status: 404, meaning: 'the FDB has no entry of this VLAN and address' },
   NETNS_NOT_FOUND: { status: 404, meaning: 'there is no such network namespace' },
   NETDEV_NOT_FOUND: { status: 404, meaning: 'there is no such netdev' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'there is no such route' },

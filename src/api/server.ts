@@ -36,7 +36,8 @@ export interface ApiOptions {
  */
 export async function serveApi(control: SwitchControl, options: ApiOptions): Promise<{ close(): Promise<void> }> {
   const { socket, report = (error) => console.error(error) } = options;
-  const app = createApp(control, report);
+  const ending = new AbortController();
+  const app = createApp(control, report, ending.signal);
   await claimSocket(socket);
   // Errors before the app has the request: a Host or URL that makes none.
   const errorHandler = (error: unknown) =>
@@ -49,7 +50,12 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
   } catch (error) {
     throw socketError(socket, error);
   }
-  return { close: () => close(server) };
+  return {
+    close: () => {
+      ending.abort();
+      return close(server);
+    },
+  };
 }
 
 /**

@@ -1,5 +1,7 @@
 /** The HTTP client of the command line: one request per connection over the daemon's Unix socket. */
 import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { text as readText } from 'node:stream/consumers';
 import { CliError, RefusedError } from './errors.ts';
 
 /** Plugging waits for the kernel; nothing the daemon does takes longer. */
@@ -11,6 +13,8 @@ export interface Answer<T> {
   body: T;
 }
 
+type Query = Record<string, string | number | readonly string[] | undefined>;
+
 export class Client {
   readonly #socket: string;
 
@@ -18,22 +22,48 @@ export class Client {
     this.#socket = socket;
   }
 
-  get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<Answer<T>> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
-    return this.send('GET', given.length > 0 ? `${path}?${search.toString()}` : path);
+  get<T>(path: string, query: Query = {}): Promise<Answer<T>> {
+    return this.send('GET', withQuery(path, query));
+  }
+
+  /**
+   * The lines of an answer that goes on, until the daemon ends it or `stop` is aborted.
+   *
+   * @throws RefusedError where the daemon answers with an error, CliError where it cannot be reached or falls silent
+   */
+  async *lines(path: string, query: Query, stop: AbortSignal): AsyncGenerator<string> {
+    try {
+      const response = await this.#open('GET', withQuery(path, query), undefined, stop);
+      if (response.statusCode !== 200) throw await this.#refusalOf(response);
+      let rest = '';
+      response.setEncoding('utf8');
+      for await (const chunk of response) {
+        const lines = `${rest}${String(chunk)}`.split('\n');
+        rest = lines.pop() ?? '';
+        yield* lines;
+      }
+    } catch (error) {
+      if (stop.aborted) return;
+      throw error instanceof CliError ? error : this.#failure(error);
+    }
   }
 
   /** @throws RefusedError where the daemon answers with an error, CliError where none answers */
   async send<T>(method: string, path: string, body?: object): Promise<Answer<T>> {
-    const { status, text } = await this.#exchange(method, path, body);
-    const parsed: unknown = text === '' ? undefined : this.#parse(text);
-    if (status >= 400) throw refusal(status, text, parsed);
-    // What the daemon answers is what its OpenAPI document says; both come from the same release.
-    return { text, body: parsed as T };
+    try {
+      const response = await this.#open(method, path, body);
+      if ((response.statusCode ?? 0) >= 400) throw await this.#refusalOf(response);
+      const text = await readText(response);
+      const parsed: unknown = text === '' ? undefined : this.#parse(text);
+      // What the daemon answers is what its OpenAPI document says; both come from the same release.
+      return { text, body: parsed as T };
+    } catch (error) {
+      throw error instanceof CliError ? error : this.#failure(error);
+    }
   }
 
-  #exchange(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
+  /** Sends a request and waits for the head of its answer. */
+  #open(method: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers: Record<string, string | number> = { Host: 'localhost' };
     if (payload !== undefined) {
@@ -41,18 +71,19 @@ export class Client {
       headers['Content-Length'] = Buffer.byteLength(payload);
     }
     return new Promise((resolve, reject) => {
-      const exchange = request({ socketPath: this.#socket, method, path, headers, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-        response.on('error', (error) => reject(this.#failure(error)));
-      });
+      const options = { socketPath: this.#socket, method, path, headers, agent: false, ...(signal ? { signal } : {}) };
+      const exchange = request(options, resolve);
       exchange.setTimeout(ANSWER_MS_MAX, () => {
         exchange.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`));
       });
-      exchange.on('error', (error) => reject(this.#failure(error)));
+      exchange.on('error', reject);
       exchange.end(payload);
     });
+  }
+
+  async #refusalOf(response: IncomingMessage): Promise<CliError> {
+    const text = await readText(response);
+    return refusal(response.statusCode ?? 0, text, text === '' ? undefined : this.#parse(text));
   }
 
   #parse(text: string): unknown {
@@ -63,8 +94,8 @@ export class Client {
     }
   }
 
-  #failure(error: Error): CliError {
-    const code = 'code' in error ? error.code : undefined;
+  #failure(error: unknown): CliError {
+    const code = field(error, 'code');
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') {
       return new CliError(`no daemon answers on ${this.#socket}; start one with \`tswitch serve\``);
     }
@@ -74,8 +105,17 @@ export class Client {
     if (code === 'ECONNRESET' || code === 'EPIPE') {
       return new CliError(`the daemon on ${this.#socket} ended before it answered; see its log and start it again`);
     }
-    return new CliError(`cannot talk to the daemon on ${this.#socket}: ${error.message}`);
+    return new CliError(
+      `cannot talk to the daemon on ${this.#socket}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
+}
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).flatMap(([key, values]) =>
+    [values ?? []].flat().map((value): [string, string] => [key, String(value)]),
+  );
+  return given.length > 0 ? `${path}?${new URLSearchParams(given).toString()}` : path;
 }
 
 function refusal(status: number, text: string, parsed: unknown): CliError {

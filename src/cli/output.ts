@@ -37,6 +37,18 @@ export function formatTable(heads: readonly string[], rows: readonly (readonly C
   return [header, ...rows.map((row, index) => line(texts[index] ?? [], row.map(colourOf)))].join('\n');
 }
 
+/** Rows without heads, columns three spaces apart. */
+export function formatColumns(rows: readonly (readonly string[])[]): string[] {
+  const texts = rows.map((row) => row.map(printable));
+  const widthOf = (column: number): number => Math.max(...texts.map((row) => row[column]?.length ?? 0));
+  return texts.map((row) =>
+    row
+      .map((text, column) => text.padEnd(widthOf(column)))
+      .join('   ')
+      .trimEnd(),
+  );
+}
+
 /** Names and values in two columns. */
 export function formatFields(fields: readonly (readonly [string, Cell])[], colour: boolean): string {
   const width = Math.max(...fields.map(([name]) => name.length));

@@ -1,26 +1,59 @@
 /** The flags of a port: every field that HTTP takes, in kebab case. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { OFFLOAD_NAMES, PORT_MODES } from '../control/model.ts';
+import { OFFLOAD_NAMES, PORT_MODES, PRIORITY_TAGS, TPIDS } from '../control/model.ts';
 import type { PortMode } from '../control/model.ts';
-import { MTU_MAX, MTU_MIN } from '../limits.ts';
-import { parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
+import {
+  BROADCAST_LIMIT_DEFAULT,
+  FDB_LIMIT_MAX,
+  MTU_MAX,
+  MTU_MIN,
+  MULTICAST_LIMIT_DEFAULT,
+  STORM_LIMIT_MAX,
+  UNKNOWN_LIMIT_DEFAULT,
+} from '../limits.ts';
+import { limitUpTo, parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
 
 /** The kinds that can be asked for; `memory` ports are for tests. */
 export const KINDS = ['veth', 'tap', 'packet'] as const;
 
 export function addSettingsOptions(command: Command): Command {
-  const flag = (name: string, text: string): Option => new Option(`--${name} [true|false]`, text).argParser(parseFlag);
+  addTagOptions(command)
+    .option('--vlan <vid>', 'the access, native or service VLAN', parseVid)
+    .option('--trunks <list>', 'VLANs that a trunk carries, like 10,20-30, or all', parseVidList);
+  return addTrafficOptions(command);
+}
+
+/** How tags are handled, without the VLANs themselves, for which `plug` has words of its own. */
+export function addTagOptions(command: Command): Command {
   return command
     .addOption(new Option('--mode <mode>', 'how VLAN tags are handled').choices(PORT_MODES))
-    .option('--vlan <vid>', 'the access or native VLAN', parseVid)
-    .option('--trunks <list>', 'VLANs that a trunk carries, like 10,20-30, or all', parseVidList)
-    .addOption(mtuOption())
+    .option('--cvlans <list>', 'customer VLANs that dot1q-tunnel lets pass, like 10,20-30, or all', parseVidList)
+    .addOption(new Option('--tpid <tpid>', 'what dot1q-tunnel and transparent push towards trunks').choices(TPIDS))
+    .addOption(
+      new Option('--priority-tags <when>', 'when untagged frames leave with a priority tag').choices(PRIORITY_TAGS),
+    );
+}
+
+/** The settings that have nothing to do with VLANs. */
+export function addTrafficOptions(command: Command): Command {
+  const flag = (name: string, text: string): Option => new Option(`--${name} [true|false]`, text).argParser(parseFlag);
+  const storm = (name: string, what: string, byDefault: number): Option =>
+    new Option(
+      `--${name}-limit <n>`,
+      `${what} per second that may enter to be flooded, or none (of a new port: ${byDefault})`,
+    ).argParser(limitUpTo(STORM_LIMIT_MAX));
+  return command
+    .addOption(new Option('--mtu <bytes>', 'largest payload in bytes').argParser(wholeNumber(MTU_MIN, MTU_MAX)))
     .addOption(flag('learning', 'learn the source addresses of arriving frames'))
     .addOption(flag('flood-unknown', 'flood frames to unknown addresses out of this port'))
     .addOption(flag('flood-multicast', 'flood multicast out of this port'))
     .addOption(flag('flood-broadcast', 'flood broadcast out of this port'))
     .addOption(flag('isolated', 'reach only ports that are not isolated'))
+    .option('--fdb-limit <n>', 'addresses learned on this port at most, or none', limitUpTo(FDB_LIMIT_MAX))
+    .addOption(storm('broadcast', 'broadcast frames', BROADCAST_LIMIT_DEFAULT))
+    .addOption(storm('multicast', 'multicast frames', MULTICAST_LIMIT_DEFAULT))
+    .addOption(storm('unknown', 'frames to unknown addresses', UNKNOWN_LIMIT_DEFAULT))
     .addOption(new Option('--admin <state>', 'whether the port is meant to work').choices(['up', 'down']))
     .option(
       '--offloads <list>',
@@ -69,8 +102,4 @@ class Synonym extends Option {
 export function impliedMode(fields: { vlan?: number; trunks?: number[] }): PortMode | undefined {
   if (fields.trunks === undefined) return undefined;
   return fields.vlan === undefined ? 'trunk' : 'native-untagged';
-}
-
-export function mtuOption(): Option {
-  return new Option('--mtu <bytes>', 'largest payload in bytes').argParser(wholeNumber(MTU_MIN, MTU_MAX));
 }

@@ -6,11 +6,14 @@ import { Command, CommanderError } from 'commander';
 import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { SOCKET_DEFAULT } from './cli.ts';
+import { addDropsCommand } from './commands/drops.ts';
+import { addEventCommand } from './commands/events.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addFdbCommands } from './commands/fdb.ts';
 import { addPlugCommands } from './commands/plug.ts';
 import { addPortCommands } from './commands/port.ts';
 import { addServeCommand } from './commands/serve.ts';
-import { addStatsCommands } from './commands/stats.ts';
+import { addStatsCommand } from './commands/stats.ts';
 import { addSwitchCommands, addVlanCommands } from './commands/switch.ts';
 import { CliError, RefusedError, UsageError } from './errors.ts';
 import { printable } from './output.ts';
@@ -37,7 +40,10 @@ function makeProgram(): Command {
   addSwitchCommands(program);
   addVlanCommands(program);
   addFdbCommands(program);
-  addStatsCommands(program);
+  addStatsCommand(program);
+  addDropsCommand(program);
+  addExplainCommand(program);
+  addEventCommand(program);
   return program;
 }
 

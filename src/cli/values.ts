@@ -11,6 +11,16 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** The same for limits; `none` is Infinity, which JSON writes as null. Null itself commander would take for no value. */
+export function limitUpTo(max: number): (text: string) => number {
+  return (text) => {
+    if (text === 'none') return Infinity;
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= 1 && value <= max)) throw new InvalidArgumentError(`Give a whole number from 1 to ${max}, or none.`);
+    return value;
+  };
+}
+
 export const parseVid = wholeNumber(VID_MIN, VID_MAX);
 
 /** `10,20-30`: VIDs and ranges of them, to an ascending list without duplicates; `all` is the empty list. */

@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'BAD_REQUEST'
   | 'PORT_EXISTS'
   | 'PORT_NOT_FOUND'
+  | 'FDB_ENTRY_NOT_FOUND'
   | 'NETNS_NOT_FOUND'
   | 'NETDEV_NOT_FOUND'
   | 'NETDEV_EXISTS'

@@ -1,8 +1,7 @@
 /** The FDB as users see it: filtered, ordered by VLAN and address, in pages. */
-import { FDB_LIMIT_MAX } from '../limits.ts';
-import { Fdb, type FdbEntry, TICKS_PER_SECOND } from '../switching/fdb.ts';
+import { type Fdb, type FdbEntry, KIND_DYNAMIC, KIND_STATIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { TswitchError } from './errors.ts';
-import type { FdbEntryView, FdbPage } from './model.ts';
+import type { FdbEntryView, FdbKind, FdbPage } from './model.ts';
 
 export function macText(high: number, low: number): string {
   const bytes = [high >>> 8, high, low >>> 24, low >>> 16, low >>> 8, low];
@@ -13,12 +12,25 @@ export function vlanOf(entry: FdbEntry): number {
   return entry.high >>> 16;
 }
 
-/** What is kept of an entry while all are ordered. */
-interface Found {
-  high: number;
-  low: number;
-  handle: number;
-  seen: number;
+/** The key of an address in its one spelling. */
+export function keyOf(mac: string, vlan: number): { high: number; low: number } {
+  const digits = mac.replaceAll(':', '');
+  return { high: (vlan << 16) | parseInt(digits.slice(0, 4), 16), low: parseInt(digits.slice(4), 16) | 0 };
+}
+
+export function entryView(entry: FdbEntry, now: number, portName: (handle: number) => string): FdbEntryView {
+  return {
+    mac: macText(entry.high, entry.low),
+    vlan: entry.high >>> 16,
+    port: portName(entry.handle),
+    kind: kindText(entry.kind),
+    ageSeconds: Math.max(0, Math.floor((now - entry.seen) / TICKS_PER_SECOND)),
+  };
+}
+
+function kindText(kind: number): FdbKind {
+  if (kind === KIND_DYNAMIC) return 'dynamic';
+  return kind === KIND_STATIC ? 'static' : 'sticky';
 }
 
 /** @param cursor what the page before gave as `nextCursor` */
@@ -30,41 +42,33 @@ export function fdbPage(
   page: { limit: number; cursor?: string },
 ): FdbPage {
   const after = page.cursor === undefined ? null : parseCursor(page.cursor);
-  const found: Found[] = [];
+  const found: FdbEntry[] = [];
   let total = 0;
   fdb.forEach(now, (entry) => {
     if (!matches(entry)) return;
     total++;
-    const { high, low, handle, seen } = entry;
-    if (after === null || isAfter(high, low, after.high, after.low)) found.push({ high, low, handle, seen });
+    if (after === null || isAfter(entry.high, entry.low, after.high, after.low)) found.push({ ...entry });
   });
   found.sort((a, b) => (isAfter(a.high, a.low, b.high, b.low) ? 1 : -1));
   const shown = found.slice(0, page.limit);
   const last = shown.at(-1);
-  const entries = shown.map((entry): FdbEntryView => ({
-    mac: macText(entry.high, entry.low),
-    vlan: entry.high >>> 16,
-    port: portName(entry.handle),
-    kind: 'dynamic',
-    ageSeconds: Math.max(0, Math.floor((now - entry.seen) / TICKS_PER_SECOND)),
-  }));
+  const entries = shown.map((entry) => entryView(entry, now, portName));
   const more = last !== undefined && found.length > shown.length;
   return {
     entries,
-    total,
+    // While the table changes, the walk may meet an entry that goes and the one that comes in its place.
+    total: Math.min(total, fdb.limit),
     nextCursor: more ? `${(last.high >>> 0).toString(16)}-${(last.low >>> 0).toString(16)}` : null,
   };
 }
 
-/** A table for another limit with the entries that fit, the youngest first if not all do. */
-export function resizedFdb(old: Fdb, limit: number, now: number): SharedArrayBuffer {
-  const buffer = Fdb.allocate(Math.min(limit, FDB_LIMIT_MAX), old.ageingTicks);
-  const table = new Fdb(buffer, 1);
+/** Puts into another table the entries that fit: given ones first, then the youngest. */
+export function restoreEntries(from: Fdb, into: Fdb, now: number): void {
   const entries: FdbEntry[] = [];
-  old.forEach(now, (entry) => entries.push({ ...entry }));
-  entries.sort((a, b) => b.seen - a.seen);
-  for (const entry of entries.slice(0, limit)) table.restore(entry);
-  return buffer;
+  from.forEach(now, (entry) => entries.push({ ...entry }));
+  const isLearned = (entry: FdbEntry): number => (entry.kind === KIND_DYNAMIC ? 1 : 0);
+  entries.sort((a, b) => isLearned(a) - isLearned(b) || b.seen - a.seen);
+  for (const entry of entries.slice(0, into.limit)) into.restore(entry);
 }
 
 function isAfter(high: number, low: number, otherHigh: number, otherLow: number): boolean {

@@ -1,13 +1,27 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
+import type { EventBus, SwitchEvent } from './events.ts';
 
 export const PORT_KINDS = ['veth', 'packet', 'tap', 'memory'] as const;
 export type PortKind = (typeof PORT_KINDS)[number];
 
-export const PORT_MODES = ['access', 'trunk', 'native-tagged', 'native-untagged'] as const;
+export const PORT_MODES = [
+  'access',
+  'trunk',
+  'native-tagged',
+  'native-untagged',
+  'dot1q-tunnel',
+  'transparent',
+] as const;
 export type PortMode = (typeof PORT_MODES)[number];
 
 export const OFFLOAD_NAMES = ['csum', 'tso4', 'tso6', 'uso'] as const;
 export type OffloadName = (typeof OFFLOAD_NAMES)[number];
+
+export const TPIDS = ['0x88a8', '0x8100'] as const;
+export type Tpid = (typeof TPIDS)[number];
+
+export const PRIORITY_TAGS = ['never', 'if-nonzero', 'always'] as const;
+export type PriorityTags = (typeof PRIORITY_TAGS)[number];
 
 export type PortState = 'up' | 'down' | 'lost';
 export type AdminState = 'up' | 'down';
@@ -19,6 +33,12 @@ export interface PortSettings {
   vlan: number | null;
   /** VIDs a trunk carries, ascending; empty: all. */
   trunks: number[];
+  /** Inner VIDs that may enter or leave a `dot1q-tunnel`, ascending; empty: all, and frames without a tag of their own. */
+  cvlans: number[];
+  /** What `dot1q-tunnel` and `transparent` push towards trunks. */
+  tpid: Tpid;
+  /** Whether what leaves without a tag gets a priority tag (VID 0): always, or if its priority (PCP) is not 0. */
+  priorityTags: PriorityTags;
   /** Largest payload in bytes that is sent out of this port. */
   mtu: number;
   learning: boolean;
@@ -26,6 +46,12 @@ export interface PortSettings {
   floodMulticast: boolean;
   floodBroadcast: boolean;
   isolated: boolean;
+  /** Addresses learned on this port at most; null: as many as the switch holds. */
+  fdbLimit: number | null;
+  /** Frames per second that may enter by this port to be flooded, by class; null: no limit. */
+  broadcastLimit: number | null;
+  multicastLimit: number | null;
+  unknownLimit: number | null;
   admin: AdminState;
   /** What the port's other side takes unfinished; what it does not take, egress finishes itself. */
   offloads: OffloadName[];
@@ -66,13 +92,18 @@ export interface PortStats {
   drops: Record<string, number>;
 }
 
+/** The port is cut off because a probe sent out of `peer` came back in: the two are connected outside the switch. */
+export interface LoopBlock {
+  peer: string;
+  since: string;
+  until: string;
+}
+
 export interface PortView extends PortIdentity, PortSettings {
-  /** Not used by the modes there are yet: fixed values. */
-  cvlans: number[];
-  tpid: '0x88a8' | '0x8100';
-  priorityTags: 'never';
-  fdbLimit: null;
   state: PortState;
+  blocked: LoopBlock | null;
+  /** What loop protection did at this port lately, newest last: the events with their evidence. */
+  protection: SwitchEvent[];
   stats: PortStats;
 }
 
@@ -81,7 +112,8 @@ export interface VlanView {
   ports: { name: string; tagged: boolean }[];
 }
 
-export type FdbKind = 'dynamic';
+export const FDB_KINDS = ['dynamic', 'static', 'sticky'] as const;
+export type FdbKind = (typeof FDB_KINDS)[number];
 
 export interface FdbEntryView {
   mac: string;
@@ -89,6 +121,15 @@ export interface FdbEntryView {
   port: string;
   kind: FdbKind;
   ageSeconds: number;
+}
+
+/** An entry to be given: `static` never ages or moves, `sticky` ages but does not move while it is alive. */
+export interface FdbRequest {
+  mac: string;
+  port: string;
+  /** Default: the port's `vlan`. */
+  vlan?: number;
+  kind: Exclude<FdbKind, 'dynamic'>;
 }
 
 export interface FdbFilter {
@@ -107,8 +148,19 @@ export interface FdbPage {
 export interface SwitchSettings {
   ageingSeconds: number;
   fdbLimit: number;
-  /** Addresses 01:80:c2:00:00:00 to 0f that are forwarded like any group address; the others are dropped. */
-  reservedAddresses: { forward: string[] };
+  /**
+   * Of the addresses 01:80:c2:00:00:00 to 0f those that are forwarded like any group address (the others are dropped), and
+   * of 01:80:c2:00:00:10 to 2f those that are dropped (the others are forwarded).
+   */
+  reservedAddresses: { forward: string[]; drop: string[] };
+  /** Moves of one address between ports within a second after which it is held where it was before; null: never. */
+  macMoveLimit: number | null;
+  /** How long it is held. */
+  macMoveHoldSeconds: number;
+  /** Whether signs of a loop make the switch send a probe, and block a port that it returns by. */
+  loopProtection: boolean;
+  /** How long such a port stays blocked. */
+  loopHoldSeconds: number;
 }
 
 export interface SwitchView extends SwitchSettings {
@@ -140,6 +192,61 @@ export interface StatsView {
   workers: WorkerView[];
 }
 
+/** The last frames dropped for one reason, decoded. */
+export interface DropSample {
+  time: string;
+  /** Ingress port for what was dropped on arrival, egress port else. */
+  port: string;
+  /** Bytes of the frame, its outer tag included. */
+  length: number;
+  /** Its first bytes, in hex, the outer tag put back where it was. */
+  bytes: string;
+  /** In words, like `02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff, 802.1Q vlan 10 p 5, ARP who-has 10.0.0.2 tell 10.0.0.1`. */
+  summary: string;
+}
+
+export interface DropView {
+  reason: string;
+  sentence: string;
+  count: number;
+  /** Newest last, a handful. */
+  samples: DropSample[];
+}
+
+export const EXPLAIN_STAGES = ['admit', 'vlan', 'source', 'destination', 'egress'] as const;
+export type ExplainStage = (typeof EXPLAIN_STAGES)[number];
+
+export interface ExplainRequest {
+  port: string;
+  /** The frame from its destination address on, without FCS, in hex; spaces, colons and line breaks are ignored. */
+  frame: string;
+}
+
+/** What becomes of one copy. */
+export interface ExplainedCopy {
+  port: string;
+  /** As it would be sent, in hex; null if it is not. */
+  frame: string | null;
+  /** In words, like the sample of a drop. */
+  summary: string | null;
+  /** Why it is not sent. */
+  reason: string | null;
+  text: string;
+}
+
+/** What the switch would do with a frame that arrived now. */
+export interface ExplainView {
+  port: string;
+  summary: string;
+  outcome: 'forwarded' | 'flooded' | 'dropped';
+  /** Drop reason at ingress, with its sentence; null if it is not dropped there. */
+  reason: string | null;
+  vlan: number | null;
+  stages: { stage: ExplainStage; verdict: string; text: string }[];
+  /** Every port of the frame's VLAN, and why it gets a copy or does not. */
+  egress: ExplainedCopy[];
+}
+
 /** The switch as API and CLI see it. Every method throws TswitchError (control/errors.ts) for what it refuses. */
 export interface SwitchControl {
   ports(): PortView[];
@@ -149,10 +256,16 @@ export interface SwitchControl {
   removePort(name: string): Promise<void>;
   vlans(): VlanView[];
   fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): FdbPage;
+  /** Gives an entry; it replaces a learned or given one of the same address and VLAN. */
+  addFdb(request: FdbRequest): Promise<FdbEntryView>;
+  removeFdb(vlan: number, mac: string): Promise<void>;
   flushFdb(filter: FdbFilter): number;
   settings(): SwitchView;
   patchSettings(patch: Partial<SwitchSettings>): Promise<SwitchView>;
   stats(): StatsView;
+  drops(): DropView[];
+  explain(request: ExplainRequest): Promise<ExplainView>;
+  readonly events: EventBus;
   /** Removes every port and what tswitch made for it, and ends the workers. */
   close(): Promise<void>;
 }

@@ -1,14 +1,58 @@
-/** A port as the control plane keeps it while it is open. */
+/** A port as the control plane keeps it, from being added to being removed, through losses and returns. */
+import { OFFLOAD_NAMES, type PortSettings, type PortState } from './model.ts';
 import type { Attachment, LinkState } from './attach/attachment.ts';
-import type { PortSettings } from './model.ts';
+import type { NormalPortRequest } from './port-request.ts';
 
 export interface PortRecord {
   readonly handle: number;
-  readonly attachment: Attachment;
+  /** As it was asked for: a lost port comes back by it. */
+  readonly request: NormalPortRequest;
+  attachment: Attachment;
   settings: PortSettings;
   link: LinkState;
+  /** The state that was told last; null: the port has not been told of yet. */
+  told: PortState | null;
+  /** Its link was down since the last event, however shortly. */
+  hasFlapped: boolean;
   /** It was down since its addresses were forgotten last, however shortly. */
   hasGoneDown: boolean;
   /** Being removed: a worker that starts now is not told of it. */
   isClosing: boolean;
+  /** It is lost, and nothing of its attachment is in use any more. */
+  isDetached: boolean;
+  /** Frames that full receive rings of earlier attachments lost. */
+  overflowedBefore: number;
+}
+
+/** What makes the port again as it was: the address and the MTU that it has by now. */
+export function returnRequest({ request, attachment, settings }: PortRecord): NormalPortRequest {
+  return { ...request, mac: attachment.identity.mac, mtu: settings.mtu };
+}
+
+/** Frames lost so far because nobody could take them in time. */
+export function overflowed({ attachment, overflowedBefore }: PortRecord): number {
+  return attachment.sockets.reduce((sum, sockets) => sum + sockets.overflowed(), overflowedBefore);
+}
+
+export function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: boolean): PortSettings {
+  return {
+    mode: request.mode,
+    vlan: request.vlan,
+    trunks: request.trunks,
+    cvlans: request.cvlans,
+    tpid: request.tpid,
+    priorityTags: request.priorityTags,
+    mtu: request.mtu ?? netdevMtu,
+    learning: request.learning,
+    floodUnknown: request.floodUnknown,
+    floodMulticast: request.floodMulticast,
+    floodBroadcast: request.floodBroadcast,
+    isolated: request.isolated,
+    fdbLimit: request.fdbLimit,
+    broadcastLimit: request.broadcastLimit,
+    multicastLimit: request.multicastLimit,
+    unknownLimit: request.unknownLimit,
+    admin: request.admin,
+    offloads: request.offloads ?? OFFLOAD_NAMES.filter((name) => name !== 'uso' || uso),
+  };
 }

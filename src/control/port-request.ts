@@ -3,7 +3,20 @@
  * itself. Pure, so that the API, configuration files and tests all get the same answers without a kernel. What only the
  * kernel can tell (does the namespace exist, is the name taken) is found out later, by the plumbing.
  */
-import { MTU_DEFAULT, MTU_MAX, MTU_MIN, NETDEV_NAME_BYTES_MAX, PORT_NAME, VID_MAX, VID_MIN } from '../limits.ts';
+import {
+  BROADCAST_LIMIT_DEFAULT,
+  FDB_LIMIT_MAX,
+  MTU_DEFAULT,
+  MTU_MAX,
+  MTU_MIN,
+  MULTICAST_LIMIT_DEFAULT,
+  NETDEV_NAME_BYTES_MAX,
+  PORT_NAME,
+  STORM_LIMIT_MAX,
+  UNKNOWN_LIMIT_DEFAULT,
+  VID_MAX,
+  VID_MIN,
+} from '../limits.ts';
 import {
   formatInterfaceAddress,
   isLinkLocalIpv6,
@@ -15,7 +28,7 @@ import {
 import type { InterfaceAddress } from './address-text.ts';
 import { TswitchError } from './errors.ts';
 import { isNetnsName } from './netns-name.ts';
-import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES } from './model.ts';
+import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from './model.ts';
 import type { OffloadName, PortIdentity, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
 
 /** A PortRequest with every default filled in and every value in its one spelling. */
@@ -52,13 +65,19 @@ export function normalizePortRequest(request: PortRequest): NormalPortRequest {
     name: request.name,
     kind: request.kind,
     ...place,
-    ...vlansOf(request, { vlan: VLAN_DEFAULT, trunks: [] }, request.mode ?? 'access'),
+    ...vlansOf(request, { vlan: VLAN_DEFAULT, trunks: [], cvlans: [] }, request.mode ?? 'access'),
+    tpid: oneOf(TPIDS, request.tpid ?? '0x88a8', 'tpid'),
+    priorityTags: oneOf(PRIORITY_TAGS, request.priorityTags ?? 'never', 'priorityTags'),
     mtu,
     learning: request.learning ?? true,
     floodUnknown: request.floodUnknown ?? true,
     floodMulticast: request.floodMulticast ?? true,
     floodBroadcast: request.floodBroadcast ?? true,
     isolated: request.isolated ?? false,
+    fdbLimit: limitOf(request.fdbLimit, null, FDB_LIMIT_MAX, 'fdbLimit'),
+    broadcastLimit: limitOf(request.broadcastLimit, BROADCAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'broadcastLimit'),
+    multicastLimit: limitOf(request.multicastLimit, MULTICAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'multicastLimit'),
+    unknownLimit: limitOf(request.unknownLimit, UNKNOWN_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'unknownLimit'),
     admin: request.admin ?? 'up',
     offloads: request.offloads && normalOffloads(request.offloads),
   };
@@ -66,19 +85,25 @@ export function normalizePortRequest(request: PortRequest): NormalPortRequest {
 
 /**
  * The settings after a patch. A change of mode drops what the new mode has no use for (a trunk's list in `access`, the
- * VLAN in `trunk`) unless the patch gives it, which is refused.
+ * VLAN in `trunk`, customer VLANs in all but `dot1q-tunnel`) unless the patch gives it, which is refused.
  *
  * @param addresses those of the port's far end, which the MTU must be able to carry
  * @throws TswitchError BAD_REQUEST where the result would contradict itself
  */
 export function applyPatch(settings: PortSettings, patch: PortPatch, addresses: readonly string[] = []): PortSettings {
   const mode = patch.mode ?? settings.mode;
-  const kept = { vlan: settings.vlan ?? VLAN_DEFAULT, trunks: settings.trunks };
+  const kept = { vlan: settings.vlan ?? VLAN_DEFAULT, trunks: settings.trunks, cvlans: settings.cvlans };
   if (patch.mtu !== undefined) checkMtu(patch.mtu, addresses);
   return {
     ...settings,
     ...patch,
     ...vlansOf(patch, kept, mode),
+    tpid: oneOf(TPIDS, patch.tpid ?? settings.tpid, 'tpid'),
+    priorityTags: oneOf(PRIORITY_TAGS, patch.priorityTags ?? settings.priorityTags, 'priorityTags'),
+    fdbLimit: limitOf(patch.fdbLimit, settings.fdbLimit, FDB_LIMIT_MAX, 'fdbLimit'),
+    broadcastLimit: limitOf(patch.broadcastLimit, settings.broadcastLimit, STORM_LIMIT_MAX, 'broadcastLimit'),
+    multicastLimit: limitOf(patch.multicastLimit, settings.multicastLimit, STORM_LIMIT_MAX, 'multicastLimit'),
+    unknownLimit: limitOf(patch.unknownLimit, settings.unknownLimit, STORM_LIMIT_MAX, 'unknownLimit'),
     offloads: patch.offloads ? normalOffloads(patch.offloads) : settings.offloads,
   };
 }
@@ -86,27 +111,56 @@ export function applyPatch(settings: PortSettings, patch: PortPatch, addresses: 
 interface WishedVlans {
   vlan?: number | null;
   trunks?: number[];
+  cvlans?: number[];
 }
 
-/** Mode, VLAN and trunks as `wished`, else from `otherwise` as far as the mode has a use for them. */
+/** The modes that carry more than the one VLAN in `vlan`. */
+export function isTrunk(mode: PortMode): boolean {
+  return mode === 'trunk' || mode === 'native-tagged' || mode === 'native-untagged';
+}
+
+/** Mode, VLANs as `wished`, else from `otherwise` as far as the mode has a use for them. */
 function vlansOf(
   wished: WishedVlans,
-  otherwise: { vlan: number; trunks: number[] },
+  otherwise: { vlan: number; trunks: number[]; cvlans: number[] },
   mode: PortMode,
-): Pick<PortSettings, 'mode' | 'vlan' | 'trunks'> {
+): Pick<PortSettings, 'mode' | 'vlan' | 'trunks' | 'cvlans'> {
   if (!PORT_MODES.includes(mode)) refuse(`mode: must be one of ${PORT_MODES.join(', ')}`);
   const vlan = wished.vlan === undefined ? (mode === 'trunk' ? null : otherwise.vlan) : wished.vlan;
-  const trunks = wished.trunks ?? (mode === 'access' ? [] : otherwise.trunks);
+  const trunks = wished.trunks ?? (isTrunk(mode) ? otherwise.trunks : []);
+  const cvlans = wished.cvlans ?? (mode === 'dot1q-tunnel' ? otherwise.cvlans : []);
   if (mode === 'trunk' && vlan !== null) {
     refuse('vlan: mode trunk has none; list its VIDs in trunks, or take mode native-tagged or native-untagged');
   }
   if (mode !== 'trunk' && vlan === null) refuse(`vlan: mode ${mode} needs one, ${VID_MIN} to ${VID_MAX}`);
-  if (mode === 'access' && trunks.length > 0) {
-    refuse('trunks: mode access carries one VLAN only; take mode trunk, native-tagged or native-untagged');
+  if (!isTrunk(mode) && trunks.length > 0) {
+    refuse(`trunks: mode ${mode} carries one VLAN only; take mode trunk, native-tagged or native-untagged`);
+  }
+  if (mode !== 'dot1q-tunnel' && cvlans.length > 0) {
+    refuse(`cvlans: mode ${mode} has no customer VLANs; take mode dot1q-tunnel`);
   }
   if (vlan !== null) checkVid(vlan, 'vlan');
   for (const vid of trunks) checkVid(vid, 'trunks');
-  return { mode, vlan, trunks: [...new Set(trunks)].sort((a, b) => a - b) };
+  for (const vid of cvlans) checkVid(vid, 'cvlans');
+  return { mode, vlan, trunks: ascending(trunks), cvlans: ascending(cvlans) };
+}
+
+function ascending(vids: number[]): number[] {
+  return [...new Set(vids)].sort((a, b) => a - b);
+}
+
+function oneOf<T extends string>(values: readonly T[], wished: T, field: string): T {
+  if (!values.includes(wished)) refuse(`${field}: must be one of ${values.join(', ')}`);
+  return wished;
+}
+
+/** Null: no limit. Undefined: as it is or as is usual. */
+function limitOf(wished: number | null | undefined, otherwise: number | null, max: number, field: string) {
+  if (wished === undefined) return otherwise;
+  if (wished !== null && (!Number.isInteger(wished) || wished < 1 || wished > max)) {
+    refuse(`${field}: must be a whole number from 1 to ${max}, or null for no limit`);
+  }
+  return wished;
 }
 
 type Place = Pick<PortIdentity, 'netdev' | 'netns' | 'ifname' | 'addresses' | 'mac'> & {

@@ -1,7 +1,9 @@
 /** From what the control plane keeps to what users see and workers are told; pure. */
-import { VID_MAX, VID_MIN } from '../limits.ts';
+import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT, VID_MAX, VID_MIN } from '../limits.ts';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, type PortConfig } from '../shared/commands.ts';
-import type { OffloadName, PortState, PortStats, PortView, SwitchSettings, VlanView } from './model.ts';
+import type { LoopBlock, OffloadName, PortState, PortStats, PortView, SwitchSettings, VlanView } from './model.ts';
+import type { SwitchEvent } from './events.ts';
+import { isTrunk } from './port-request.ts';
 import type { PortRecord } from './port-record.ts';
 
 const OFFLOAD_BITS: Record<OffloadName, number> = {
@@ -14,18 +16,25 @@ const OFFLOAD_BITS: Record<OffloadName, number> = {
 type Configured = Pick<PortRecord, 'settings' | 'link'>;
 type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity'> };
 
-export function portConfig(record: Configured): PortConfig {
+export function portConfig(record: Configured, blocked: boolean): PortConfig {
   const { settings } = record;
   return {
     mode: settings.mode,
     vlan: settings.vlan ?? 0,
     trunks: settings.trunks,
+    cvlans: settings.cvlans,
+    tpid: Number(settings.tpid),
+    priorityTags: settings.priorityTags,
     mtu: settings.mtu,
     learning: settings.learning,
     floodUnknown: settings.floodUnknown,
     floodMulticast: settings.floodMulticast,
     floodBroadcast: settings.floodBroadcast,
     isolated: settings.isolated,
+    broadcastLimit: settings.broadcastLimit,
+    multicastLimit: settings.multicastLimit,
+    unknownLimit: settings.unknownLimit,
+    blocked,
     up: portState(record) === 'up',
     offloads: settings.offloads.reduce((bits, name) => bits | OFFLOAD_BITS[name], 0),
   };
@@ -36,15 +45,16 @@ export function portState({ settings, link }: Configured): PortState {
   return settings.admin === 'up' && link.up ? 'up' : 'down';
 }
 
-export function portView(record: Named, stats: PortStats): PortView {
+export function portView(
+  record: Named,
+  stats: PortStats,
+  safety: { blocked: LoopBlock | null; protection: SwitchEvent[] },
+): PortView {
   return {
     ...record.attachment.identity,
     ...record.settings,
-    cvlans: [],
-    tpid: '0x88a8',
-    priorityTags: 'never',
-    fdbLimit: null,
     state: portState(record),
+    ...safety,
     stats,
   };
 }
@@ -68,14 +78,17 @@ export function vlanViews(records: Named[]): VlanView[] {
 }
 
 export function carriesVlan({ mode, vlan, trunks }: PortRecord['settings'], vid: number): boolean {
-  return vid === vlan || (mode !== 'access' && (trunks.length === 0 || trunks.includes(vid)));
+  return vid === vlan || (isTrunk(mode) && (trunks.length === 0 || trunks.includes(vid)));
 }
 
 function isTagged({ mode, vlan }: PortRecord['settings'], vid: number): boolean {
-  return mode !== 'access' && !(mode === 'native-untagged' && vlan === vid);
+  return isTrunk(mode) && !(mode === 'native-untagged' && vlan === vid);
 }
 
-/** Bit n: 01:80:c2:00:00:0n is forwarded. */
-export function reservedMask(settings: SwitchSettings): number {
-  return settings.reservedAddresses.forward.reduce((mask, mac) => mask | (1 << parseInt(mac.slice(-1), 16)), 0);
+/** For each of the reserved addresses, by their last byte, whether it is forwarded. */
+export function forwardReserved({ reservedAddresses: { forward, drop } }: SwitchSettings): boolean[] {
+  const forwarded = Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT);
+  for (const mac of forward) forwarded[parseInt(mac.slice(-2), 16)] = true;
+  for (const mac of drop) forwarded[parseInt(mac.slice(-2), 16)] = false;
+  return forwarded;
 }

@@ -13,7 +13,7 @@ import { check, sys } from '../../native-bindings/syscalls.ts';
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
-import type { Command } from '../shared/commands.ts';
+import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
 import type { WorkerView } from './model.ts';
@@ -22,11 +22,17 @@ import type { WorkerView } from './model.ts';
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
 /** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
 const EPOLL_EVENTS_BYTES = 4096;
-const HEARTBEAT_CHECK_MS = 250;
-/** A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang. */
-const CHECKS_UNTIL_HUNG = 3;
+const HEARTBEAT_CHECK_MS = 100;
+/**
+ * A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang: half a second, so that its
+ * share of the frames flows again within one. The longest turn takes some milliseconds.
+ */
+const CHECKS_UNTIL_HUNG = 5;
 const COMMAND_TIMEOUT_MS = 10_000;
-/** A worker that ends sooner than this after its start is replaced only after as long a pause: no storm of restarts. */
+/** A worker that ends sooner than this after its start has failed quickly. */
+const QUICK_FAILURE_MS = 1000;
+/** So many quick failures in a row are made good at once; before each further restart there is a pause. */
+const QUICK_RESTARTS = 3;
 const RESTART_PAUSE_MS = 1000;
 
 const WORKER_FILE = fileURLToPath(new URL(`../datapath/worker${import.meta.url.slice(-3)}`, import.meta.url));
@@ -47,6 +53,8 @@ interface Seat {
   restarts: number;
   /** When it was started last, in ms of the monotonic clock. */
   startedMs: number;
+  /** Quick failures in a row. */
+  quickFailures: number;
   /** It has ended, and its replacement is not started yet. */
   isVacant: boolean;
 }
@@ -61,6 +69,8 @@ export interface WorkersOptions {
   snapshot: (worker: number) => Command[];
   /** A worker ended by itself, with the error, or hung (null). Called before its replacement starts. */
   onRestart: (worker: number, error: unknown) => void;
+  /** A worker found a port's netdev gone, or seemingly so. */
+  onPortFailed: (handle: number) => void;
 }
 
 export class Workers {
@@ -94,6 +104,11 @@ export class Workers {
   /** Sends each worker its commands and waits until all have carried them out. */
   command(commandsFor: (worker: number) => Command[]): Promise<void> {
     return this.#command(this.#seats, commandsFor);
+  }
+
+  /** For tests: makes a worker throw or hang between two batches. Resolves once its replacement works. */
+  fault(worker: number, fault: Fault): Promise<void> {
+    return this.#command([this.#seats[worker]!], () => [{ do: 'fault', fault }]);
   }
 
   views(): WorkerView[] {
@@ -147,6 +162,7 @@ export class Workers {
       stillChecks: 0,
       restarts: 0,
       startedMs: performance.now(),
+      quickFailures: 0,
       isVacant: false,
     };
     return Object.assign(seat, this.#startTask(seat, []));
@@ -155,6 +171,7 @@ export class Workers {
   /** Starts the endless task; its commands begin with the snapshot. */
   #startTask(seat: Omit<Seat, 'commands' | 'abort'>, snapshot: Command[]): Pick<Seat, 'commands' | 'abort'> {
     const { port1, port2 } = new MessageChannel();
+    port1.on('message', ({ failed }: WorkerReport) => this.#options.onPortFailed(failed));
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
     const { board } = this.#options;
@@ -192,13 +209,17 @@ export class Workers {
     seat.isVacant = true;
     seat.restarts++;
     seat.stillChecks = 0;
-    const pause = performance.now() - seat.startedMs < RESTART_PAUSE_MS ? RESTART_PAUSE_MS : 0;
-    setTimeout(() => {
-      if (this.#stopping) return;
-      seat.startedMs = performance.now();
-      seat.isVacant = false;
-      Object.assign(seat, this.#startTask(seat, this.#options.snapshot(worker)));
-    }, pause);
+    const isQuick = performance.now() - seat.startedMs < QUICK_FAILURE_MS;
+    seat.quickFailures = isQuick ? seat.quickFailures + 1 : 0;
+    if (seat.quickFailures <= QUICK_RESTARTS) this.#restart(seat);
+    else setTimeout(() => this.#restart(seat), RESTART_PAUSE_MS);
+  }
+
+  #restart(seat: Seat): void {
+    if (this.#stopping) return;
+    seat.startedMs = performance.now();
+    seat.isVacant = false;
+    Object.assign(seat, this.#startTask(seat, this.#options.snapshot(seat.worker)));
   }
 
   #checkHeartbeats(): void {

@@ -4,20 +4,25 @@
  */
 import { admit, RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } from '../frame/admit.ts';
 import { Batch } from '../frame/batch.ts';
-import { TAG_BYTES } from '../frame/vlan.ts';
+import { NO_TAG, TAG_BYTES, tagOf, TPID_CUSTOMER } from '../frame/vlan.ts';
 import { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { PORTS_MAX } from '../limits.ts';
+import { PORTS_MAX, RESERVED_ADDRESSES } from '../limits.ts';
 import { GatherList } from '../ports/gather-list.ts';
 import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
-import { type Board, Counter } from '../shared/board.ts';
+import { type Board, Counter, INSTANCE } from '../shared/board.ts';
 import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
+import { DropSamples } from '../shared/drop-samples.ts';
+import { Happenings } from '../shared/happenings.ts';
 import { Drop } from '../switching/drop-reasons.ts';
 import { Fdb } from '../switching/fdb.ts';
 import type { Logic, LogicFactory } from '../switching/logic.ts';
-import { classifiedDrop, PortTable, SET_UP } from '../switching/port-table.ts';
+import { classifiedDrop, PortTable, SET_BLOCKED, SET_UP } from '../switching/port-table.ts';
+import { Reach } from '../switching/reach.ts';
 import { drop, UNDECIDED } from '../switching/verdict.ts';
 import { Egress } from './egress.ts';
+import { PROBE_FIRST_BYTE, readProbe, writeProbe } from './loop-probe.ts';
+import { StormLimiter } from './storm-limiter.ts';
 import { Tally } from './tally.ts';
 
 /** The drop verdict for each answer of `admit` but WELCOME. */
@@ -44,19 +49,34 @@ export class DataPath {
   /** The ports that are open, in the order they are visited. */
   #open: Port[] = [];
   readonly #table = new PortTable();
+  readonly #reach = new Reach(this.#table);
   readonly #batch: Batch;
   readonly #egress: Egress;
   readonly #tally: Tally;
+  readonly #list: GatherList;
+  readonly #happenings: Happenings;
+  readonly #instance: Uint8Array;
+  readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
   #logic: Logic;
-  #forwardReserved = 0;
 
   constructor(options: DataPathOptions) {
     this.#worker = options.worker;
     this.#logicFactory = options.logic;
     this.#batch = new Batch(options.memory.bytes);
     this.#tally = new Tally(options.board, options.worker);
-    const list = new GatherList(options.memory, options.gatherListAt);
-    this.#egress = new Egress(this.#table, this.#ports, list, this.#tally);
+    const { board, worker } = options;
+    this.#list = new GatherList(options.memory, options.gatherListAt);
+    this.#happenings = new Happenings(board.buffers.happenings[worker]!);
+    this.#instance = Uint8Array.from(new Uint8Array(board.words.buffer, INSTANCE * 4, 8));
+    this.#egress = new Egress({
+      table: this.#table,
+      reach: this.#reach,
+      ports: this.#ports,
+      list: this.#list,
+      tally: this.#tally,
+      storms: new StormLimiter(board, this.#table, this.#happenings),
+      samples: new DropSamples(board.buffers.dropSamples[worker]!),
+    });
     this.#logic = this.#makeLogic(options.fdb);
   }
 
@@ -77,11 +97,36 @@ export class DataPath {
   }
 
   configure(config: SwitchConfig): void {
-    this.#forwardReserved = config.forwardReserved;
+    config.forwardReserved.forEach((forwards, last) => (this.#forwardReserved[last] = forwards ? 1 : 0));
   }
 
   useFdb(fdb: SharedArrayBuffer): void {
     this.#logic = this.#makeLogic(fdb);
+  }
+
+  /** Sends a loop probe out of the port, tagged as the VLAN is there. It is no forwarded frame and not counted as one. */
+  probe(handle: number, vlan: number): void {
+    const port = this.#ports[handle];
+    if (!port || !this.#table.isIn(SET_UP, handle)) return;
+    const list = this.#list;
+    const tag = this.#table.tags(handle, vlan) ? tagOf(TPID_CUSTOMER, vlan) : NO_TAG;
+    const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#instance, handle);
+    list.addHeaded(head, 0, 0, 0);
+    port.transmit(list);
+    list.clear();
+  }
+
+  /** What the last batch was and became, and what it was judged by. For who explains a frame. */
+  get batch(): Batch {
+    return this.#batch;
+  }
+
+  get table(): PortTable {
+    return this.#table;
+  }
+
+  get reach(): Reach {
+    return this.#reach;
   }
 
   port(handle: number): Port | null {
@@ -101,16 +146,17 @@ export class DataPath {
     batch.ingress = port.handle;
     port.receive(batch);
     if (batch.count > 0) {
-      this.#classify(batch);
+      this.#reach.begin(batch.ingress);
+      this.#classify(batch, now);
       this.#logic.decide(batch, now);
-      this.#egress.dispatch(batch);
+      this.#egress.dispatch(batch, now);
       port.release();
     }
     return batch.count;
   }
 
   /** Admits each frame and finds its VLAN, or gives it a drop verdict; counts what arrived. */
-  #classify(batch: Batch): void {
+  #classify(batch: Batch, now: number): void {
     const { bytes, offset, length, tpid, tci, vlan, verdict, count, ingress } = batch;
     const table = this.#table;
     const isUp = table.isIn(SET_UP, ingress);
@@ -124,13 +170,21 @@ export class DataPath {
       receivedBytes += length[i]! + (tpid[i] === 0 ? 0 : TAG_BYTES);
       if (bytes[offset[i]! - VNET_HEADER_BYTES + GSO_TYPE] !== GSO_NONE) superFrames++;
       if (!isUp) {
-        verdict[i] = drop(Drop.INGRESS_DOWN);
+        verdict[i] = drop(table.isIn(SET_BLOCKED, ingress) ? Drop.LOOP_BLOCKED : Drop.INGRESS_DOWN);
         continue;
       }
       const refused = admit(batch, i, this.#forwardReserved);
       if (refused !== 0) {
         verdict[i] = REFUSED[refused]!;
         continue;
+      }
+      if (bytes[offset[i]!] === PROBE_FIRST_BYTE) {
+        const from = readProbe(bytes, offset[i]!, length[i]!, this.#instance);
+        if (from >= 0) {
+          this.#happenings.noteLoop(ingress, from, now);
+          verdict[i] = drop(Drop.LOOP_PROBE);
+          continue;
+        }
       }
       const classified = table.classify(ingress, tpid[i]!, tci[i]!);
       verdict[i] = classifiedDrop(classified) || UNDECIDED;
@@ -142,6 +196,8 @@ export class DataPath {
   }
 
   #makeLogic(fdb: SharedArrayBuffer): Logic {
-    return this.#logicFactory({ ports: this.#table, fdb: new Fdb(fdb, this.#worker + 1) });
+    const happenings = this.#happenings;
+    const reach = this.#reach;
+    return this.#logicFactory({ ports: this.#table, reach, fdb: new Fdb(fdb, this.#worker + 1), happenings });
   }
 }

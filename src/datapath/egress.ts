@@ -8,10 +8,10 @@
  */
 import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../native-bindings/abi/errno.ts';
 import type { Batch } from '../frame/batch.ts';
-import { ADDRESSES_BYTES, DESTINATION, etherType, GROUP_BIT, HEADER_BYTES } from '../frame/ethernet.ts';
+import { ADDRESSES_BYTES, etherType, HEADER_BYTES } from '../frame/ethernet.ts';
 import { completeChecksum } from '../frame/offload/checksum.ts';
 import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
-import { isTagTpid, TAG_BYTES, TPID_CUSTOMER } from '../frame/vlan.ts';
+import { isTagTpid, NO_TAG, TAG_BYTES, tagOf, writeTag } from '../frame/vlan.ts';
 import { clearVnetHeader, FLAGS, GSO_NONE, GSO_TYPE, offloadsNeeded, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } from '../limits.ts';
 import type { GatherList } from '../ports/gather-list.ts';
@@ -19,25 +19,23 @@ import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';
 import type { Port } from '../ports/port.ts';
 import { Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
 import { Drop, type DropReason } from '../switching/drop-reasons.ts';
+import { innerKey } from '../switching/inner-tag.ts';
 import { PORT_SET_WORDS } from '../switching/port-set.ts';
-import type { PortTable } from '../switching/port-table.ts';
-import {
-  egressTci,
-  SET_ACCESS,
-  SET_FLOOD_BROADCAST,
-  SET_FLOOD_MULTICAST,
-  SET_FLOOD_UNKNOWN,
-  SET_ISOLATED,
-  SET_UP,
-} from '../switching/port-table.ts';
+import { type PortTable, SET_FLOOD } from '../switching/port-table.ts';
+import type { Reach } from '../switching/reach.ts';
 import { FIRST_DROP, FLOOD } from '../switching/verdict.ts';
+import type { DropSamples } from '../shared/drop-samples.ts';
+import { EgressTags } from './egress-tags.ts';
+import { floodClass, STORM_REASONS, type StormLimiter } from './storm-limiter.ts';
 import type { Tally } from './tally.ts';
 
-/** Notes on a message: what it is of its frame. */
+/** Notes on a message: what it is of its frame, and the frame's index from NOTE_FRAME on. */
 const WHOLE = 0;
 const SUPER = 1;
 const SEGMENT = 2;
 const LAST_SEGMENT = 3;
+const NOTE_KIND = 3;
+const NOTE_FRAME = 2;
 
 /** In `longest`: a super-frame whose virtio-net header does not fit its bytes. */
 const MALFORMED = 0;
@@ -45,11 +43,25 @@ const MALFORMED = 0;
 /** In `needed`: no offload that a port could take expresses the frame. */
 const INEXPRESSIBLE = 0xff;
 
+export interface EgressParts {
+  table: PortTable;
+  reach: Reach;
+  ports: readonly (Port | null)[];
+  list: GatherList;
+  tally: Tally;
+  storms: StormLimiter;
+  samples: DropSamples;
+}
+
 export class Egress {
   readonly #table: PortTable;
+  readonly #reach: Reach;
   readonly #ports: readonly (Port | null)[];
   readonly #list: GatherList;
   readonly #tally: Tally;
+  readonly #storms: StormLimiter;
+  readonly #samples: DropSamples;
+  readonly #tags: EgressTags;
   readonly #segmenter = new Segmenter();
 
   readonly #picks: Uint16Array[] = [];
@@ -62,17 +74,23 @@ export class Egress {
   readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
   /** Why a segment of the super-frame whose last segment is yet to be counted was refused; 0: none was. */
   #segmentErrno = 0;
+  #now = 0;
 
-  constructor(table: PortTable, ports: readonly (Port | null)[], list: GatherList, tally: Tally) {
+  constructor({ table, reach, ports, list, tally, storms, samples }: EgressParts) {
     this.#table = table;
+    this.#reach = reach;
     this.#ports = ports;
     this.#list = list;
     this.#tally = tally;
+    this.#storms = storms;
+    this.#samples = samples;
+    this.#tags = new EgressTags(table);
     for (let handle = 0; handle < PORTS_MAX; handle++) this.#picks.push(new Uint16Array(BATCH_FRAMES_MAX));
   }
 
-  /** Carries out the verdicts of a batch. */
-  dispatch(batch: Batch): void {
+  /** Carries out the verdicts of a batch. @param now FDB ticks */
+  dispatch(batch: Batch, now: number): void {
+    this.#now = now;
     const { verdict, count, ingress } = batch;
     let forwarded = 0;
     for (let i = 0; i < count; i++) {
@@ -82,10 +100,9 @@ export class Egress {
         this.#pick(v, i);
         forwarded++;
       } else if (v === FLOOD) {
-        this.#measure(batch, i);
         this.#flood(batch, i);
       } else {
-        this.#dropAtIngress(ingress, v - FIRST_DROP);
+        this.#dropAtIngress(batch, i, v - FIRST_DROP);
       }
     }
     if (forwarded > 0) this.#tally.add(ingress, Counter.FORWARDED, forwarded);
@@ -104,9 +121,15 @@ export class Egress {
     this.#picked[handle] = picked + 1;
   }
 
-  #dropAtIngress(ingress: number, reason: number): void {
-    this.#tally.add(ingress, FIRST_DROP_COUNTER + reason, 1);
-    this.#tally.add(ingress, Counter.DROPPED, 1);
+  #dropAtIngress(batch: Batch, i: number, reason: number): void {
+    this.#tally.add(batch.ingress, FIRST_DROP_COUNTER + reason, 1);
+    this.#tally.add(batch.ingress, Counter.DROPPED, 1);
+    this.#sample(batch, i, batch.ingress, reason);
+  }
+
+  #sample(batch: Batch, i: number, handle: number, reason: number): void {
+    const tag = tagOf(batch.tpid[i]!, batch.tci[i]!);
+    this.#samples.take(reason, handle, batch.bytes, batch.offset[i]!, batch.length[i]!, tag, this.#now);
   }
 
   /** What all egress ports need to know of a frame. */
@@ -122,20 +145,21 @@ export class Egress {
 
   /** Picks the frame for every other port that carries its VLAN and takes this kind of flood. */
   #flood(batch: Batch, i: number): void {
-    const { members, sets } = this.#table;
+    const { members, sets, takesInner } = this.#table;
+    const { candidates, tunnelled } = this.#reach;
     const { bytes, ingress } = batch;
-    const frame = batch.offset[i]!;
+    const floodOf = floodClass(bytes, batch.offset[i]!);
+    if (!this.#storms.allows(batch, i, floodOf, this.#now)) {
+      this.#dropAtIngress(batch, i, STORM_REASONS[floodOf]!);
+      return;
+    }
+    this.#measure(batch, i);
     const vlan = batch.vlan[i]! * PORT_SET_WORDS;
-    const takers = floodSet(bytes, frame) * PORT_SET_WORDS;
-    const fromIsolated = this.#table.isIn(SET_ISOLATED, ingress);
-    const innerTag = isTagTpid(etherType(bytes, frame));
+    const takers = (SET_FLOOD + floodOf) * PORT_SET_WORDS;
+    const inner = innerKey(batch, i, tunnelled) * PORT_SET_WORDS;
     let copies = 0;
     for (let w = 0; w < PORT_SET_WORDS; w++) {
-      let word = members[vlan + w]! & sets[takers + w]! & sets[SET_UP * PORT_SET_WORDS + w]!;
-      if (word === 0) continue;
-      if (w === ingress >>> 5) word &= ~(1 << (ingress & 31));
-      if (fromIsolated) word &= ~sets[SET_ISOLATED * PORT_SET_WORDS + w]!;
-      if (innerTag) word &= ~sets[SET_ACCESS * PORT_SET_WORDS + w]!;
+      let word = candidates[w]! & members[vlan + w]! & sets[takers + w]! & takesInner[inner + w]!;
       while (word !== 0) {
         const bit = 31 - Math.clz32(word);
         word &= ~(1 << bit);
@@ -144,7 +168,7 @@ export class Egress {
       }
     }
     if (copies === 0) {
-      this.#dropAtIngress(ingress, Drop.NO_EGRESS);
+      this.#dropAtIngress(batch, i, Drop.NO_EGRESS);
     } else {
       this.#tally.add(ingress, Counter.FLOODED, 1);
       this.#tally.add(ingress, Counter.FLOOD_COPIES, copies);
@@ -160,34 +184,37 @@ export class Egress {
     const picked = this.#picked[handle]!;
     const mtu = table.mtu[handle]!;
     const takes = table.offloads[handle]!;
+    this.#tags.begin(batch.ingress, handle);
     for (let k = 0; k < picked; k++) {
       const i = picks[k]!;
-      const frame = batch.offset[i]!;
-      const innerTag = isTagTpid(etherType(batch.bytes, frame)) ? TAG_BYTES : 0;
-      if (this.#longest[i] === MALFORMED) {
-        this.#dropAtEgress(handle, Drop.BAD_OFFLOAD);
-      } else if (this.#longest[i]! - HEADER_BYTES - innerTag > mtu) {
-        this.#dropAtEgress(handle, Drop.OVER_MTU);
+      if (this.#longest[i]! - HEADER_BYTES > mtu && this.#isTooLong(batch, i, mtu)) {
+        this.#dropAtEgress(batch, i, handle, Drop.OVER_MTU);
+      } else if (this.#longest[i] === MALFORMED) {
+        this.#dropAtEgress(batch, i, handle, Drop.BAD_OFFLOAD);
       } else if ((this.#needed[i]! & ~takes) !== 0) {
         this.#sendFinished(port, batch, i);
       } else {
-        if (list.full) this.#flush(port);
-        this.#add(handle, batch, i);
+        if (list.full) this.#flush(port, batch);
+        this.#add(batch, i);
       }
     }
-    this.#flush(port);
+    this.#flush(port, batch);
   }
 
-  #add(handle: number, batch: Batch, i: number): void {
+  /** An inner tag counts no more than the outer one. */
+  #isTooLong(batch: Batch, i: number, mtu: number): boolean {
+    const innerTag = isTagTpid(etherType(batch.bytes, batch.offset[i]!)) ? TAG_BYTES : 0;
+    return this.#longest[i]! - HEADER_BYTES - innerTag > mtu;
+  }
+
+  #add(batch: Batch, i: number): void {
     const frame = batch.offset[i]!;
-    const vlan = batch.vlan[i]!;
-    const note = batch.bytes[frame - VNET_HEADER_BYTES + GSO_TYPE] === GSO_NONE ? WHOLE : SUPER;
-    if (this.#table.tags(handle, vlan)) {
-      const tpid = batch.tpid[i]! || TPID_CUSTOMER;
-      this.#list.addTagged(frame, batch.length[i]!, tpid, egressTci(vlan, batch.tci[i]!), note);
-    } else {
-      this.#list.addWhole(frame, batch.length[i]!, note);
-    }
+    const kind = batch.bytes[frame - VNET_HEADER_BYTES + GSO_TYPE] === GSO_NONE ? WHOLE : SUPER;
+    const note = kind | (i << NOTE_FRAME);
+    const tags = this.#tags;
+    tags.choose(batch, i);
+    if (tags.outer === NO_TAG) this.#list.addWhole(frame, batch.length[i]!, note);
+    else this.#list.addTagged(frame, batch.length[i]!, tags.outer, tags.inner, note);
   }
 
   /** Sends a frame to a port that does not take it unfinished. */
@@ -197,16 +224,16 @@ export class Egress {
     const header = frame - VNET_HEADER_BYTES;
     const length = batch.length[i]!;
     if (this.#needed[i] === INEXPRESSIBLE) {
-      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
     } else if (bytes[header + GSO_TYPE] !== GSO_NONE) {
       this.#sendSegments(port, batch, i);
     } else if (completeChecksum(bytes, header, frame, length)) {
       // In place: a finished frame is right for every other port too.
       this.#needed[i] = 0;
-      if (this.#list.full) this.#flush(port);
-      this.#add(port.handle, batch, i);
+      if (this.#list.full) this.#flush(port, batch);
+      this.#add(batch, i);
     } else {
-      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
     }
   }
 
@@ -215,41 +242,39 @@ export class Egress {
     const list = this.#list;
     const segmenter = this.#segmenter;
     const frame = batch.offset[i]!;
-    const vlan = batch.vlan[i]!;
-    const tag = this.#table.tags(port.handle, vlan) ? TAG_BYTES : 0;
+    this.#tags.choose(batch, i);
+    const { outer, inner } = this.#tags;
+    const tagBytes = (outer === NO_TAG ? 0 : TAG_BYTES) + (inner === NO_TAG ? 0 : TAG_BYTES);
     const segments = segmenter.begin(bytes, frame - VNET_HEADER_BYTES, frame, batch.length[i]!);
-    if (segments === 0 || segments > SEGMENTS_MAX || VNET_HEADER_BYTES + tag + segmenter.headerBytes > HEAD_BYTES_MAX) {
-      this.#dropAtEgress(port.handle, Drop.BAD_OFFLOAD);
+    const headBytes = VNET_HEADER_BYTES + tagBytes + segmenter.headerBytes;
+    if (segments === 0 || segments > SEGMENTS_MAX || headBytes > HEAD_BYTES_MAX) {
+      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
       return;
     }
     for (let k = 0; k < segments; k++) {
-      if (list.full) this.#flush(port);
+      if (list.full) this.#flush(port, batch);
       const head = list.nextHead();
       const start = head + VNET_HEADER_BYTES;
       clearVnetHeader(bytes, head);
-      segmenter.writeHeaders(k, start + tag);
-      if (tag > 0) {
-        const tpid = batch.tpid[i]! || TPID_CUSTOMER;
-        const tci = egressTci(vlan, batch.tci[i]!);
-        bytes.copyWithin(start, start + tag, start + tag + ADDRESSES_BYTES);
-        bytes[start + ADDRESSES_BYTES] = tpid >>> 8;
-        bytes[start + ADDRESSES_BYTES + 1] = tpid;
-        bytes[start + ADDRESSES_BYTES + 2] = tci >>> 8;
-        bytes[start + ADDRESSES_BYTES + 3] = tci;
+      segmenter.writeHeaders(k, start + tagBytes);
+      if (outer !== NO_TAG) {
+        bytes.copyWithin(start, start + tagBytes, start + tagBytes + ADDRESSES_BYTES);
+        const end = writeTag(bytes, start + ADDRESSES_BYTES, outer);
+        if (inner !== NO_TAG) writeTag(bytes, end, inner);
       }
-      const headBytes = VNET_HEADER_BYTES + tag + segmenter.headerBytes;
-      const note = k + 1 === segments ? LAST_SEGMENT : SEGMENT;
-      list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), note);
+      const kind = k + 1 === segments ? LAST_SEGMENT : SEGMENT;
+      list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), kind | (i << NOTE_FRAME));
     }
   }
 
-  #dropAtEgress(handle: number, reason: DropReason): void {
+  #dropAtEgress(batch: Batch, i: number, handle: number, reason: DropReason): void {
     this.#tally.add(handle, FIRST_DROP_COUNTER + reason, 1);
     this.#tally.add(handle, Counter.TX_DROPS, 1);
+    this.#sample(batch, i, handle, reason);
   }
 
   /** Sends the gather list and counts how each message fared. */
-  #flush(port: Port): void {
+  #flush(port: Port, batch: Batch): void {
     const list = this.#list;
     if (list.count === 0) return;
     port.transmit(list);
@@ -259,22 +284,22 @@ export class Egress {
     let superFrames = 0;
     let segments = 0;
     for (let m = 0; m < list.count; m++) {
-      const note = list.note[m]!;
+      const kind = list.note[m]! & NOTE_KIND;
       let errno = list.status[m]!;
       if (errno === 0) bytes += list.wireBytes[m]!;
-      if (note >= SEGMENT) {
+      if (kind >= SEGMENT) {
         if (errno === 0) segments++;
         else this.#segmentErrno = errno;
-        if (note === SEGMENT) continue;
+        if (kind === SEGMENT) continue;
         errno = this.#segmentErrno;
         this.#segmentErrno = 0;
       }
       if (errno !== 0) {
-        this.#dropAtEgress(handle, reasonOf(errno));
+        this.#dropAtEgress(batch, list.note[m]! >>> NOTE_FRAME, handle, reasonOf(errno));
         continue;
       }
       frames++;
-      if (note === SUPER) superFrames++;
+      if (kind === SUPER) superFrames++;
     }
     this.#tally.add(handle, Counter.TX_FRAMES, frames);
     this.#tally.add(handle, Counter.TX_BYTES, bytes);
@@ -282,12 +307,6 @@ export class Egress {
     if (segments > 0) this.#tally.add(handle, Counter.TX_SEGMENTS, segments);
     list.clear();
   }
-}
-
-function floodSet(bytes: Uint8Array, frame: number): number {
-  if ((bytes[frame + DESTINATION]! & GROUP_BIT) === 0) return SET_FLOOD_UNKNOWN;
-  for (let k = 0; k < 6; k++) if (bytes[frame + DESTINATION + k] !== 0xff) return SET_FLOOD_MULTICAST;
-  return SET_FLOOD_BROADCAST;
 }
 
 function reasonOf(errno: number): DropReason {

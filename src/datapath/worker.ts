@@ -10,7 +10,7 @@ import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
 import { TapBuffer, TapPort } from '../ports/tap-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
-import type { Command, PortResources } from '../shared/commands.ts';
+import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
@@ -34,7 +34,8 @@ class Worker {
   readonly #watched = new Map<number, number[]>();
   /** process.hrtime and performance.now run on one clock; the latter allocates nothing. */
   readonly #clockOffsetMs: number;
-  #taps = 0;
+  /** The TAPs that this worker receives from. */
+  readonly #taps = new Set<number>();
   #tapBuffer: TapBuffer | null = null;
   #stopped = false;
 
@@ -75,7 +76,7 @@ class Worker {
       if (this.#dataPath.turn(this.#ticks(nowMs)) > 0) {
         words[page + TURNS] = (words[page + TURNS]! + 1) | 0;
         lastFrameMs = nowMs;
-        if (this.#taps > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#wait(0);
+        if (this.#taps.size > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#wait(0);
       } else if (nowMs - lastFrameMs > SPIN_MS) {
         Atomics.store(words, page + ASLEEP, 1);
         if (Atomics.load(words, EPOCH) === acknowledged) this.#wait(WORKER_WAIT_MS_MAX);
@@ -94,7 +95,10 @@ class Worker {
 
   readonly #onFailed = (handle: number): void => {
     if (this.#dataPath.port(handle)?.clearError()) return;
-    for (const fd of this.#watched.get(handle) ?? []) this.#waiter.unwatch(fd);
+    const fds = this.#watched.get(handle);
+    if (!fds) return;
+    for (const fd of fds) this.#waiter.unwatch(fd);
+    this.#start.commands.postMessage({ failed: handle } satisfies WorkerReport);
   };
 
   /** FDB ticks. */
@@ -115,8 +119,7 @@ class Worker {
     switch (command.do) {
       case 'open': {
         const port = this.#makePort(command.handle, command.resources);
-        const fds =
-          command.resources.kind === 'tap' ? [command.resources.fd] : command.resources.rings.map((r) => r.fd);
+        const fds = receivingFds(command.resources);
         this.#watched.set(command.handle, fds);
         for (const fd of fds) this.#waiter.watch(fd, command.handle);
         return this.#dataPath.openPort(port, command.config);
@@ -126,12 +129,17 @@ class Worker {
       case 'close':
         for (const fd of this.#watched.get(command.handle) ?? []) this.#waiter.unwatch(fd);
         this.#watched.delete(command.handle);
-        if (this.#dataPath.port(command.handle) instanceof TapPort) this.#taps--;
+        this.#taps.delete(command.handle);
         return this.#dataPath.closePort(command.handle);
       case 'switch':
         return this.#dataPath.configure(command.config);
       case 'fdb':
         return this.#dataPath.useFdb(command.table);
+      case 'probe':
+        return this.#dataPath.probe(command.handle, command.vlan);
+      case 'fault':
+        if (command.fault === 'throw') throw new Error('a fault that was asked for');
+        for (;;);
       case 'stop':
         this.#stopped = true;
     }
@@ -139,9 +147,9 @@ class Worker {
 
   #makePort(handle: number, resources: PortResources): Port {
     if (resources.kind === 'tap') {
-      this.#taps++;
+      if (resources.receives) this.#taps.add(handle);
       this.#tapBuffer ??= new TapBuffer(this.#memory, this.#start.tapBufferAt);
-      return new TapPort(handle, resources.fd, this.#tapBuffer);
+      return new TapPort(handle, resources.fd, this.#tapBuffer, resources.receives);
     }
     const { cursors } = this.#board;
     const cursor = this.#board.cursor(this.#start.worker, handle);
@@ -153,6 +161,12 @@ class Worker {
     const ringFds = resources.rings.map(({ fd }) => fd);
     return new PacketPort(handle, resources.sendFd, ringFds, small, large ?? null);
   }
+}
+
+/** The descriptors by which the worker learns that frames have come. */
+function receivingFds(resources: PortResources): number[] {
+  if (resources.kind === 'packet') return resources.rings.map(({ fd }) => fd);
+  return resources.receives ? [resources.fd] : [];
 }
 
 export default function work(start: WorkerStart): void {

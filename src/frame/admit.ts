@@ -5,6 +5,7 @@
 import type { Batch } from './batch.ts';
 import { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, etherType, GROUP_BIT, HEADER_BYTES, SOURCE } from './ethernet.ts';
 import { isTagTpid, TAG_BYTES } from './vlan.ts';
+import { RESERVED_ADDRESSES } from '../limits.ts';
 import { shiftVnetHeader, VNET_HEADER_BYTES } from './vnet-header.ts';
 
 /** What `admit` says of a frame; drop reasons are the switch's own words, so the caller maps these to them. */
@@ -16,18 +17,14 @@ export const RESERVED_ADDRESS = 4;
 
 /**
  * Judges frame `i`, and moves a tag that stands in its bytes beside them.
- * @param forwardReserved bit n: 01:80:c2:00:00:0n is let in (IEEE 802.1Q-2022, table 8-1)
+ * @param forwardReserved RESERVED_ADDRESSES of them; 1 at n: 01:80:c2:00:00:n is let in (IEEE 802.1Q-2022, tables 8-1, 10-1)
  */
-export function admit(batch: Batch, i: number, forwardReserved: number): number {
+export function admit(batch: Batch, i: number, forwardReserved: Uint8Array): number {
   const { bytes } = batch;
   const frame = batch.offset[i]!;
   if (batch.length[i]! < HEADER_BYTES) return RUNT;
   if (bytes[frame + SOURCE]! & GROUP_BIT || isZero(bytes, frame + SOURCE)) return SOURCE_NOT_UNICAST;
-  if (
-    bytes[frame + DESTINATION] === 0x01 &&
-    isReserved(bytes, frame) &&
-    !((forwardReserved >>> bytes[frame + 5]!) & 1)
-  ) {
+  if (bytes[frame + DESTINATION] === 0x01 && isReserved(bytes, frame) && forwardReserved[bytes[frame + 5]!] === 0) {
     return RESERVED_ADDRESS;
   }
   if (batch.tpid[i] === 0 && isTagTpid(etherType(bytes, frame))) {
@@ -41,14 +38,14 @@ function isZero(bytes: Uint8Array, mac: number): boolean {
   return (bytes[mac]! | bytes[mac + 1]! | bytes[mac + 2]! | bytes[mac + 3]! | bytes[mac + 4]! | bytes[mac + 5]!) === 0;
 }
 
-/** 01:80:c2:00:00:00 to 01:80:c2:00:00:0f; the caller has seen the first byte. */
+/** 01:80:c2:00:00:00 to 01:80:c2:00:00:2f; the caller has seen the first byte. */
 function isReserved(bytes: Uint8Array, frame: number): boolean {
   return (
     bytes[frame + 1] === 0x80 &&
     bytes[frame + 2] === 0xc2 &&
     bytes[frame + 3] === 0 &&
     bytes[frame + 4] === 0 &&
-    bytes[frame + 5]! < 0x10
+    bytes[frame + 5]! < RESERVED_ADDRESSES
   );
 }
 

@@ -6,7 +6,7 @@
  */
 import { IOVEC, MMSGHDR } from '../../native-bindings/abi/socket.ts';
 import { ADDRESSES_BYTES } from '../frame/ethernet.ts';
-import { TAG_BYTES } from '../frame/vlan.ts';
+import { NO_TAG, writeTag } from '../frame/vlan.ts';
 import { shiftVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
 import { BATCH_FRAMES_MAX } from '../limits.ts';
 import { type Addresses, addresses, addressOf, AddressWriter, type Memory } from './memory.ts';
@@ -82,19 +82,17 @@ export class GatherList {
     this.#add(frame - VNET_HEADER_BYTES, VNET_HEADER_BYTES + length, 0, 0, note);
   }
 
-  /** Adds a frame with a tag pushed between its addresses and its EtherType. */
-  addTagged(frame: number, length: number, tpid: number, tci: number, note: number): void {
+  /** Adds a frame with one tag or two pushed between its addresses and its EtherType. */
+  addTagged(frame: number, length: number, outer: number, inner: number, note: number): void {
     const { bytes } = this.memory;
     const head = this.nextHead();
     const header = frame - VNET_HEADER_BYTES;
     const kept = VNET_HEADER_BYTES + ADDRESSES_BYTES;
     for (let k = 0; k < kept; k++) bytes[head + k] = bytes[header + k]!;
-    shiftVnetHeader(bytes, head, TAG_BYTES);
-    bytes[head + kept] = tpid >>> 8;
-    bytes[head + kept + 1] = tpid;
-    bytes[head + kept + 2] = tci >>> 8;
-    bytes[head + kept + 3] = tci;
-    this.#add(head, kept + TAG_BYTES, frame + ADDRESSES_BYTES, length - ADDRESSES_BYTES, note);
+    let end = writeTag(bytes, head + kept, outer);
+    if (inner !== NO_TAG) end = writeTag(bytes, end, inner);
+    shiftVnetHeader(bytes, head, end - head - kept);
+    this.#add(head, end - head, frame + ADDRESSES_BYTES, length - ADDRESSES_BYTES, note);
   }
 
   /** Adds a message whose head (virtio-net header included) the caller wrote at `nextHead`. */

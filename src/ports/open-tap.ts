@@ -18,7 +18,6 @@ import {
 } from '../../native-bindings/abi/if-tun.ts';
 import { IFREQ } from '../../native-bindings/abi/ioctl.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
-import type { PortResources } from '../shared/commands.ts';
 
 /** What the switch takes from the TAP's side unfinished: everything a virtio-net header expresses. */
 const OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
@@ -38,12 +37,10 @@ export function knowsUdpSegmentation(): boolean {
 
 /** One TAP, held open. */
 export class TapSocket {
-  readonly resources: PortResources;
   readonly fd: number;
 
   private constructor(fd: number) {
     this.fd = fd;
-    this.resources = { kind: 'tap', fd };
   }
 
   /** Makes the TAP `netdev` in the calling thread's network namespace. Throws SyscallError. */

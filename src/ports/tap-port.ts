@@ -47,12 +47,14 @@ export class TapPort implements Port {
   readonly handle: number;
   readonly #fd: number;
   readonly #buffer: TapBuffer;
-  #readable = true;
+  #readable: boolean;
 
-  constructor(handle: number, fd: number, buffer: TapBuffer) {
+  /** @param receives whether this worker takes the TAP's frames; it is never marked readable where not */
+  constructor(handle: number, fd: number, buffer: TapBuffer, receives: boolean) {
     this.handle = handle;
     this.#fd = fd;
     this.#buffer = buffer;
+    this.#readable = receives;
   }
 
   pending(): boolean {

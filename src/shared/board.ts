@@ -4,13 +4,18 @@
  * Words: one epoch word written by the control plane; one page of words per worker, a cache line or more apart, written by
  * that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
  * Counters: one row of doubles per worker and port (exact to 2^53; a lone writer and an aligned store need no lock, and
- * 64-bit atomics would allocate a BigInt each).
+ * 64-bit atomics would allocate a BigInt each). Storms: the token buckets of flood limits, shared by all workers. And per
+ * worker a ring of happenings (happenings.ts) and the last dropped frames (drop-samples.ts).
  */
 import { PORTS_MAX } from '../limits.ts';
+import { DROP_SAMPLES_BYTES } from './drop-samples.ts';
+import { HAPPENINGS_BYTES } from './happenings.ts';
 
 const PAGE_WORDS = 64;
 /** Epoch of the newest command; every worker's `ACKNOWLEDGED` follows it. */
 export const EPOCH = 0;
+/** Two random words that tell this switch's loop probes from those of others. */
+export const INSTANCE = 1;
 
 /** Words of a worker's page. */
 export const ACKNOWLEDGED = 0;
@@ -22,6 +27,15 @@ export const ASLEEP = 2;
 export const TURNS = 3;
 
 export const RINGS_PER_PORT_MAX = 2;
+
+/** Token buckets per port: one for each class of floods. */
+export const STORM_CLASSES = 3;
+/** Words of a token bucket: what is left, and when it was filled last (FDB ticks). */
+export const STORM_WORDS = 2;
+export const STORM_LEFT = 0;
+export const STORM_FILLED = 1;
+/** Long before the first tick, so that a new bucket is filled at its first use. */
+const NEVER_FILLED = -1_000_000;
 
 /** Columns of a counter row; drop reasons follow from FIRST_DROP_COUNTER on, in the order of their numbers. */
 export const Counter = {
@@ -46,6 +60,9 @@ export interface BoardBuffers {
   words: SharedArrayBuffer;
   cursors: SharedArrayBuffer;
   counters: SharedArrayBuffer;
+  storms: SharedArrayBuffer;
+  happenings: SharedArrayBuffer[];
+  dropSamples: SharedArrayBuffer[];
 }
 
 export class Board {
@@ -53,20 +70,28 @@ export class Board {
   readonly words: Int32Array;
   readonly cursors: Int32Array;
   readonly counters: Float64Array;
+  readonly storms: Int32Array;
 
   constructor(buffers: BoardBuffers) {
     this.buffers = buffers;
     this.words = new Int32Array(buffers.words);
     this.cursors = new Int32Array(buffers.cursors);
     this.counters = new Float64Array(buffers.counters);
+    this.storms = new Int32Array(buffers.storms);
   }
 
   static create(workers: number): Board {
-    return new Board({
+    const board = new Board({
       words: new SharedArrayBuffer((1 + workers) * PAGE_WORDS * 4),
       cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * 4),
       counters: new SharedArrayBuffer(workers * PORTS_MAX * ROW_COUNTERS * 8),
+      storms: new SharedArrayBuffer(PORTS_MAX * STORM_CLASSES * STORM_WORDS * 4),
+      happenings: Array.from({ length: workers }, () => new SharedArrayBuffer(HAPPENINGS_BYTES)),
+      dropSamples: Array.from({ length: workers }, () => new SharedArrayBuffer(DROP_SAMPLES_BYTES)),
     });
+    for (let at = STORM_FILLED; at < board.storms.length; at += STORM_WORDS) board.storms[at] = NEVER_FILLED;
+    board.words.set(crypto.getRandomValues(new Int32Array(2)), INSTANCE);
+    return board;
   }
 
   /** Index of the first word of a worker's page. */

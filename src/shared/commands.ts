@@ -4,7 +4,8 @@
  */
 export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, OFFLOADS_ALL } from '../frame/vnet-header.ts';
 
-export type WirePortMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged';
+export type WirePortMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel' | 'transparent';
+export type WirePriorityTags = 'never' | 'if-nonzero' | 'always';
 
 /** What of a port the data path needs to know and may change while it works. */
 export interface PortConfig {
@@ -13,6 +14,11 @@ export interface PortConfig {
   vlan: number;
   /** VIDs a trunk carries; empty: all. */
   trunks: readonly number[];
+  /** Inner VIDs that may enter or leave a `dot1q-tunnel`; empty: any, and none. */
+  cvlans: readonly number[];
+  /** 0x88a8 or 0x8100: what `dot1q-tunnel` and `transparent` push towards trunks. */
+  tpid: number;
+  priorityTags: WirePriorityTags;
   /** Largest payload sent out of the port, in bytes. */
   mtu: number;
   learning: boolean;
@@ -20,6 +26,12 @@ export interface PortConfig {
   floodMulticast: boolean;
   floodBroadcast: boolean;
   isolated: boolean;
+  /** Frames per second that may enter to be flooded, by class; null: no limit. */
+  broadcastLimit: number | null;
+  multicastLimit: number | null;
+  unknownLimit: number | null;
+  /** Cut off, because it is part of a loop. */
+  blocked: boolean;
   /** Administratively up and with a carrier. */
   up: boolean;
   /** OFFLOAD_* bits that the port's other side takes. */
@@ -27,8 +39,8 @@ export interface PortConfig {
 }
 
 export interface SwitchConfig {
-  /** Bit n: 01:80:c2:00:00:0n is forwarded. */
-  forwardReserved: number;
+  /** For each n from 0 to 47 whether 01:80:c2:00:00:n is forwarded like any group address. */
+  forwardReserved: readonly boolean[];
 }
 
 /** A TPACKET_V2 receive ring: blocks of whole slots, mapped at `offset` of the worker's arena. */
@@ -42,7 +54,12 @@ export interface RingGeometry {
 
 /** What a worker needs to move frames of a port: numbers only, all of it owned by the control plane. */
 export type PortResources =
-  { kind: 'packet'; sendFd: number; rings: { fd: number; geometry: RingGeometry }[] } | { kind: 'tap'; fd: number };
+  | { kind: 'packet'; sendFd: number; rings: { fd: number; geometry: RingGeometry }[] }
+  /** A TAP has one queue: one worker receives from it, all send to it. */
+  | { kind: 'tap'; fd: number; receives: boolean };
+
+/** What a test makes a worker do, to see that it is replaced. */
+export type Fault = 'throw' | 'hang';
 
 export type Command =
   | { do: 'open'; handle: number; resources: PortResources; config: PortConfig }
@@ -50,4 +67,11 @@ export type Command =
   | { do: 'close'; handle: number }
   | { do: 'switch'; config: SwitchConfig }
   | { do: 'fdb'; table: SharedArrayBuffer }
+  | { do: 'probe'; handle: number; vlan: number }
+  | { do: 'fault'; fault: Fault }
   | { do: 'stop' };
+
+/** What a worker says of itself, by the same MessagePort: the port's netdev seems to be gone. */
+export interface WorkerReport {
+  failed: number;
+}

@@ -29,7 +29,7 @@ afterEach(async () => {
 
 function start(count: number): { workers: Workers; ended: { worker: number; error: unknown }[] } {
   const ended: { worker: number; error: unknown }[] = [];
-  const fdb = Fdb.allocate(100, 3000);
+  const fdb = Fdb.allocate({ limit: 100, ageingTicks: 3000, seed: 1 });
   workers = new Workers({
     count,
     board: Board.create(count),
@@ -37,16 +37,18 @@ function start(count: number): { workers: Workers; ended: { worker: number; erro
     fdb: () => fdb,
     snapshot: () => [],
     onRestart: (worker, error) => ended.push({ worker, error }),
+    onPortFailed: () => {},
   });
   return { workers, ended };
 }
 
 test('every worker acknowledges a command, awake or asleep', async () => {
   const { workers } = start(2);
-  for (let k = 0; k < 20; k++) await workers.command(() => [{ do: 'switch', config: { forwardReserved: k } }]);
+  for (let k = 0; k < 20; k++)
+    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [k % 2 === 0] } }]);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(workers.views().map(({ state }) => state)).toEqual(['asleep', 'asleep']);
-  await workers.command(() => [{ do: 'switch', config: { forwardReserved: 0 } }]);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
 });
 
 test('a worker that throws is replaced, and its replacement acknowledges what was under way', async () => {
@@ -54,8 +56,18 @@ test('a worker that throws is replaced, and its replacement acknowledges what wa
   await workers.command((worker) => (worker === 1 ? [POISON] : []));
   expect(ended).toHaveLength(1);
   expect(ended[0]).toMatchObject({ worker: 1, error: { message: 'port 7 was opened without a ring' } });
-  await workers.command(() => [{ do: 'switch', config: { forwardReserved: 0 } }]);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
   expect(workers.views().map(({ restarts }) => restarts)).toEqual([0, 1]);
+});
+
+test('a worker that keeps throwing is replaced at once some times, then after a pause each time', async () => {
+  const { workers, ended } = start(1);
+  for (let k = 0; k < 3; k++) await workers.fault(0, 'throw');
+  const thirdMs = performance.now();
+  await workers.fault(0, 'throw');
+  expect(performance.now() - thirdMs).toBeGreaterThan(900);
+  expect(ended).toHaveLength(4);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
 });
 
 test('a worker that hangs is replaced, once, and that it hung is told', async () => {
@@ -65,10 +77,12 @@ test('a worker that hangs is replaced, once, and that it hung is told', async ()
   try {
     // A descriptor that blocks where a TAP's never does: the worker is stuck in readv until something is written.
     const fd = check('open', sys.open(fifo, O_RDWR | O_CLOEXEC));
-    await workers.command(() => [{ do: 'open', handle: 3, resources: { kind: 'tap', fd }, config: PORT_DEFAULTS }]);
+    await workers.command(() => [
+      { do: 'open', handle: 3, resources: { kind: 'tap', fd, receives: true }, config: PORT_DEFAULTS },
+    ]);
     await until('the worker to be replaced', () => workers.views()[0]!.restarts === 1);
     expect(ended).toEqual([{ worker: 0, error: null }]);
-    await workers.command(() => [{ do: 'switch', config: { forwardReserved: 0 } }]);
+    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
     await until('its replacement to rest', () => workers.views()[0]!.state === 'asleep');
     expect(workers.views()[0]!.restarts).toBe(1);
     sys.writeBytes(fd, new Uint8Array(64));

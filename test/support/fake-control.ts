@@ -1,7 +1,17 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
 import { TswitchError } from '../../src/control/errors.ts';
+import { EventBus } from '../../src/control/events.ts';
 import { OFFLOAD_NAMES } from '../../src/control/model.ts';
-import type { FdbEntryView, PortStats, PortView, SwitchControl, SwitchSettings } from '../../src/control/model.ts';
+import type {
+  DropView,
+  ExplainView,
+  FdbEntryView,
+  FdbFilter,
+  PortStats,
+  PortView,
+  SwitchControl,
+  SwitchSettings,
+} from '../../src/control/model.ts';
 import { applyPatch, normalizePortRequest } from '../../src/control/port-request.ts';
 
 export function fakeStats(drops: Record<string, number> = {}): PortStats {
@@ -12,17 +22,69 @@ export function fakeStats(drops: Record<string, number> = {}): PortStats {
   };
 }
 
+const DROPS: DropView[] = [
+  {
+    reason: 'NOT_A_MEMBER',
+    sentence: 'tagged with a VID that the ingress port does not carry tagged',
+    count: 4,
+    samples: [
+      {
+        time: '2026-01-31T12:00:00.000Z',
+        port: 'red',
+        length: 64,
+        bytes: 'ffffffffffff0200000000018100000a0806',
+        summary: '02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff, 802.1Q vlan 10 p 0, ARP',
+      },
+    ],
+  },
+];
+
+/** What becomes of a frame at `port`: one copy leaves by `b`, none by `c`; a frame that begins with 00 is dropped. */
+function fakeExplanation(port: string, frame: string): ExplainView {
+  const summary = `frame of ${frame.length / 2} bytes`;
+  const admitted = { stage: 'admit' as const, verdict: 'accepted', text: 'whole header, individual source' };
+  if (frame.startsWith('00')) {
+    const dropped = { stage: 'vlan' as const, verdict: 'dropped', text: 'tagged with a VID that it does not carry' };
+    const stages = [admitted, dropped];
+    return { port, summary, outcome: 'dropped', reason: 'NOT_A_MEMBER', vlan: null, stages, egress: [] };
+  }
+  return {
+    port,
+    summary,
+    outcome: 'flooded',
+    reason: null,
+    vlan: 10,
+    stages: [admitted, { stage: 'destination', verdict: 'flooded', text: 'broadcast' }],
+    egress: [
+      { port: 'b', frame, summary: `copy of ${frame.length / 2} bytes`, reason: null, text: 'sent untagged, 60 bytes' },
+      { port: 'c', frame: null, summary: null, reason: 'EGRESS_DOWN', text: 'the port is down' },
+    ],
+  };
+}
+
 /** Adding a port named `fault` throws what no request should cause, `gone` what the kernel would say. */
-export function fakeControl(fdb: FdbEntryView[] = []): SwitchControl {
+export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const ports = new Map<string, PortView>();
-  let settings: SwitchSettings = { ageingSeconds: 300, fdbLimit: 65_536, reservedAddresses: { forward: [] } };
+  const events = new EventBus();
+  let fdb = learned;
+  let settings: SwitchSettings = {
+    ageingSeconds: 300,
+    fdbLimit: 65_536,
+    reservedAddresses: { forward: [], drop: [] },
+    macMoveLimit: 10,
+    macMoveHoldSeconds: 10,
+    loopProtection: true,
+    loopHoldSeconds: 60,
+  };
   const port = (name: string): PortView => {
     const found = ports.get(name);
     if (!found) throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}`);
     return found;
   };
   const view = () => ({ ...settings, workers: 1, ffi: 'koffi' as const, version: '0.0.0' });
+  const without = (vlan: number, mac: string) => fdb.filter((entry) => entry.vlan !== vlan || entry.mac !== mac);
   return {
+    events,
     ports: () => [...ports.values()],
     port,
     addPort: async (request) => {
@@ -35,14 +97,13 @@ export function fakeControl(fdb: FdbEntryView[] = []): SwitchControl {
         mtu: normal.mtu ?? 1500,
         mac: normal.mac ?? '02:00:00:00:00:01',
         offloads: normal.offloads ?? [...OFFLOAD_NAMES],
-        cvlans: [],
-        tpid: '0x88a8',
-        priorityTags: 'never',
-        fdbLimit: null,
         state: 'up',
+        blocked: null,
+        protection: [],
         stats: fakeStats({ NOT_A_MEMBER: 4 }),
       };
       ports.set(added.name, added);
+      events.emit('port.added', { port: added.name });
       return added;
     },
     patchPort: async (name, patch) => {
@@ -50,15 +111,30 @@ export function fakeControl(fdb: FdbEntryView[] = []): SwitchControl {
       ports.set(name, patched);
       return patched;
     },
-    removePort: async (name) => void ports.delete(port(name).name),
+    removePort: async (name) => {
+      ports.delete(port(name).name);
+      events.emit('port.removed', { port: name });
+    },
     vlans: () => [{ vlan: 10, ports: [...ports.keys()].map((name) => ({ name, tagged: false })) }],
     fdb: (filter, { limit, cursor = '0' }) => {
-      const found = fdb.filter((entry) => filter.vlan === undefined || entry.vlan === filter.vlan);
+      const found = fdb.filter((entry) => isAmong(entry, filter));
       const end = Number(cursor) + limit;
       const entries = found.slice(Number(cursor), end);
       return { entries, total: found.length, nextCursor: end < found.length ? String(end) : null };
     },
-    flushFdb: (filter) => fdb.filter((entry) => filter.vlan === undefined || entry.vlan === filter.vlan).length,
+    addFdb: async ({ mac, port: name, vlan = port(name).vlan ?? 1, kind }) => {
+      const entry = { mac, vlan, port: port(name).name, kind, ageSeconds: 0 };
+      fdb = [...without(vlan, mac), entry];
+      return entry;
+    },
+    removeFdb: async (vlan, mac) => {
+      const rest = without(vlan, mac);
+      if (rest.length === fdb.length) {
+        throw new TswitchError('FDB_ENTRY_NOT_FOUND', `there is no entry ${mac} in VLAN ${vlan}`);
+      }
+      fdb = rest;
+    },
+    flushFdb: (filter) => fdb.filter((entry) => isAmong(entry, { kind: 'dynamic', ...filter })).length,
     settings: view,
     patchSettings: async (patch) => {
       settings = { ...settings, ...patch };
@@ -70,6 +146,13 @@ export function fakeControl(fdb: FdbEntryView[] = []): SwitchControl {
       drops: { NOT_A_MEMBER: 4 },
       workers: [{ worker: 0, state: 'asleep', restarts: 0, turns: 1 }],
     }),
+    drops: () => DROPS,
+    explain: async ({ port: name, frame }) => fakeExplanation(port(name).name, frame.replace(/[:\s]/g, '')),
     close: async () => {},
   };
+}
+
+function isAmong(entry: FdbEntryView, { port, vlan, kind }: FdbFilter): boolean {
+  const isOfPort = port === undefined || entry.port === port;
+  return isOfPort && (vlan === undefined || entry.vlan === vlan) && (kind === undefined || entry.kind === kind);
 }

@@ -5,23 +5,54 @@ import type { PortConfig } from '../../src/shared/commands.ts';
 import { GATHER_LIST_BYTES } from '../../src/ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../../src/ports/memory-port.ts';
 import { Drop, DROP_NAMES } from '../../src/switching/drop-reasons.ts';
-import { Fdb, TICKS_PER_SECOND } from '../../src/switching/fdb.ts';
+import { Happenings, type Happening } from '../../src/shared/happenings.ts';
+import { macText } from '../../src/control/fdb-view.ts';
+import {
+  Fdb,
+  type FdbEntry,
+  keyHigh,
+  keyLow,
+  KIND_DYNAMIC,
+  KIND_STATIC,
+  KIND_STICKY,
+  TICKS_PER_SECOND,
+} from '../../src/switching/fdb.ts';
 import { learning } from '../../src/switching/logics/learning.ts';
-import { tagsOf } from './frames.ts';
+import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT } from '../../src/limits.ts';
+import { macBytes, tagsOf } from './frames.ts';
 
 export const PORT_DEFAULTS: PortConfig = {
   mode: 'access',
   vlan: 1,
   trunks: [],
+  cvlans: [],
+  tpid: 0x88a8,
+  priorityTags: 'never',
   mtu: 1500,
   learning: true,
   floodUnknown: true,
   floodMulticast: true,
   floodBroadcast: true,
   isolated: false,
+  broadcastLimit: null,
+  multicastLimit: null,
+  unknownLimit: null,
+  blocked: false,
   up: true,
   offloads: 0,
 };
+
+const KINDS = { dynamic: KIND_DYNAMIC, static: KIND_STATIC, sticky: KIND_STICKY };
+type Kind = keyof typeof KINDS;
+
+export interface LanOptions {
+  fdbLimit?: number;
+  ageingSeconds?: number;
+  portLimits?: Record<string, number>;
+  /** Moves per second; null: an address is never held. */
+  macMoveLimit?: number | null;
+  macMoveHoldSeconds?: number;
+}
 
 export class Lan {
   readonly ports = new Map<string, MemoryPort>();
@@ -30,10 +61,12 @@ export class Lan {
   readonly dataPath: DataPath;
   seconds = 0;
   readonly #configs = new Map<string, PortConfig>();
+  readonly #forwarded = Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT);
+  readonly #happenings = new Happenings(this.board.buffers.happenings[0]!);
 
-  constructor(ports: Record<string, Partial<PortConfig>>, options: { fdbLimit?: number; ageingSeconds?: number } = {}) {
+  constructor(ports: Record<string, Partial<PortConfig>>, options: LanOptions = {}) {
     const ageingTicks = (options.ageingSeconds ?? 300) * TICKS_PER_SECOND;
-    const fdb = Fdb.allocate(options.fdbLimit ?? 65_536, ageingTicks);
+    const fdb = Fdb.allocate({ limit: options.fdbLimit ?? 65_536, ageingTicks, seed: 1 });
     this.fdb = new Fdb(fdb, 99);
     const names = Object.keys(ports);
     const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + names.length * MEMORY_PORT_BUFFER_BYTES));
@@ -45,7 +78,10 @@ export class Lan {
       const config = { ...PORT_DEFAULTS, ...ports[name] };
       this.#configs.set(name, config);
       this.dataPath.openPort(port, config);
+      this.fdb.setPortLimit(handle, options.portLimits?.[name] ?? -1);
     });
+    this.fdb.setMoveLimit(options.macMoveLimit ?? 0, (options.macMoveHoldSeconds ?? 10) * TICKS_PER_SECOND);
+    this.dataPath.configure({ forwardReserved: this.#forwarded });
   }
 
   port(name: string): MemoryPort {
@@ -54,10 +90,65 @@ export class Lan {
     return port;
   }
 
+  /** Changes a port, and forgets what it learned and can no longer reach, as the control plane does. */
   configure(name: string, change: Partial<PortConfig>): void {
     const config = { ...this.#configs.get(name)!, ...change };
     this.#configs.set(name, config);
-    this.dataPath.configurePort(this.port(name).handle, config);
+    const { handle } = this.port(name);
+    this.dataPath.configurePort(handle, config);
+    const isTrunk = config.mode === 'trunk' || config.mode.startsWith('native-');
+    const carries = (vid: number): boolean =>
+      vid === config.vlan || (isTrunk && (config.trunks.length === 0 || config.trunks.includes(vid)));
+    this.fdb.removeWhere(
+      (entry) => entry.kind === KIND_DYNAMIC && entry.handle === handle && (!config.up || !carries(entry.high >>> 16)),
+    );
+  }
+
+  /** Whether 01:80:c2:00:00:n is forwarded. */
+  reserved(n: number, forward: boolean): void {
+    this.#forwarded[n] = forward;
+    this.dataPath.configure({ forwardReserved: this.#forwarded });
+  }
+
+  give(mac: string, vlan: number, port: string, kind: 'static' | 'sticky'): boolean {
+    const { high, low } = key(mac, vlan);
+    return this.fdb.give(high, low, this.port(port).handle, KINDS[kind], this.ticks);
+  }
+
+  forget(mac: string, vlan: number): boolean {
+    const { high, low } = key(mac, vlan);
+    return this.fdb.remove(high, low);
+  }
+
+  flush(filter: { port?: string; vlan?: number; kind?: Kind } = {}): number {
+    return this.fdb.removeWhere(
+      (entry) =>
+        entry.kind === KINDS[filter.kind ?? 'dynamic'] &&
+        (filter.port === undefined || entry.handle === this.port(filter.port).handle) &&
+        (filter.vlan === undefined || entry.high >>> 16 === filter.vlan),
+    );
+  }
+
+  sweep(aged?: (entry: FdbEntry) => void): number {
+    return this.fdb.sweep(this.ticks, aged);
+  }
+
+  /** The alive entries, in order of VLAN and address. */
+  entries(): { mac: string; vlan: number; port: string; kind: Kind }[] {
+    const names = [...this.ports.keys()];
+    const found: { mac: string; vlan: number; port: string; kind: Kind }[] = [];
+    this.fdb.forEach(this.ticks, ({ high, low, handle, kind }) => {
+      const name = kind === KIND_DYNAMIC ? 'dynamic' : kind === KIND_STATIC ? 'static' : 'sticky';
+      found.push({ mac: macText(high, low), vlan: high >>> 16, port: names[handle]!, kind: name });
+    });
+    return found.sort((a, b) => a.vlan - b.vlan || a.mac.localeCompare(b.mac));
+  }
+
+  /** What the data path told the control plane since the last call. */
+  happenings(): Happening[] {
+    const told: Happening[] = [];
+    this.#happenings.drain((happening) => told.push({ ...happening }));
+    return told;
   }
 
   /** Sends one frame into a port; gives what left, by port. */
@@ -117,6 +208,11 @@ export class Lan {
       left: this.total('TX_FRAMES') + this.total('TX_DROPS'),
     };
   }
+}
+
+function key(mac: string, vlan: number): { high: number; low: number } {
+  const bytes = Uint8Array.from(macBytes(mac));
+  return { high: keyHigh(bytes, 0, vlan), low: keyLow(bytes, 0) };
 }
 
 if (FIRST_DROP_COUNTER + DROP_NAMES.length > ROW_COUNTERS) throw new Error('a counter row holds every drop reason');

@@ -1,7 +1,6 @@
 /** The HTTP API over a real Unix socket: shapes, refusals that name what is wrong, limits, and the socket's own life. */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,62 +10,24 @@ import { BODY_BYTES_MAX, ERRORS } from '../../src/api/errors.ts';
 import type { ErrorBody } from '../../src/api/errors.ts';
 import { serveApi } from '../../src/api/server.ts';
 import { TswitchError } from '../../src/control/errors.ts';
-import type { FdbPage, PortView } from '../../src/control/model.ts';
+import type { PortView } from '../../src/control/model.ts';
 import { DROP_NAMES } from '../../src/switching/drop-reasons.ts';
+import { apiClient, refusal } from '../support/api-client.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tswitch-api-'));
 const socket = join(folder, 'made', 'api.sock');
+const { send, get, post, patch } = apiClient(socket);
 const faults: Error[] = [];
-const ENTRIES = Array.from({ length: 25 }, (_, index) => ({
-  mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`,
-  vlan: index < 5 ? 20 : 10,
-  port: 'red',
-  kind: 'dynamic' as const,
-  ageSeconds: index,
-}));
 let api: { close(): Promise<void> };
 
 beforeAll(async () => {
-  api = await serveApi(fakeControl(ENTRIES), { socket, report: (error) => faults.push(error) });
+  api = await serveApi(fakeControl(), { socket, report: (error) => faults.push(error) });
 });
 afterAll(async () => {
   await api.close();
   rmSync(folder, { recursive: true });
 });
-
-interface Reply<T = unknown> {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  text: string;
-  body: T;
-}
-
-interface Sent {
-  type?: string | null;
-  chunked?: boolean;
-}
-
-/** Sends text as it is, so that malformed bodies can be sent too. */
-function send<T>(method: string, path: string, body?: string, { type = 'application/json', chunked }: Sent = {}) {
-  return new Promise<Reply<T>>((resolve, reject) => {
-    const headers: Record<string, string | number> = { host: 'localhost' };
-    if (body !== undefined && type !== null) headers['content-type'] = type;
-    if (body !== undefined && !chunked) headers['content-length'] = Buffer.byteLength(body);
-    const sent = request({ socketPath: socket, method, path, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
-        const parsed = isJson && text !== '' ? JSON.parse(text) : undefined;
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
-      });
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
 
 /** Sends bytes as they are, so that what is no request can be sent too; gives all that comes back until `hangUpMs`. */
 function sendBytes(bytes: string, hangUpMs?: number): Promise<string> {
@@ -79,17 +40,6 @@ function sendBytes(bytes: string, hangUpMs?: number): Promise<string> {
     connection.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     connection.once('error', reject).once('close', () => resolve(text));
   });
-}
-
-const get = <T>(path: string) => send<T>('GET', path);
-const post = <T>(path: string, body: unknown) => send<T>('POST', path, JSON.stringify(body));
-const patch = <T>(path: string, body: unknown) => send<T>('PATCH', path, JSON.stringify(body));
-
-async function refusal(reply: Promise<Reply>): Promise<[number, string, string]> {
-  const { status, body } = (await reply) as Reply<ErrorBody>;
-  expect(Object.keys(body)).toEqual(['error']);
-  expect(Object.keys(body.error).sort()).toEqual(['code', 'details', 'message']);
-  return [status, body.error.code, body.error.message];
 }
 
 describe('ports', () => {
@@ -107,6 +57,16 @@ describe('ports', () => {
     });
     expect((await get<{ ports: PortView[] }>('/v1/ports')).body).toEqual({ ports: [added.body] });
     expect((await get('/v1/ports/blue')).body).toEqual(added.body);
+    expect(added.body).toMatchObject({ cvlans: [], tpid: '0x88a8', priorityTags: 'never', fdbLimit: null });
+    expect(added.body).toMatchObject({ broadcastLimit: 10_000, multicastLimit: 100_000, unknownLimit: 100_000 });
+    expect(added.body).toMatchObject({ blocked: null, protection: [] });
+    const limits = { fdbLimit: 5, broadcastLimit: null, multicastLimit: 1, unknownLimit: 10_000_000 };
+    const tunnel = { mode: 'dot1q-tunnel', vlan: 100, cvlans: [20, 10, 20], tpid: '0x8100', priorityTags: 'always' };
+    const tunnelled = await patch<PortView>('/v1/ports/blue', { ...limits, ...tunnel });
+    expect(tunnelled.body).toMatchObject({ ...limits, ...tunnel, cvlans: [10, 20] });
+    expect((await patch<PortView>('/v1/ports/blue', { fdbLimit: null })).body).toMatchObject({ fdbLimit: null });
+    const transparent = await patch<PortView>('/v1/ports/blue', { mode: 'transparent' });
+    expect(transparent.body).toMatchObject({ mode: 'transparent', vlan: 100, cvlans: [] });
     const patched = await patch<PortView>('/v1/ports/blue', { mode: 'trunk', trunks: [20, 10, 20] });
     expect(patched.body).toMatchObject({ mode: 'trunk', vlan: null, trunks: [10, 20] });
     const removed = await send('DELETE', '/v1/ports/blue');
@@ -148,6 +108,26 @@ describe('ports', () => {
     ['MTU 9001', { ...base, mtu: 9001 }, /mtu: must be a whole number from 68 to 9000/],
     ['flag as text', { ...base, isolated: 'true' }, /isolated: must be true or false/],
     ['unknown mode', { ...base, mode: 'hub' }, /mode: must be one of access, trunk/],
+    ['customer VID 4095', { ...base, mode: 'dot1q-tunnel', cvlans: [4095] }, /cvlans\.0: must be a whole number/],
+    ['customer VLANs of an access port', { ...base, cvlans: [10] }, /cvlans: mode access has no customer VLANs/],
+    ['TPID 9100', { ...base, tpid: '0x9100' }, /tpid: must be one of 0x88a8, 0x8100/],
+    ['TPID as number', { ...base, tpid: 0x8100 }, /tpid: must be one of/],
+    [
+      'unknown priority tags',
+      { ...base, priorityTags: true },
+      /priorityTags: must be one of never, if-nonzero, always/,
+    ],
+    [
+      'FDB limit 0',
+      { ...base, fdbLimit: 0 },
+      /fdbLimit: must be a whole number from 1 to 1048576, or null for no limit/,
+    ],
+    [
+      'storm limit',
+      { ...base, unknownLimit: 10_000_001 },
+      /unknownLimit: must be .* to 10000000, or null for no limit/,
+    ],
+    ['shown block', { ...base, blocked: null, protection: [] }, /"blocked" is only shown.*"protection" is only shown/],
     ['unknown kind', { ...base, kind: 'vxlan' }, /kind: must be one of veth/],
     ['bad address', { ...base, addresses: ['10.0.0.1'] }, /addresses:.*prefix length/],
     ['several at once', { ...base, vlan: 0, mtu: 1 }, /vlan: .*; mtu: /],
@@ -252,84 +232,6 @@ describe('what is hardly a request', () => {
   });
 });
 
-describe('fdb', () => {
-  test('pages with limit and cursor give every entry once', async () => {
-    const seen: string[] = [];
-    let path = '/v1/fdb?limit=7';
-    for (;;) {
-      const { body } = await get<FdbPage>(path);
-      expect(body.total).toBe(ENTRIES.length);
-      seen.push(...body.entries.map((entry) => entry.mac));
-      if (body.nextCursor === null) break;
-      path = `/v1/fdb?limit=7&cursor=${body.nextCursor}`;
-    }
-    expect(seen).toEqual(ENTRIES.map((entry) => entry.mac));
-  });
-
-  test('filters reach the switch', async () => {
-    expect((await get<FdbPage>('/v1/fdb?vlan=20&port=red&kind=dynamic')).body.total).toBe(5);
-    expect((await post('/v1/fdb/flush', { vlan: 20 })).body).toEqual({ removed: 5 });
-  });
-
-  test('flush without a body forgets everything', async () => {
-    expect((await send('POST', '/v1/fdb/flush')).body).toEqual({ removed: 25 });
-    expect((await send('POST', '/v1/fdb/flush', '')).body).toEqual({ removed: 25 });
-    expect((await post('/v1/fdb/flush', {})).body).toEqual({ removed: 25 });
-  });
-
-  test.each([
-    'limit=0',
-    'limit=10001',
-    'limit=1e2',
-    'limit=',
-    'vlan=4095',
-    'vlan=x',
-    'kind=sticky',
-    'port=',
-    'vln=1',
-    'vlan=1&vlan=2',
-  ])('refuses ?%s', async (query) => {
-    const [status, code, message] = await refusal(get(`/v1/fdb?${query}`));
-    expect([status, code]).toEqual([400, 'BAD_REQUEST']);
-    expect(message).toMatch(
-      query === 'vln=1' ? /unknown field "vln"; allowed: port, vlan/ : new RegExp(`^${query.split('=')[0]}: `),
-    );
-  });
-});
-
-describe('switch, vlans, stats', () => {
-  test('have the shapes of the interface', async () => {
-    expect((await get('/v1/vlans')).body).toEqual({ vlans: [{ vlan: 10, ports: [] }] });
-    expect(Object.keys((await get<object>('/v1/stats')).body)).toEqual(['totals', 'ports', 'drops', 'workers']);
-    expect((await get('/v1/switch')).body).toEqual({
-      ageingSeconds: 300,
-      fdbLimit: 65_536,
-      reservedAddresses: { forward: [] },
-      workers: 1,
-      ffi: 'koffi',
-      version: '0.0.0',
-    });
-  });
-
-  test('settings change one by one, and read-only ones say so', async () => {
-    const forward = ['01:80:C2:00:00:0E', '01:80:c2:00:00:00', '01:80:c2:00:00:0e'];
-    const { body } = await patch('/v1/switch', { reservedAddresses: { forward } });
-    expect(body).toMatchObject({
-      ageingSeconds: 300,
-      reservedAddresses: { forward: ['01:80:c2:00:00:00', '01:80:c2:00:00:0e'] },
-    });
-    expect((await refusal(patch('/v1/switch', { workers: 2 })))[2]).toMatch(
-      /field "workers" is set when the daemon starts/,
-    );
-    expect((await refusal(patch('/v1/switch', { ageingSeconds: 9 })))[2]).toMatch(/from 10 to 1000000/);
-    const outside = patch('/v1/switch', { reservedAddresses: { forward: ['01:80:c2:00:00:10'] } });
-    expect((await refusal(outside))[2]).toMatch(/^reservedAddresses\.forward\.0: must be an address from/);
-    expect((await refusal(patch('/v1/switch', { reservedAddresses: { drop: [] } })))[2]).toMatch(
-      /unknown field "drop"/,
-    );
-  });
-});
-
 describe('routes', () => {
   test('unknown ones are 404, wrong methods 405 with what is allowed', async () => {
     expect((await refusal(get('/v1/nothing'))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
@@ -361,7 +263,7 @@ describe('documentation', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(routes.sort()).toEqual([
-      'delete /v1/ports/{name}',
+      ...['delete /v1/fdb/{vlan}/{mac}', 'delete /v1/ports/{name}', 'get /v1/drops', 'get /v1/events'],
       'get /v1/fdb',
       'get /v1/ports',
       'get /v1/ports/{name}',
@@ -371,11 +273,14 @@ describe('documentation', () => {
         'get /v1/vlans',
         'patch /v1/ports/{name}',
         'patch /v1/switch',
+        'post /v1/explain',
+        'post /v1/fdb',
         'post /v1/fdb/flush',
         'post /v1/ports',
       ],
     ]);
-    for (const shape of ['Port', 'PortRequest', 'PortPatch', 'Switch', 'FdbEntry', 'PortStats']) {
+    const shapes = ['Port', 'PortRequest', 'PortPatch', 'Switch', 'SwitchPatch', 'FdbEntry', 'FdbRequest', 'PortStats'];
+    for (const shape of [...shapes, 'LoopBlock', 'Event', 'Drop', 'DropSample', 'ExplainRequest', 'Explanation']) {
       for (const [field, schema] of Object.entries(body.components.schemas[shape]?.properties ?? { missing: {} })) {
         const isDescribed = schema.description || schema.$ref || shape === 'PortStats';
         expect(isDescribed, `${shape}.${field} has a description`).toBeTruthy();

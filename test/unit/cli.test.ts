@@ -1,18 +1,18 @@
 /** The command line: values and tables by themselves, then the real program against the API on a real Unix socket. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
 import { plugRequest } from '../../src/cli/commands/plug.ts';
-import { main } from '../../src/cli/program.ts';
 import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
-import { formatVidList, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
-import type { FdbPage, PortView } from '../../src/control/model.ts';
+import { formatVidList, limitUpTo, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
+import type { PortView } from '../../src/control/model.ts';
+import { cliRunner, MAIN, usage } from '../support/cli-runner.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
 describe('values', () => {
@@ -46,7 +46,9 @@ describe('values', () => {
     expect(parseList('a,b', ['c'])).toEqual(['c', 'a', 'b']);
     expect(parseList('none', undefined)).toEqual([]);
     expect(wholeNumber(1, 9)('9')).toBe(9);
+    expect(JSON.stringify([limitUpTo(9)('9'), limitUpTo(9)('none')])).toBe('[9,null]');
     for (const text of ['0', '10', '', '1.5', '-1', '1e0', ' 1']) {
+      expect(() => limitUpTo(9)(text)).toThrow(/1 to 9, or none/);
       expect(() => wholeNumber(1, 9)(text)).toThrow(/1 to 9/);
     }
   });
@@ -101,6 +103,16 @@ describe('what plug asks for', () => {
       { name: 'red', netns: 'red', kind, mode: 'native-untagged', vlan: 5, trunks: [10] },
     ],
     [
+      'red',
+      { kind, mode: 'dot1q-tunnel' as const, vlan: 100, cvlans: [5], tpid: '0x8100', fdbLimit: 9 },
+      { name: 'red', netns: 'red', kind, mode: 'dot1q-tunnel', vlan: 100, cvlans: [5], tpid: '0x8100', fdbLimit: 9 },
+    ],
+    [
+      'red',
+      { kind, mode: 'native-tagged' as const, trunk: true as const, native: 5 },
+      { name: 'red', netns: 'red', kind, mode: 'native-tagged', vlan: 5, trunks: [] },
+    ],
+    [
       '4711',
       { kind, name: 'web', create: true, ip: ['10.0.0.1/24'], gateway: '10.0.0.2', ifname: 'e1', mtu: 9000 },
       {
@@ -121,9 +133,9 @@ describe('what plug asks for', () => {
   });
 });
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'tswitch-cli-'));
 const socket = join(folder, 'api.sock');
+const tswitch = cliRunner(socket);
 const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
   ...{
     mac: `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
@@ -135,47 +147,26 @@ const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
 }));
 let api: { close(): Promise<void> };
 
+/** What no request can make of a port: one named `lost` is lost, one named `looped` is blocked. */
+function changed(port: PortView): PortView {
+  const time = '2026-01-31T12:00:00.000Z';
+  const blocked = { peer: 'red', since: time, until: '2026-01-31T12:01:00.000Z' };
+  if (port.name === 'lost') return { ...port, state: 'lost' };
+  if (port.name !== 'looped') return port;
+  const found = { event: 'loop.found' as const, time, port: 'looped', peer: 'red' };
+  return { ...port, blocked, protection: [found, { event: 'loop.cleared', time, port: 'looped' }] };
+}
+
 beforeAll(async () => {
   const control = fakeControl(ENTRIES);
-  const ports = () =>
-    control.ports().map((port) => (port.name === 'lost' ? { ...port, state: 'lost' as const } : port));
-  api = await serveApi({ ...control, ports }, { socket });
+  const ports = () => control.ports().map(changed);
+  const port = (name: string) => changed(control.port(name));
+  api = await serveApi({ ...control, ports, port }, { socket });
 });
 afterAll(async () => {
   await api.close();
   rmSync(folder, { recursive: true });
 });
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function tswitch(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const all = { ...process.env, TSWITCH_SOCKET: socket, ...env };
-    const child = execFile(process.execPath, [MAIN, ...args], { env: all, maxBuffer: 1e8 }, (_, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
-    });
-  });
-}
-
-/** The same without a process of its own, for what never reaches the daemon. */
-async function usage(args: string[]): Promise<Ended> {
-  const texts = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
-      texts[stream] += String(chunk);
-      return true;
-    }),
-  );
-  try {
-    return { code: await main(['node', 'tswitch', ...args]), ...texts };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 describe('wrong usage is exit code 2, with a line that says what', () => {
   test.each<[string, string[], RegExp]>([
@@ -195,6 +186,23 @@ describe('wrong usage is exit code 2, with a line that says what', () => {
     ['flag that is none', ['port', 'set', '--isolated', 'red'], /Give true or false/],
     ['nothing to set', ['port', 'set', 'red'], /say what to set/],
     ['no switch setting', ['switch', 'set'], /say what to set/],
+    [
+      'unknown mode',
+      ['plug', 'red', '--mode', 'hub'],
+      /Allowed choices are access, trunk, .*dot1q-tunnel, transparent/,
+    ],
+    ['TPID 9100', ['port', 'set', 'red', '--tpid', '0x9100'], /Allowed choices are 0x88a8, 0x8100/],
+    ['no storm limit', ['port', 'set', 'red', '--broadcast-limit', '0'], /whole number from 1 to 10000000, or none/],
+    ['FDB limit of a port', ['plug', 'red', '--fdb-limit', 'all'], /whole number from 1 to 1048576, or none/],
+    ['entry without port', ['fdb', 'add', '02:00:00:00:00:01'], /required option '--port <name>' not specified/],
+    ['entry without MAC', ['fdb', 'rm'], /missing required argument 'mac'/],
+    ['entry of no MAC', ['fdb', 'rm', 'red'], /Give a MAC address like 02:00:00:00:00:01/],
+    ['unknown kind of entry', ['fdb', 'flush', '--kind', 'all'], /Allowed choices are dynamic, static, sticky/],
+    ['nothing to explain', ['explain', '--port', 'red'], /give a frame with --frame or a file of frames with --pcap/],
+    ['two to explain', ['explain', '--port', 'red', '--frame', 'ff', '--pcap', 'f'], /cannot be used with/],
+    ['no hex', ['explain', '--port', 'red', '--frame', 'red'], /--frame: give hex digits/],
+    ['half a byte', ['explain', '--port', 'red', '--frame', 'ff f'], /--frame: a byte has two hex digits/],
+    ['unknown event', ['events', '--name', 'port.gone'], /Allowed choices are port\.added/],
     ['MTU 67', ['plug', 'red', '--mtu', '67'], /from 68 to 9000/],
   ])('%s', async (_, args, sentence) => {
     const { code, stdout, stderr } = await usage(args);
@@ -219,10 +227,9 @@ test('help and version are exit code 0; every command has examples and the globa
     'port rm',
     'port ls',
     'port show',
-    'fdb ls',
-    'fdb flush',
+    ...['fdb ls', 'fdb add', 'fdb rm', 'fdb flush'],
   ];
-  const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops'];
+  const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops', 'explain', 'events'];
   for (const command of [...commands, ...more]) {
     const { code, stdout } = await usage([...command.split(' '), '--help']);
     expect([command, code]).toEqual([command, 0]);
@@ -230,9 +237,9 @@ test('help and version are exit code 0; every command has examples and the globa
     expect(stdout).toMatch(/--json[\s\S]*--socket/);
     expect(stdout).not.toMatch(/preset/);
   }
-  expect((await usage(['serve', '--help'])).stdout).toMatch(
-    /--workers <n> +threads that forward frames \(default: 1\)/,
-  );
+  const workers = Math.min(Math.max(availableParallelism() - 1, 1), 4);
+  const serve = (await usage(['serve', '--help'])).stdout.replace(/\s+/g, ' ');
+  expect(serve).toContain(`more of them cost memory (default: processors minus one, 1 to 4: here ${workers})`);
   expect((await usage(['port', 'add', '--help'])).stdout).not.toMatch(/--ip|--create |--trunk /);
 });
 
@@ -359,7 +366,49 @@ describe('with a daemon', () => {
       admin: 'down',
       offloads: ['csum', 'tso4'],
     });
+    const tags = ['--mode', 'dot1q-tunnel', '--vlan', '100', '--cvlans', '10,20-22', '--tpid', '0x8100'];
+    const limits = [
+      '--broadcast-limit',
+      '500',
+      '--multicast-limit',
+      'none',
+      '--unknown-limit',
+      '7',
+      '--fdb-limit',
+      '9',
+    ];
+    const set = await tswitch(['port', 'set', 'vm', ...tags, ...limits, '--priority-tags', 'if-nonzero', '--json']);
+    expect(JSON.parse(set.stdout)).toMatchObject({
+      ...{ mode: 'dot1q-tunnel', vlan: 100, cvlans: [10, 20, 21, 22], tpid: '0x8100', priorityTags: 'if-nonzero' },
+      ...{ broadcastLimit: 500, multicastLimit: null, unknownLimit: 7, fdbLimit: 9 },
+    });
+    const shown = (await tswitch(['port', 'show', 'vm'])).stdout;
+    expect(shown).toMatch(
+      /^mode +dot1q-tunnel\nvlans +100 customer 10,20-22\ntpid +0x8100\npriority tags +if-nonzero$/m,
+    );
+    expect(shown).toMatch(/^fdb limit +9 addresses\nbroadcast limit +500 frames\/s\nmulticast limit +none$/m);
+    const free = await tswitch(['port', 'set', 'vm', '--fdb-limit', 'none', '--mode', 'transparent', '--json']);
+    expect(JSON.parse(free.stdout)).toMatchObject({ fdbLimit: null, mode: 'transparent', vlan: 100, cvlans: [] });
     expect((await tswitch(['port', 'rm', 'vm'])).stdout).toBe('vm: removed\n');
+  });
+
+  test('plug takes every setting too', async () => {
+    const flags = ['--mode', 'dot1q-tunnel', '--vlan', '100', '--isolated', '--unknown-limit', 'none'];
+    const { stdout } = await tswitch(['plug', 'red', ...flags, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ mode: 'dot1q-tunnel', vlan: 100, isolated: true, unknownLimit: null });
+    await tswitch(['unplug', 'red']);
+  });
+
+  test('a port that is blocked says so, and what happened', async () => {
+    await tswitch(['plug', 'looped']);
+    expect((await tswitch(['port', 'ls'])).stdout).toMatch(/^looped {2}up, blocked {2}veth/m);
+    const shown = (await tswitch(['port', 'show', 'looped'])).stdout;
+    expect(shown).toMatch(/^state +up, blocked$/m);
+    expect(shown).toMatch(/^blocked +in a loop with red outside the switch; since .*12:00:00\.000Z, until .*:01:00/m);
+    expect(shown).toMatch(
+      /^protection +2026-01-31T12:00:00\.000Z {2}loop\.found +port=looped peer=red$\n^ +2026-.*loop\.cl/m,
+    );
+    await tswitch(['unplug', 'looped']);
   });
 
   test('--json prints the body, before or after the command, also of an error', async () => {
@@ -379,17 +428,6 @@ describe('with a daemon', () => {
     expect(added.stderr).toMatch(/^tswitch: addresses: /);
   });
 
-  test('fdb ls shows all pages to people, one page to programs', async () => {
-    const all = (await tswitch(['fdb', 'ls'])).stdout.trim().split('\n');
-    expect(all).toHaveLength(ENTRIES.length + 1);
-    expect(all[1]).toBe('02:00:00:00:00:00    10  red   dynamic        1');
-    expect((await tswitch(['fdb', 'ls', '--limit', '3'])).stdout.trim().split('\n')).toHaveLength(4);
-    const { entries, total, nextCursor }: FdbPage = JSON.parse((await tswitch(['fdb', 'ls', '--json'])).stdout);
-    expect([entries.length, total, nextCursor]).toEqual([10_000, 12_000, '10000']);
-    expect((await tswitch(['fdb', 'ls', '--vlan', '11'])).stdout).toBe('no entries\n');
-    expect((await tswitch(['fdb', 'flush'])).stdout).toBe('12000 entries removed\n');
-  });
-
   test('a reader that ends early is no failure', async () => {
     const child = spawn(process.execPath, [MAIN, 'fdb', 'ls', '--socket', socket], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -399,22 +437,6 @@ describe('with a daemon', () => {
     child.stdout.once('data', () => child.stdout.destroy());
     const code = await new Promise((resolve) => child.once('exit', resolve));
     expect([code, errors]).toEqual([0, '']);
-  });
-
-  test('switch set and show', async () => {
-    const set = await tswitch(['switch', 'set', '--ageing-seconds', '60', '--forward-reserved', '01:80:C2:00:00:0E']);
-    expect(set.stdout).toMatch(/^ageing +60 s\n.*\nforwarded reserved addresses {2}01:80:c2:00:00:0e$/m);
-    expect((await tswitch(['switch', 'set', '--forward-reserved', 'none'])).stdout).toMatch(/addresses +none$/m);
-    const shown = await tswitch(['switch', 'show', '--json']);
-    expect(JSON.parse(shown.stdout)).toMatchObject({ ageingSeconds: 60 });
-  });
-
-  test('drops says why, and on which ports', async () => {
-    await tswitch(['plug', 'red']);
-    const { stdout } = await tswitch(['drops']);
-    await tswitch(['unplug', 'red']);
-    expect(stdout).toMatch(/^REASON {8}FRAMES {2}ON PORTS {2}MEANING$/m);
-    expect(stdout).toMatch(/^NOT_A_MEMBER {7}4 {2}red 4 {5}tagged with a VID/m);
   });
 
   test('stats --watch goes on, one document per line with --json', async () => {

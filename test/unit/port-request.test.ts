@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { TswitchError } from '../../src/control/errors.ts';
 import type { PortPatch, PortRequest, PortSettings } from '../../src/control/model.ts';
 import { OFFLOAD_NAMES, PORT_MODES } from '../../src/control/model.ts';
-import { applyPatch, normalizePortRequest } from '../../src/control/port-request.ts';
+import { applyPatch, isTrunk, normalizePortRequest } from '../../src/control/port-request.ts';
 
 const VETH: PortRequest = { name: 'red', kind: 'veth', netns: 'red' };
 const PACKET: PortRequest = { name: 'up', kind: 'packet', netdev: 'enp3s0' };
@@ -32,6 +32,13 @@ test('the smallest request gets every default', () => {
     vlan: 1,
     trunks: [],
     mtu: 1500,
+    cvlans: [],
+    tpid: '0x88a8',
+    priorityTags: 'never',
+    fdbLimit: null,
+    broadcastLimit: 10_000,
+    multicastLimit: 100_000,
+    unknownLimit: 100_000,
     learning: true,
     floodUnknown: true,
     floodMulticast: true,
@@ -129,6 +136,12 @@ describe('what fits no port is refused, naming the field', () => {
     ['access without vlan', { ...VETH, vlan: null }, /^vlan: mode access needs one/],
     ['native without vlan', { ...VETH, mode: 'native-tagged', vlan: null }, /^vlan: mode native-tagged needs one/],
     ['access with trunks', { ...VETH, trunks: [10] }, /^trunks: mode access/],
+    ['tunnel with trunks', { ...VETH, mode: 'dot1q-tunnel', trunks: [10] }, /^trunks: mode dot1q-tunnel/],
+    ['tunnel without vlan', { ...VETH, mode: 'dot1q-tunnel', vlan: null }, /^vlan: mode dot1q-tunnel needs one/],
+    ['customer VID 0', { ...VETH, mode: 'dot1q-tunnel', cvlans: [0] }, /^cvlans: 0/],
+    ['customers of a transparent port', { ...VETH, mode: 'transparent', cvlans: [5] }, /^cvlans: mode transparent/],
+    ['FDB limit 0', { ...VETH, fdbLimit: 0 }, /^fdbLimit: must be/],
+    ['half a frame per second', { ...VETH, broadcastLimit: 0.5 }, /^broadcastLimit: must be/],
   ];
   test.each(cases)('%s', (_, request, sentence) => {
     expect(refusal(() => normalizePortRequest(request))).toMatch(sentence);
@@ -144,15 +157,23 @@ describe('applyPatch', () => {
     mode: 'access',
     vlan: 10,
     trunks: [],
+    cvlans: [],
+    tpid: '0x88a8',
+    priorityTags: 'never',
     mtu: 1500,
     learning: true,
     floodUnknown: true,
     floodMulticast: true,
     floodBroadcast: true,
     isolated: false,
+    fdbLimit: null,
+    broadcastLimit: 10_000,
+    multicastLimit: null,
+    unknownLimit: 100,
     admin: 'up',
     offloads: [...OFFLOAD_NAMES],
   };
+  const tunnel: PortSettings = { ...access, mode: 'dot1q-tunnel', vlan: 100, cvlans: [5, 6] };
   const trunk: PortSettings = { ...access, mode: 'trunk', vlan: null, trunks: [10, 20] };
 
   test('an empty patch changes nothing', () => {
@@ -165,6 +186,14 @@ describe('applyPatch', () => {
     ['access to native keeps it', access, { mode: 'native-untagged', trunks: [20] }, { vlan: 10, trunks: [20] }],
     ['trunk to native takes VLAN 1', trunk, { mode: 'native-tagged' }, { vlan: 1, trunks: [10, 20] }],
     ['trunk to access drops the list', trunk, { mode: 'access', vlan: 5 }, { vlan: 5, trunks: [] }],
+    ['tunnel to access drops customer VLANs', tunnel, { mode: 'access' }, { vlan: 100, cvlans: [] }],
+    [
+      'trunk to tunnel drops the list',
+      trunk,
+      { mode: 'dot1q-tunnel', cvlans: [9, 2] },
+      { vlan: 1, trunks: [], cvlans: [2, 9] },
+    ],
+    ['limits', access, { broadcastLimit: null, fdbLimit: 5 }, { broadcastLimit: null, fdbLimit: 5 }],
     ['another VLAN', access, { vlan: 20 }, { mode: 'access', vlan: 20 }],
     ['trunks are sorted', trunk, { trunks: [3, 1, 3] }, { trunks: [1, 3] }],
     ['plain fields', access, { isolated: true, mtu: 68, admin: 'down' }, { isolated: true, mtu: 68, admin: 'down' }],
@@ -182,6 +211,7 @@ describe('applyPatch', () => {
     ['a VLAN on a trunk', trunk, { vlan: 10 }, /^vlan: mode trunk has none/],
     ['trunks on an access port', access, { trunks: [10] }, /^trunks: mode access/],
     ['no VLAN on an access port', access, { vlan: null }, /^vlan: mode access needs one/],
+    ['customers on an access port', access, { cvlans: [5] }, /^cvlans: mode access/],
     ['VID 4095', access, { vlan: 4095 }, /^vlan: 4095/],
     ['MTU 9001', access, { mtu: 9001 }, /^mtu:/],
   ];
@@ -203,20 +233,23 @@ describe('applyPatch', () => {
         mode: fc.constantFrom(...PORT_MODES),
         vlan: fc.option(fc.integer({ min: -1, max: 4096 })),
         trunks: fc.array(fc.integer({ min: 0, max: 4095 }), { maxLength: 4 }),
+        cvlans: fc.array(fc.integer({ min: 0, max: 4095 }), { maxLength: 4 }),
         mtu: fc.integer({ min: 60, max: 9010 }),
       },
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(fc.constantFrom(access, trunk), fc.array(patches, { maxLength: 5 }), (start, steps) => {
+      fc.property(fc.constantFrom(access, trunk, tunnel), fc.array(patches, { maxLength: 5 }), (start, steps) => {
         const before = structuredClone(start);
         let settings = start;
         for (const patch of steps) {
           if (refusal(() => applyPatch(settings, patch)) === 'accepted') settings = applyPatch(settings, patch);
         }
         expect(settings.vlan === null).toBe(settings.mode === 'trunk');
-        expect(settings.mode === 'access' && settings.trunks.length > 0).toBe(false);
-        for (const vid of [...settings.trunks, settings.vlan ?? 1]) expect(vid >= 1 && vid <= 4094).toBe(true);
+        expect(!isTrunk(settings.mode) && settings.trunks.length > 0).toBe(false);
+        expect(settings.mode !== 'dot1q-tunnel' && settings.cvlans.length > 0).toBe(false);
+        for (const vid of [...settings.trunks, ...settings.cvlans, settings.vlan ?? 1])
+          expect(vid >= 1 && vid <= 4094).toBe(true);
         expect(settings.trunks).toEqual([...new Set(settings.trunks)].sort((a, b) => a - b));
         expect(start).toEqual(before);
       }),

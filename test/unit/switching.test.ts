@@ -73,9 +73,17 @@ describe('reserved addresses', () => {
 
   test('one that is set to forward is flooded', () => {
     const lan = new Lan(FOUR);
-    lan.dataPath.configure({ forwardReserved: 1 << 0xe });
+    lan.reserved(0xe, true);
     expect(lan.outcome('a', frame({ dst: '01:80:c2:00:00:0e' }))).toBe('b=untagged c=untagged d=untagged');
     expect(lan.outcome('a', frame({ dst: '01:80:c2:00:00:0d' }))).toBe('drop RESERVED_ADDRESS');
+  });
+
+  test.each(['10', '20', '21', '2f'])('01-80-C2-00-00-%s is forwarded unless it is set to be dropped', (last) => {
+    const lan = new Lan(FOUR);
+    const dst = `01:80:c2:00:00:${last}`;
+    expect(lan.outcome('a', frame({ dst }))).toBe('b=untagged c=untagged d=untagged');
+    lan.reserved(parseInt(last, 16), false);
+    expect(lan.outcome('a', frame({ dst }))).toBe('drop RESERVED_ADDRESS');
   });
 });
 
@@ -108,7 +116,7 @@ describe('port settings', () => {
     expect(lan.fdb.count).toBe(0);
     expect(lan.outcome('a', frame())).toBe('c=untagged d=untagged');
     lan.configure('b', { up: true });
-    lan.send('b', frame({ src: mac(2) }));
+    lan.give(mac(2), 1, 'b', 'static');
     lan.configure('b', { up: false });
     expect(lan.outcome('a', frame({ dst: mac(2), src: mac(1) }))).toBe('drop EGRESS_DOWN');
   });

@@ -22,6 +22,16 @@ export function integer(min: number, max: number): z.ZodInt {
     .max(max, `must be ${what}`);
 }
 
+/** A whole number from 1 to `max`, or null for no limit. */
+export function limit(max: number) {
+  const what = `${wholeNumber(1, max)}, or null for no limit`;
+  return z
+    .int({ error: mustBe(what) })
+    .min(1, `must be ${what}`)
+    .max(max, `must be ${what}`)
+    .nullable();
+}
+
 /** A whole number in a query string, where everything is text. */
 export function integerText(min: number, max: number) {
   return z
@@ -70,12 +80,27 @@ function unknownField(key: string, allowed: string, unsettable: Readonly<Record<
   return `unknown field "${key}"; allowed: ${allowed}`;
 }
 
+type Optional<Shape extends z.ZodRawShape> = { [Key in keyof Shape]: z.ZodOptional<Shape[Key]> };
+
+/** The same fields, each of which may be left out. */
+export function optional<Shape extends z.ZodRawShape>(shape: Shape): Optional<Shape> {
+  return Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, z.optional(schema)])) as Optional<Shape>;
+}
+
 export const portName = z
   .string({ error: mustBe('a port name') })
   .regex(PORT_NAME, 'must be a port name: 1 to 64 of A-Z a-z 0-9 . _ : -')
   .openapi({ description: 'Name of the port, unique in the switch.', example: 'red' });
 
 export const vid = integer(VID_MIN, VID_MAX).openapi({ description: 'VLAN ID (VID).', example: 10 });
+
+export const macAddress = z
+  .string({ error: mustBe('a MAC address') })
+  .regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i, 'must be a MAC address, like 02:00:00:00:00:01')
+  .toLowerCase()
+  .openapi({ description: 'MAC address, lower case.', example: '02:00:00:00:00:01' });
+
+export const moment = z.iso.datetime().openapi({ description: 'RFC 3339, UTC.', example: '2026-01-31T12:00:00.000Z' });
 
 /** A count since the port or the daemon began; exact up to 2^53. */
 export function count(what: string) {

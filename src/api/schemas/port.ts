@@ -1,13 +1,40 @@
 /** A port as HTTP shows it, takes it (POST) and changes it (PATCH). */
 import { z } from '@hono/zod-openapi';
-import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES } from '../../control/model.ts';
-import { MTU_DEFAULT, MTU_MAX, MTU_MIN, NETDEV_NAME_BYTES_MAX, VID_MAX } from '../../limits.ts';
 import { DROP_SENTENCES } from '../../control/drop-sentences.ts';
-import { count, flag, integer, list, oneOf, portName, strictObject, text, vid } from './common.ts';
+import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from '../../control/model.ts';
+import {
+  BROADCAST_LIMIT_DEFAULT,
+  FDB_LIMIT_MAX,
+  MTU_DEFAULT,
+  MTU_MAX,
+  MTU_MIN,
+  MULTICAST_LIMIT_DEFAULT,
+  NETDEV_NAME_BYTES_MAX,
+  STORM_LIMIT_MAX,
+  UNKNOWN_LIMIT_DEFAULT,
+  VID_MAX,
+} from '../../limits.ts';
+import {
+  count,
+  flag,
+  integer,
+  limit,
+  list,
+  moment,
+  oneOf,
+  optional,
+  portName,
+  strictObject,
+  text,
+  vid,
+} from './common.ts';
+import { switchEvent } from './event.ts';
 
 const NETNS_CHARACTERS_MAX = 4095;
 const ADDRESSES_MAX = 64;
 const ADDRESS_CHARACTERS_MAX = 64;
+
+const SHOWN_FIELDS = ['state', 'blocked', 'protection', 'stats'];
 
 const netdevName = text('a netdev name', NETDEV_NAME_BYTES_MAX);
 const address = text('an IP address with prefix length, like 10.0.0.1/24', ADDRESS_CHARACTERS_MAX);
@@ -42,15 +69,28 @@ const identityFields = {
 const settingsFields = {
   mode: oneOf(PORT_MODES).openapi({
     description:
-      '`access` (default): one VLAN, untagged. `trunk`: the VIDs in `trunks`, tagged; untagged arrivals are dropped. `native-tagged` and `native-untagged`: a trunk whose untagged arrivals go to `vlan`, and which sends that VLAN tagged or untagged.',
+      '`access` (default): one VLAN, untagged. `trunk`: the VIDs in `trunks`, tagged; untagged arrivals are dropped. `native-tagged` and `native-untagged`: a trunk whose untagged arrivals go to `vlan`, and which sends that VLAN tagged or untagged. `dot1q-tunnel`: whatever arrives goes to `vlan` with its own tags kept inside; trunks get it with an outer tag. `transparent`: a wire between the transparent ports of one `vlan`; towards other modes like `dot1q-tunnel`.',
   }),
   vlan: vid.nullable().openapi({
-    description: `The access or native VLAN, 1 to ${VID_MAX}; 1 by default. Null in mode \`trunk\`.`,
+    description: `The access, native or service VLAN, 1 to ${VID_MAX}; 1 by default. Null in mode \`trunk\`.`,
     example: 10,
   }),
   trunks: list(vid, VID_MAX).openapi({
-    description: 'VIDs that a trunk carries, ascending, each once; empty: all. Empty in mode `access`.',
+    description: 'VIDs that a trunk carries, ascending, each once; empty: all. Empty in all modes that are no trunk.',
     example: [10, 20],
+  }),
+  cvlans: list(vid, VID_MAX).openapi({
+    description:
+      'Mode `dot1q-tunnel`: the only inner VIDs that may enter or leave, ascending, each once; empty (default): all, and frames without a tag of their own. Empty in all other modes.',
+    example: [100, 200],
+  }),
+  tpid: oneOf(TPIDS).openapi({
+    description:
+      'TPID of the outer tag that frames of a `dot1q-tunnel` or `transparent` port get towards trunks; 0x88a8 by default.',
+  }),
+  priorityTags: oneOf(PRIORITY_TAGS).openapi({
+    description:
+      'Whether frames that leave without a tag get a priority tag (VID 0): `never` (default), `if-nonzero` (if their priority, PCP, is not 0) or `always`.',
   }),
   mtu: integer(MTU_MIN, MTU_MAX).openapi({
     description: `Largest payload in bytes (without Ethernet header and tags) sent out of this port, ${MTU_MIN} to ${MTU_MAX}; ${MTU_DEFAULT} by default, the netdev's own for \`packet\`. Longer frames are dropped (OVER_MTU).`,
@@ -67,6 +107,13 @@ const settingsFields = {
   isolated: flag().openapi({
     description: 'Isolated ports reach only ports that are not isolated; false by default.',
   }),
+  fdbLimit: limit(FDB_LIMIT_MAX).openapi({
+    description: `Addresses learned on this port at most, 1 to ${FDB_LIMIT_MAX}; null (default): as many as the switch holds. Beyond it new sources are not learned; their frames still pass.`,
+    example: 1000,
+  }),
+  broadcastLimit: stormLimit('Broadcast frames', BROADCAST_LIMIT_DEFAULT),
+  multicastLimit: stormLimit('Multicast frames', MULTICAST_LIMIT_DEFAULT),
+  unknownLimit: stormLimit('Frames to unknown unicast addresses', UNKNOWN_LIMIT_DEFAULT),
   admin: oneOf(['up', 'down']).openapi({ description: 'Whether the port is meant to work; `up` by default.' }),
   offloads: list(oneOf(OFFLOAD_NAMES), OFFLOAD_NAMES.length).openapi({
     description:
@@ -74,6 +121,21 @@ const settingsFields = {
     example: ['csum', 'tso4', 'tso6'],
   }),
 };
+
+function stormLimit(what: string, byDefault: number) {
+  return limit(STORM_LIMIT_MAX).openapi({
+    description: `${what} per second that may enter by this port to be flooded, 1 to ${STORM_LIMIT_MAX}; ${byDefault} by default, null: no limit. The rest is dropped.`,
+    example: byDefault,
+  });
+}
+
+const loopBlock = z
+  .object({
+    peer: portName.openapi({ description: 'The port that the probe was sent out of.' }),
+    since: moment,
+    until: moment.openapi({ description: 'When the port is tried again.' }),
+  })
+  .openapi('LoopBlock');
 
 const dropsText = Object.entries(DROP_SENTENCES)
   .map(([reason, sentence]) => `\`${reason}\`: ${sentence}`)
@@ -112,12 +174,15 @@ export const portView = z
     }),
     ...identityFields,
     ...settingsFields,
-    cvlans: z.array(z.int()).openapi({ description: 'Not used by the modes there are yet: always empty.' }),
-    tpid: z.enum(['0x88a8', '0x8100']).openapi({ description: 'Not used by the modes there are yet.' }),
-    priorityTags: z.literal('never').openapi({ description: 'Untagged frames leave without priority tags.' }),
-    fdbLimit: z.null().openapi({ description: 'A limit of learned addresses for this port: none yet.' }),
     state: z.enum(['up', 'down', 'lost']).openapi({
       description: '`up`; `down`: no carrier or admin down; `lost`: the netdev or namespace vanished.',
+    }),
+    blocked: loopBlock.nullable().openapi({
+      description:
+        'Set while the port is cut off by loop protection: a probe sent out of `peer` came back in by this port, so the two are connected outside the switch. Null: not blocked.',
+    }),
+    protection: z.array(switchEvent).openapi({
+      description: 'What loop protection did at this port lately, newest last: the events with their evidence.',
     }),
     stats: portStats,
   })
@@ -138,19 +203,13 @@ export const portRequest = strictObject(
       example: '10.0.0.254',
     }),
   },
-  unsettable('is only shown', ['state', 'stats', 'cvlans', 'tpid', 'priorityTags', 'fdbLimit']),
+  unsettable('is only shown', SHOWN_FIELDS),
 ).openapi('PortRequest');
 
 export const portPatch = strictObject(optional(settingsFields), {
   ...unsettable('is fixed: remove the port and add it anew', ['name', 'kind', ...Object.keys(identityFields)]),
-  ...unsettable('is only shown', ['state', 'stats', 'cvlans', 'tpid', 'priorityTags', 'fdbLimit']),
+  ...unsettable('is only shown', SHOWN_FIELDS),
 }).openapi('PortPatch');
-
-type Optional<Shape extends z.ZodRawShape> = { [Key in keyof Shape]: z.ZodOptional<Shape[Key]> };
-
-function optional<Shape extends z.ZodRawShape>(shape: Shape): Optional<Shape> {
-  return Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, z.optional(schema)])) as Optional<Shape>;
-}
 
 function unsettable(why: string, fields: string[]): Record<string, string> {
   return Object.fromEntries(fields.map((field) => [field, why]));

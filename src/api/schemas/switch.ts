@@ -1,4 +1,4 @@
-/** VLANs, the FDB, the switch's own settings and its statistics as HTTP shows and takes them. */
+/** VLANs and the switch's own settings as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
 import {
   AGEING_SECONDS_DEFAULT,
@@ -6,17 +6,14 @@ import {
   AGEING_SECONDS_MIN,
   FDB_LIMIT_DEFAULT,
   FDB_LIMIT_MAX,
-  VID_MAX,
-  VID_MIN,
+  LOOP_HOLD_SECONDS_DEFAULT,
+  LOOP_HOLD_SECONDS_MAX,
+  MAC_MOVE_HOLD_SECONDS_DEFAULT,
+  MAC_MOVE_HOLD_SECONDS_MAX,
+  MAC_MOVE_LIMIT_DEFAULT,
+  MAC_MOVE_LIMIT_MAX,
 } from '../../limits.ts';
-import { count, integer, integerText, list, oneOf, portName, strictObject, vid } from './common.ts';
-import { dropCounts, portStats } from './port.ts';
-
-export const FDB_PAGE_ENTRIES_MAX = 10_000;
-export const FDB_PAGE_ENTRIES_DEFAULT = 1000;
-const CURSOR_CHARACTERS_MAX = 256;
-const RESERVED_ADDRESS = /^01:80:c2:00:00:0[0-9a-f]$/;
-const RESERVED_ADDRESSES = 16;
+import { count, flag, integer, limit, list, optional, portName, strictObject, vid } from './common.ts';
 
 export const vlanView = z
   .object({
@@ -32,53 +29,6 @@ export const vlanView = z
   })
   .openapi('Vlan');
 
-const fdbKind = oneOf(['dynamic']).openapi({ description: '`dynamic`: learned from a frame, ages.' });
-
-export const fdbEntry = z
-  .object({
-    mac: z.string().openapi({ description: 'MAC address, lower case.', example: '02:00:00:00:00:01' }),
-    vlan: vid,
-    port: portName,
-    kind: fdbKind,
-    ageSeconds: z.number().min(0).openapi({ description: 'Seconds since a frame from this address was last seen.' }),
-  })
-  .openapi('FdbEntry');
-
-export const fdbQuery = strictObject({
-  port: portName.optional(),
-  vlan: integerText(VID_MIN, VID_MAX).optional().openapi({ description: 'Only entries of this VLAN.' }),
-  kind: fdbKind.optional(),
-  limit: integerText(1, FDB_PAGE_ENTRIES_MAX)
-    .default(FDB_PAGE_ENTRIES_DEFAULT)
-    .openapi({
-      description: `Entries of one page, 1 to ${FDB_PAGE_ENTRIES_MAX}.`,
-    }),
-  cursor: z
-    .string({ error: 'must be given once' })
-    .max(CURSOR_CHARACTERS_MAX, 'is no cursor that this route gave')
-    .optional()
-    .openapi({ description: '`nextCursor` of the page before.' }),
-});
-
-export const fdbPage = z
-  .object({
-    entries: z.array(fdbEntry),
-    total: count('Entries that match the filters, over all pages.'),
-    nextCursor: z
-      .string()
-      .nullable()
-      .openapi({ description: 'Give it as `cursor` to get the next page; null: the last.' }),
-  })
-  .openapi('FdbPage');
-
-export const fdbFlush = strictObject({
-  port: portName.optional(),
-  vlan: vid.optional(),
-  kind: fdbKind.optional(),
-}).openapi('FdbFlush');
-
-export const fdbFlushed = z.object({ removed: count('Entries removed.') }).openapi('FdbFlushed');
-
 const settingsFields = {
   ageingSeconds: integer(AGEING_SECONDS_MIN, AGEING_SECONDS_MAX).openapi({
     description: `Seconds without a frame after which a learned address is forgotten, ${AGEING_SECONDS_MIN} to ${AGEING_SECONDS_MAX}; ${AGEING_SECONDS_DEFAULT} by default (IEEE 802.1Q-2022, table 8-6).`,
@@ -88,74 +38,70 @@ const settingsFields = {
     description: `Entries that the FDB holds at most, 1 to ${FDB_LIMIT_MAX}; a full one still learns every new source and gives up an old entry for it.`,
     example: FDB_LIMIT_DEFAULT,
   }),
+  macMoveLimit: limit(MAC_MOVE_LIMIT_MAX).openapi({
+    description: `Moves of one address between ports within a second after which it is held on the port where it was, 1 to ${MAC_MOVE_LIMIT_MAX}; ${MAC_MOVE_LIMIT_DEFAULT} by default, null: no limit.`,
+    example: MAC_MOVE_LIMIT_DEFAULT,
+  }),
+  macMoveHoldSeconds: integer(1, MAC_MOVE_HOLD_SECONDS_MAX).openapi({
+    description: `Seconds for which such an address is held, 1 to ${MAC_MOVE_HOLD_SECONDS_MAX}; ${MAC_MOVE_HOLD_SECONDS_DEFAULT} by default.`,
+    example: MAC_MOVE_HOLD_SECONDS_DEFAULT,
+  }),
+  loopProtection: flag().openapi({
+    description:
+      'Whether signs of a loop make the switch send a probe, and block a port that the probe returns by; true by default.',
+  }),
+  loopHoldSeconds: integer(1, LOOP_HOLD_SECONDS_MAX).openapi({
+    description: `Seconds for which such a port stays blocked, 1 to ${LOOP_HOLD_SECONDS_MAX}; ${LOOP_HOLD_SECONDS_DEFAULT} by default.`,
+    example: LOOP_HOLD_SECONDS_DEFAULT,
+  }),
 };
 
-const RESERVED_GROUP_TEXT = 'What is done with the addresses that bridges reserve (IEEE 802.1Q-2022, table 8-1).';
-const RESERVED_TEXT =
-  'Addresses 01:80:c2:00:00:00 to 01:80:c2:00:00:0f that are forwarded like any group address; the others of this range are dropped (RESERVED_ADDRESS). None by default.';
+const RESERVED_GROUP_TEXT =
+  'What is done with the group addresses that bridges reserve or may filter, 01:80:c2:00:00:00 to 2f (IEEE 802.1Q-2022, 8.6.3).';
+
+const reservedFields = {
+  forward: reservedAddresses(
+    '01:80:c2:00:00:00',
+    '01:80:c2:00:00:0f',
+    /^01:80:c2:00:00:0[0-9a-f]$/,
+    'that are forwarded like any group address; the others of this range are dropped (RESERVED_ADDRESS). None by default.',
+  ).openapi({ example: ['01:80:c2:00:00:0e'] }),
+  drop: reservedAddresses(
+    '01:80:c2:00:00:10',
+    '01:80:c2:00:00:2f',
+    /^01:80:c2:00:00:[12][0-9a-f]$/,
+    'that are dropped (RESERVED_ADDRESS); the others of this range are forwarded. None by default.',
+  ).openapi({ example: ['01:80:c2:00:00:21'] }),
+};
+
+/** A list of some addresses from `first` to `last`, each once and ascending in the end. */
+function reservedAddresses(first: string, last: string, pattern: RegExp, meaning: string) {
+  const address = z
+    .string({ error: 'must be a MAC address' })
+    .toLowerCase()
+    .regex(pattern, `must be an address from ${first} to ${last}`);
+  const range = parseInt(last.slice(-2), 16) - parseInt(first.slice(-2), 16) + 1;
+  return list(address, range)
+    .transform((addresses) => [...new Set(addresses)].sort())
+    .openapi({ type: 'array', items: { type: 'string' }, description: `Addresses ${first} to ${last} ${meaning}` });
+}
 
 export const switchView = z
   .object({
     ...settingsFields,
-    reservedAddresses: z
-      .object({
-        forward: z.array(z.string()).openapi({ description: RESERVED_TEXT, example: ['01:80:c2:00:00:0e'] }),
-      })
-      .openapi({ description: RESERVED_GROUP_TEXT }),
+    reservedAddresses: z.object(reservedFields).openapi({ description: RESERVED_GROUP_TEXT }),
     workers: count('Worker threads that forward frames.'),
     ffi: z.enum(['koffi', 'ffi-rs']).openapi({ description: 'The library through which the kernel is called.' }),
     version: z.string().openapi({ description: 'Version of the daemon.' }),
   })
   .openapi('Switch');
 
-const reservedAddress = z
-  .string({ error: 'must be a MAC address' })
-  .toLowerCase()
-  .regex(RESERVED_ADDRESS, 'must be an address from 01:80:c2:00:00:00 to 01:80:c2:00:00:0f');
-
 export const switchPatch = strictObject(
   {
-    ageingSeconds: settingsFields.ageingSeconds.optional(),
-    fdbLimit: settingsFields.fdbLimit.optional(),
-    reservedAddresses: strictObject({
-      forward: list(reservedAddress, RESERVED_ADDRESSES)
-        .transform((addresses) => [...new Set(addresses)].sort())
-        .openapi({ type: 'array', description: RESERVED_TEXT, example: ['01:80:c2:00:00:0e'] }),
-    })
+    ...optional(settingsFields),
+    reservedAddresses: strictObject(optional(reservedFields))
       .optional()
-      .openapi({ description: RESERVED_GROUP_TEXT }),
+      .openapi({ description: `${RESERVED_GROUP_TEXT} A list that is left out stays.` }),
   },
   { workers: 'is set when the daemon starts', ffi: 'is only shown', version: 'is only shown' },
 ).openapi('SwitchPatch');
-
-const workerView = z
-  .object({
-    worker: count('Number of the worker, from 0.'),
-    state: z.enum(['running', 'asleep', 'hung']).openapi({
-      description: '`running`; `asleep`: nothing to do; `hung`: it gives no sign of life and is about to be replaced.',
-    }),
-    restarts: count('How often it was replaced.'),
-    turns: count('Turns of the loop that moved at least one frame.'),
-  })
-  .openapi('Worker');
-
-export const statsView = z
-  .object({
-    totals: z
-      .object({
-        rx: count('Frames taken from all ports.'),
-        forwarded: count('Frames sent to one known port.'),
-        flooded: count('Frames flooded; each is one, whatever the number of its copies.'),
-        floodCopies: count('Copies made by flooding.'),
-        dropped: count('Frames that ended before any copy was to be sent.'),
-        tx: count('Frames sent by all ports.'),
-        txDropped: count('Copies dropped at the egress port.'),
-      })
-      .openapi({
-        description: 'At rest: rx = forwarded + flooded + dropped, and forwarded + floodCopies = tx + txDropped.',
-      }),
-    ports: z.record(z.string(), portStats).openapi({ description: 'By port name.' }),
-    drops: dropCounts,
-    workers: z.array(workerView),
-  })
-  .openapi('Stats');

@@ -6,7 +6,7 @@ import { isNetnsName } from '../../control/netns-name.ts';
 import { PORT_NAME } from '../../limits.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, RefusedError, UsageError } from '../errors.ts';
-import { mtuOption } from '../port-options.ts';
+import { addTagOptions, addTrafficOptions } from '../port-options.ts';
 import { describePort } from '../port-view.ts';
 import { parseList, parseVid, parseVidList } from '../values.ts';
 import { portPath } from './port.ts';
@@ -19,11 +19,13 @@ interface PlugOptions {
   ip?: string[];
   gateway?: string;
   mac?: string;
-  mtu?: number;
+  mode?: PortMode;
   vlan?: number;
   /** True: given without a list. */
   trunk?: number[] | true;
   native?: number;
+  /** The other settings of a port, named as in the request. */
+  [setting: string]: unknown;
 }
 
 export function addPlugCommands(program: Command): void {
@@ -50,9 +52,10 @@ function addPlug(program: Command): void {
     .option('--ip <cidr>', 'address with prefix length; may be repeated', parseList)
     .option('--gateway <ip>', 'default route')
     .option('--mac <mac>', 'MAC address (default: random)')
-    .addOption(mtuOption())
     .addOption(
-      new Option('--vlan <vid>', 'access VLAN (default: 1)').argParser(parseVid).conflicts(['trunk', 'native']),
+      new Option('--vlan <vid>', 'access or service VLAN (default: 1)')
+        .argParser(parseVid)
+        .conflicts(['trunk', 'native']),
     )
     .addOption(
       new Option('--trunk [list]', 'carry these VLANs tagged, like 10,20-30; all if no list follows').argParser(
@@ -61,6 +64,8 @@ function addPlug(program: Command): void {
     )
     .option('--native <vid>', 'untagged frames of a trunk belong to this VLAN', parseVid)
     .addOption(new Option('--kind <kind>', 'what the interface is').choices(['veth', 'tap']).default('veth'));
+  plug.optionsGroup('Settings of the port, which `port set` changes later:');
+  addTrafficOptions(addTagOptions(plug));
   plug.action(async (netns: string, options: PlugOptions) => {
     const cli = new Cli(plug);
     const request = plugRequest(netns, options);
@@ -74,13 +79,14 @@ function addPlug(program: Command): void {
   examples(plug, [
     'plug red --ip 10.0.0.1/24 --vlan 10',
     'plug router --create --trunk 10,20-30 --native 1',
+    'plug customer --mode dot1q-tunnel --vlan 100 --cvlans 10,20',
     'plug /proc/4711/ns/net --name web --ip 10.0.0.2/24 --gateway 10.0.0.254',
   ]);
 }
 
 /** The body of POST /v1/ports that the flags mean. */
 export function plugRequest(netns: string, options: PlugOptions): { name: string; netns: string } {
-  const { create, name, ip, trunk, native, vlan, ...rest } = options;
+  const { create, name, ip, trunk, native, vlan, mode, ...rest } = options;
   if (native !== undefined && trunk === undefined) throw new UsageError('--native needs --trunk');
   return {
     name: name ?? defaultName(netns),
@@ -89,6 +95,7 @@ export function plugRequest(netns: string, options: PlugOptions): { name: string
     ...(create ? { createNetns: true } : {}),
     ...(ip ? { addresses: ip } : {}),
     ...vlanFields(vlan, trunk, native),
+    ...(mode ? { mode } : {}),
   };
 }
 

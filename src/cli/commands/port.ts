@@ -63,7 +63,13 @@ function setPort(port: Command): void {
     const patch = { mode: await newMode(cli, name, fields), ...fields };
     cli.show(await cli.client.send<PortView>('PATCH', portPath(name), patch), describePort);
   });
-  examples(set, ['port set red --vlan 20', 'port set red --trunks 10,20', 'port set red --flood-unknown=false']);
+  examples(set, [
+    'port set red --vlan 20',
+    'port set red --trunks 10,20',
+    'port set red --flood-unknown=false',
+    'port set red --mode dot1q-tunnel --vlan 100 --priority-tags if-nonzero',
+    'port set red --broadcast-limit 500 --multicast-limit none --fdb-limit 100',
+  ]);
 }
 
 /** Trunks end the mode access, which has none; what is a trunk already stays the kind of trunk that it is. */

@@ -1,4 +1,6 @@
 /** serve: the daemon in the foreground. Only here are the server's parts loaded, so that all other commands start fast. */
+import { availableParallelism } from 'node:os';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { WORKERS_MAX } from '../../limits.ts';
 import { VERSION } from '../../version.ts';
@@ -6,18 +8,30 @@ import { Cli, examples } from '../cli.ts';
 import { CliError } from '../errors.ts';
 import { wholeNumber } from '../values.ts';
 
-const WORKERS_DEFAULT = 1;
+/** Each worker has rings of its own on every port, so more of them cost memory. */
+const WORKERS_DEFAULT_MAX = 4;
 
 export function addServeCommand(program: Command): void {
   const serve = program
     .command('serve')
     .description('run the switch in the foreground until SIGTERM or SIGINT')
-    .option('--workers <n>', 'threads that forward frames', wholeNumber(1, WORKERS_MAX), WORKERS_DEFAULT)
+    .addOption(
+      new Option(
+        '--workers <n>',
+        'threads that forward frames; each has rings of its own on every port, so more of them cost memory',
+      )
+        .argParser(wholeNumber(1, WORKERS_MAX))
+        .default(workersDefault(), `processors minus one, 1 to ${WORKERS_DEFAULT_MAX}: here ${workersDefault()}`),
+    )
     .option('--ephemeral', 'remove the ports at the end; as of now they are removed in any case');
   serve.action(async (options: { workers: number }) => {
     await runDaemon(new Cli(serve), options.workers);
   });
   examples(serve, ['serve', 'serve --socket /tmp/lab.sock --workers 2']);
+}
+
+function workersDefault(): number {
+  return Math.min(Math.max(availableParallelism() - 1, 1), WORKERS_DEFAULT_MAX);
 }
 
 async function runDaemon(cli: Cli, workers: number): Promise<void> {

@@ -1,7 +1,6 @@
-/** stats and drops: what the switch counted. */
+/** stats: what the switch counted. */
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { DROP_SENTENCES } from '../../control/drop-sentences.ts';
 import type { PortStats, StatsView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import type { Cell } from '../output.ts';
@@ -15,7 +14,7 @@ interface Reading {
   seconds: number;
 }
 
-export function addStatsCommands(program: Command): void {
+export function addStatsCommand(program: Command): void {
   const stats = program
     .command('stats')
     .description('show the counters of the switch and its ports')
@@ -27,12 +26,6 @@ export function addStatsCommands(program: Command): void {
     cli.show(answer, (view) => renderStats(cli, { stats: view, seconds: 0 }));
   });
   examples(stats, ['stats', 'stats --watch']);
-  const drops = program.command('drops').description('show why frames were dropped, and on which ports');
-  drops.action(async () => {
-    const cli = new Cli(drops);
-    cli.show(await cli.client.get<StatsView>('/v1/stats'), (view) => renderDrops(cli, view));
-  });
-  examples(drops, ['drops']);
 }
 
 /** Until the user ends it, or the daemon does. */
@@ -88,26 +81,6 @@ function rates(port: PortStats, before: PortStats | undefined, seconds: number):
     perSecond(port.rx.bytes, before.rx.bytes, bytesPerMbit),
     perSecond(port.tx.bytes, before.tx.bytes, bytesPerMbit),
   ];
-}
-
-function renderDrops(cli: Cli, stats: StatsView): string {
-  const reasons = Object.entries(stats.drops).filter(([, frames]) => frames > 0);
-  if (reasons.length === 0) return 'nothing was dropped';
-  const onPorts = (reason: string): string =>
-    Object.entries(stats.ports)
-      .flatMap(([name, port]) => (port.drops[reason] ? [`${name} ${port.drops[reason]}`] : []))
-      .join(', ') || 'removed ports';
-  return cli.table(
-    ['REASON', 'FRAMES', 'ON PORTS', 'MEANING'],
-    reasons
-      .toSorted(([, a], [, b]) => b - a)
-      .map(([reason, frames]) => [
-        reason,
-        frames,
-        onPorts(reason),
-        DROP_SENTENCES[reason] ?? 'not known to this version',
-      ]),
-  );
 }
 
 function sum(counts: number[]): number {

@@ -1,16 +1,25 @@
 /** vlan ls, switch show and switch set. */
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { SwitchView, VlanView } from '../../control/model.ts';
-import { AGEING_SECONDS_MAX, AGEING_SECONDS_MIN, FDB_LIMIT_MAX } from '../../limits.ts';
+import {
+  AGEING_SECONDS_MAX,
+  AGEING_SECONDS_MIN,
+  FDB_LIMIT_MAX,
+  LOOP_HOLD_SECONDS_MAX,
+  MAC_MOVE_HOLD_SECONDS_MAX,
+  MAC_MOVE_LIMIT_MAX,
+} from '../../limits.ts';
 import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import type { Cell } from '../output.ts';
-import { parseList, wholeNumber } from '../values.ts';
+import { limitUpTo, parseFlag, parseList, wholeNumber } from '../values.ts';
 
 interface SetOptions {
-  ageingSeconds?: number;
-  fdbLimit?: number;
   forwardReserved?: string[];
+  dropReserved?: string[];
+  /** The other settings, named as in the request. */
+  [setting: string]: unknown;
 }
 
 export function addVlanCommands(program: Command): void {
@@ -44,15 +53,30 @@ export function addSwitchCommands(program: Command): void {
       '--forward-reserved <mac,...>',
       'forward these of 01:80:c2:00:00:00 to 0f, or none; may be repeated',
       parseList,
-    );
+    )
+    .option('--drop-reserved <mac,...>', 'drop these of 01:80:c2:00:00:10 to 2f, or none; may be repeated', parseList)
+    .option(
+      '--mac-move-limit <n>',
+      'moves of an address within a second after which it is held where it was, or none',
+      limitUpTo(MAC_MOVE_LIMIT_MAX),
+    )
+    .option('--mac-move-hold-seconds <n>', 'how long it is held', wholeNumber(1, MAC_MOVE_HOLD_SECONDS_MAX))
+    .addOption(
+      new Option('--loop-protection [true|false]', 'probe for loops, and block ports in one').argParser(parseFlag),
+    )
+    .option('--loop-hold-seconds <n>', 'how long such a port is blocked', wholeNumber(1, LOOP_HOLD_SECONDS_MAX));
   set.action(async (options: SetOptions) => {
     const cli = new Cli(set);
-    const { forwardReserved, ...patch } = options;
-    const body = forwardReserved ? { ...patch, reservedAddresses: { forward: forwardReserved } } : patch;
+    const { forwardReserved: forward, dropReserved: drop, ...patch } = options;
+    const body = forward || drop ? { ...patch, reservedAddresses: { forward, drop } } : patch;
     if (Object.keys(body).length === 0) throw new UsageError('say what to set; see `tswitch switch set --help`');
     cli.show(await cli.client.send<SwitchView>('PATCH', '/v1/switch', body), (view) => cli.fields(switchFields(view)));
   });
-  examples(set, ['switch set --ageing-seconds 60', 'switch set --forward-reserved 01:80:c2:00:00:0e']);
+  examples(set, [
+    'switch set --ageing-seconds 60',
+    'switch set --forward-reserved 01:80:c2:00:00:0e',
+    'switch set --mac-move-limit 100 --loop-protection=false',
+  ]);
 }
 
 function vlanTable(cli: Cli, vlans: readonly VlanView[]): string {
@@ -72,6 +96,11 @@ function switchFields(view: SwitchView): [string, Cell][] {
     ['ageing', `${view.ageingSeconds} s`],
     ['fdb limit', `${view.fdbLimit} entries`],
     ['forwarded reserved addresses', view.reservedAddresses.forward.join(', ') || 'none'],
+    ['dropped reserved addresses', view.reservedAddresses.drop.join(', ') || 'none'],
+    ['mac move limit', view.macMoveLimit === null ? 'none' : `${view.macMoveLimit} moves/s`],
+    ['mac move hold', `${view.macMoveHoldSeconds} s`],
+    ['loop protection', view.loopProtection ? 'yes' : 'no'],
+    ['loop hold', `${view.loopHoldSeconds} s`],
     ['workers', String(view.workers)],
     ['ffi', view.ffi],
     ['version', view.version],

@@ -4,13 +4,13 @@ import type { PortResources } from '../../shared/commands.ts';
 import type { PortIdentity } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
 import type { NormalPortRequest } from '../port-request.ts';
+import type { NetnsMemory } from './netns-memory.ts';
 
-/** A worker's sockets of one port. */
+/** A worker's sockets of one port. They are closed with the attachment. */
 export interface PortSockets {
   readonly resources: PortResources;
-  /** Frames lost so far before they could be read. */
+  /** Frames lost so far before they could be read; kept once the netdev is gone. */
   overflowed(): number;
-  close(): void;
 }
 
 /** What the kernel says of the netdev behind a port. */
@@ -21,11 +21,14 @@ export interface LinkState {
 }
 
 export interface AttachContext {
+  handle: number;
   /** One per worker. */
   arenas: Arena[];
   links: LinkMonitor;
   /** Whether the kernel carries UDP segmentation in virtio-net headers. */
   uso: boolean;
+  /** Of a port that was lost: what its namespace must be, to be the same one. */
+  remembered: NetnsMemory | null;
   onLink: (state: LinkState) => void;
 }
 
@@ -36,10 +39,28 @@ export interface Attachment {
   readonly link: LinkState;
   /** One per worker. */
   readonly sockets: PortSockets[];
+  /** What the far end's namespace was called and is known by; null where there is no far end. */
+  readonly remembered: NetnsMemory | null;
+  /** A worker found the port broken: asks the kernel now. Null where the kernel tells by itself. */
+  readonly check: (() => void) | null;
   /** Changes the far end's MTU, where tswitch made it. */
   setMtu(mtu: number): Promise<void>;
   /** Takes everything down that tswitch made for the port. Every worker must have acknowledged that the port is closed. */
   close(): Promise<void>;
+}
+
+/** What stands for the attachment of a port that is lost: nothing of it is there. */
+export function lostAttachment(before: Attachment): Attachment {
+  return {
+    identity: before.identity,
+    netdevMtu: before.netdevMtu,
+    link: { up: false, lost: true },
+    sockets: [],
+    remembered: before.remembered,
+    check: null,
+    setMtu: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
 }
 
 export type Attach = (request: NormalPortRequest, context: AttachContext) => Promise<Attachment>;

@@ -9,24 +9,41 @@ import { type FarEnd, setNetdevMtu } from '../plumbing/netdev.ts';
 import { createNetns, resolveNetns } from '../plumbing/netns.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { randomMac } from './netdev-name.ts';
+import { type NetnsMemory, refuseStranger, rememberNetns } from './netns-memory.ts';
 
-/** Opens the far end's namespace, made first if that is asked for, and gives it a MAC address if it has none. */
-export async function prepareFarEnd(request: NormalPortRequest): Promise<FarEnd> {
-  const { netns, ifname, addresses, gateway } = request;
-  if (netns === null || ifname === null) throw new TswitchError('BAD_REQUEST', 'netns: say where the far end goes');
-  if (request.createNetns) await createNetns(netns);
-  return {
-    netns: await resolveNetns(netns),
-    ifname,
-    mac: request.mac ?? randomMac(randomBytes),
-    mtu: request.mtu ?? MTU_DEFAULT,
-    addresses,
-    gateway,
-  };
+/**
+ * Opens the far end's namespace and gives it a MAC address if it has none. For a new port the namespace is made first, if
+ * that is asked for; a lost one only finds its namespace again.
+ *
+ * @param remembered of a lost port
+ */
+export async function prepareFarEnd(
+  request: NormalPortRequest,
+  remembered: NetnsMemory | null,
+): Promise<FarEnd & { remembered: NetnsMemory }> {
+  const { netns: spec, ifname, addresses, gateway } = request;
+  if (spec === null || ifname === null) throw new TswitchError('BAD_REQUEST', 'netns: say where the far end goes');
+  if (request.createNetns && !remembered) await createNetns(spec);
+  const netns = await resolveNetns(spec);
+  try {
+    if (remembered) refuseStranger(netns, remembered);
+    return {
+      netns,
+      ifname,
+      mac: request.mac ?? randomMac(randomBytes),
+      mtu: request.mtu ?? MTU_DEFAULT,
+      addresses,
+      gateway,
+      remembered: await rememberNetns(netns),
+    };
+  } catch (error) {
+    netns.close();
+    throw error;
+  }
 }
 
-/** @param inode of the namespace at the time of attaching: a name or pid may stand for another one by now */
-export async function setFarEndMtu(spec: string, inode: number, ifname: string, mtu: number): Promise<void> {
+/** A name, path or pid may stand for another namespace by now. */
+export async function setFarEndMtu({ spec, inode }: NetnsMemory, ifname: string, mtu: number): Promise<void> {
   const netns = await resolveNetns(spec);
   try {
     if (netns.inode !== inode) {
@@ -38,5 +55,15 @@ export async function setFarEndMtu(spec: string, inode: number, ifname: string, 
     await setNetdevMtu(netns, ifname, mtu);
   } finally {
     netns.close();
+  }
+}
+
+/** Why a far end is gone, for people. */
+export async function whyLost({ spec }: NetnsMemory, ifname: string): Promise<string> {
+  try {
+    (await resolveNetns(spec)).close();
+    return `its interface ${ifname} in namespace ${spec} is gone`;
+  } catch {
+    return `namespace ${spec} is gone`;
   }
 }

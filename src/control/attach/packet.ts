@@ -38,6 +38,8 @@ export const attachPacket: Attach = async (request, context) => {
     netdevMtu: netdev.mtu,
     link: linkStateOf({ ...netdev, gone: false }),
     sockets,
+    remembered: null,
+    check: null,
     setMtu: () => Promise.resolve(),
     close: () => resources.disposeAsync(),
   };

@@ -12,24 +12,42 @@ import type { TapSocket } from '../../ports/open-tap.ts';
 import { inNetns } from '../plumbing/netns.ts';
 import type { LinkState } from './attachment.ts';
 
+/** That a TAP is gone, its worker sees at once (`check`); this finds out whether it is up. */
 const POLL_MS = 400;
 /** Of a line of /proc/net/dev, behind the name: what the TAP was given to send and had no room for. */
 const SEND_DROPS_COLUMN = 11;
 
-export function watchTap(tap: TapSocket, onChange: (state: LinkState) => void): { state: LinkState; close(): void } {
+export interface TapWatch {
+  readonly state: LinkState;
+  /** Asks the kernel now instead of at the next tick. */
+  check(): void;
+  /** Frames from the TAP's side that were lost because nobody read them in time; the last known once it is gone. */
+  overflowed(): number;
+  close(): void;
+}
+
+export function watchTap(tap: TapSocket, onChange: (state: LinkState) => void): TapWatch {
   const state = readTapLink(tap, { up: false, lost: false });
   let told = state;
-  const timer = setInterval(() => {
+  let overflowed = 0;
+  const check = (): void => {
+    if (told.lost) return;
     const now = readTapLink(tap, told);
     if (now.up === told.up && now.lost === told.lost) return;
     told = now;
     onChange(now);
-  }, POLL_MS).unref();
-  return { state, close: () => clearInterval(timer) };
+  };
+  const timer = setInterval(check, POLL_MS).unref();
+  return {
+    state,
+    check,
+    overflowed: () => (overflowed = Math.max(overflowed, readTapOverflow(tap))),
+    close: () => clearInterval(timer),
+  };
 }
 
-/** Frames from the TAP's side that were lost because nobody read them in time; 0 once it is gone. */
-export function tapOverflow(tap: TapSocket): number {
+/** 0 once it is gone. */
+function readTapOverflow(tap: TapSocket): number {
   try {
     return inTapNetns(tap, (name) => {
       const line = readFileSync('/proc/thread-self/net/dev', 'latin1')

@@ -2,23 +2,16 @@
 import { moveTap } from '../plumbing/netdev.ts';
 import { ownMark } from '../plumbing/ownership.ts';
 import { TapSocket } from '../../ports/open-tap.ts';
-import { TswitchError } from '../errors.ts';
-import type { Attach } from './attachment.ts';
+import type { Attach, PortSockets } from './attachment.ts';
 import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
 import { netdevName } from './netdev-name.ts';
-import { tapOverflow, watchTap } from './tap-watch.ts';
+import { watchTap } from './tap-watch.ts';
 
 export const attachTap: Attach = async (request, context) => {
   using setUp = new DisposableStack();
   await using undo = new AsyncDisposableStack();
-  if (context.arenas.length > 1) {
-    throw new TswitchError(
-      'NOT_SUPPORTED',
-      'a tap port is served by one worker: start the daemon with --workers 1, or use --kind veth',
-    );
-  }
-  const farEnd = await prepareFarEnd(request);
-  const { netns, ifname, mac, mtu } = farEnd;
+  const farEnd = await prepareFarEnd(request, context.remembered);
+  const { netns, ifname, mac, mtu, remembered } = farEnd;
   setUp.defer(() => netns.close());
   const netdev = netdevName(request.name);
   const socket = TapSocket.open(netdev);
@@ -43,8 +36,17 @@ export const attachTap: Attach = async (request, context) => {
     },
     netdevMtu: mtu,
     link: watch.state,
-    sockets: [{ resources: socket.resources, overflowed: () => tapOverflow(socket), close: () => socket.close() }],
-    setMtu: (wanted) => setFarEndMtu(netns.spec, netns.inode, ifname, wanted),
+    sockets: context.arenas.map((_, worker): PortSockets => {
+      // One queue, so that a flow keeps its order: see docs/decisions/0007-tap-one-queue.md.
+      const receives = worker === context.handle % context.arenas.length;
+      return {
+        resources: { kind: 'tap', fd: socket.fd, receives },
+        overflowed: () => (receives ? watch.overflowed() : 0),
+      };
+    }),
+    remembered,
+    check: () => watch.check(),
+    setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
     close: () => resources.disposeAsync(),
   };
 };

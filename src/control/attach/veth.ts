@@ -17,10 +17,13 @@ export const attachVeth: Attach = async (request, context) => {
   using setUp = new DisposableStack();
   await using undo = new AsyncDisposableStack();
   const own = netdevName(request.name);
-  const farEnd = await prepareFarEnd(request);
-  const { netns, ifname, mac, mtu } = farEnd;
+  const farEnd = await prepareFarEnd(request, context.remembered);
+  const { netns, ifname, mac, mtu, remembered } = farEnd;
   setUp.defer(() => netns.close());
   const mark = ownMark(request.name);
+  // Of this very port: someone took it to another namespace, and brought it back after the port was lost.
+  const left = readNetdev(null, own);
+  if (left?.alias === mark) await deleteOwnNetdev(left.index, mark);
   await createVethPair({
     own,
     ownAlias: mark,
@@ -50,7 +53,9 @@ export const attachVeth: Attach = async (request, context) => {
     netdevMtu: mtu,
     link: linkStateOf({ ...netdev, gone: false }),
     sockets,
-    setMtu: (wanted) => setFarEndMtu(netns.spec, netns.inode, ifname, wanted),
+    remembered,
+    check: null,
+    setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
     close: () => resources.disposeAsync(),
   };
 };

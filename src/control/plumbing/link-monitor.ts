@@ -4,7 +4,7 @@
  * The socket keeps its namespace alive for as long as something in it is watched.
  *
  * Every watch also asks for the state once, and again when the kernel had to throw announcements away: the answers come in
- * by the same way and in the right order, so nothing that happens around the call of `watch` is missed.
+ * by the same way and in the right order, so nothing that happens from the call of `watch` on is missed.
  */
 import { EAGAIN, EINTR, ENOBUFS } from '../../../native-bindings/abi/errno.ts';
 import { RTMGRP_LINK } from '../../../native-bindings/abi/netlink.ts';
@@ -53,6 +53,9 @@ export class LinkMonitor {
    * @returns ends the watch
    */
   watch(netns: Netns | null, ifindex: number, callback: (event: LinkEvent) => void): () => void {
+    // What waits to be read is older than this watch: how the netdev was while it was being set up, say.
+    const before = this.#namespaces.get(netns?.inode ?? homeInode);
+    if (before) this.#drain(before);
     const namespace = this.#open(netns);
     const watch: Watch = { ifindex, callback, told: null };
     namespace.watches.add(watch);

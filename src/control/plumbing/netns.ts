@@ -53,7 +53,7 @@ export function isHome(netns: Netns): boolean {
  * @throws TswitchError NETNS_NOT_FOUND, NOT_PERMITTED, or BAD_REQUEST for what can name no network namespace
  */
 export async function resolveNetns(spec: string): Promise<Netns> {
-  const path = pathOf(spec);
+  const path = netnsPath(spec);
   let fd: number | null = null;
   try {
     // Asked first, because merely opening some files (a FIFO, a tape drive) has effects.
@@ -80,7 +80,7 @@ export async function createNetns(name: string): Promise<boolean> {
       `"${name}" cannot be created: only a namespace with a name of its own can, not a path, a pid or \`${HOST}\``,
     );
   }
-  pathOf(name);
+  netnsPath(name);
   const { status, stderr } = await runTool('ip', ['netns', 'add', name]);
   if (status === 0) return true;
   if (/: File exists/.test(stderr)) return false;
@@ -119,7 +119,8 @@ export function inNetns<T>(netns: { readonly fd: number } | null, act: () => T):
   }
 }
 
-function pathOf(spec: string): string {
+/** The file that `spec` names, which need not be there. */
+export function netnsPath(spec: string): string {
   if (spec.includes('\0')) throw new TswitchError('BAD_REQUEST', 'the name of a namespace cannot hold a zero byte');
   // Also by its pid: its /proc entry shows where the main thread is at the moment, which inNetns changes.
   if (spec === HOST || (PID.test(spec) && Number(spec) === process.pid)) return `/proc/${process.pid}/fd/${homeFd}`;

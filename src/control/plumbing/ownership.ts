@@ -67,8 +67,8 @@ function pidNamespace(): number {
   return statSync('/proc/self/ns/pid').ino;
 }
 
-/** Null where there is no such process, or none that may be seen. */
-function processStat(pid: number): { start: number; hasEnded: boolean } | null {
+/** Null where there is no such process, or none that may be seen. `start` is as in a mark. */
+export function processStat(pid: number): { start: number; hasEnded: boolean } | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

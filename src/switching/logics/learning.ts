@@ -1,47 +1,64 @@
 /**
  * The built-in logic: a learning bridge with independent learning per VLAN (IEEE 802.1Q-2022, 8.7 and 8.8). Group and
  * unknown destinations are flooded; a known one gets the frame if VLAN, isolation and the port's state allow it.
+ *
+ * Frames come in trains, so what was found for a frame is used for the next one of the batch with the same addresses.
  */
-import type { Batch } from '../../frame/batch.ts';
-import { DESTINATION, etherType, GROUP_BIT, SOURCE } from '../../frame/ethernet.ts';
-import { isTagTpid } from '../../frame/vlan.ts';
-import { Drop } from '../drop-reasons.ts';
+import { DESTINATION, GROUP_BIT, SOURCE } from '../../frame/ethernet.ts';
 import { keyHigh, keyLow } from '../fdb.ts';
+import { innerKey } from '../inner-tag.ts';
+import { Learner } from '../learner.ts';
 import type { Logic, LogicContext } from '../logic.ts';
-import { SET_ACCESS, SET_ISOLATED, SET_UP } from '../port-table.ts';
-import { drop, FLOOD, UNDECIDED } from '../verdict.ts';
+import { FLOOD, UNDECIDED } from '../verdict.ts';
 
 export function learning(context: LogicContext): Logic {
-  const { ports, fdb } = context;
-
-  /** Whether a known destination's port may get the frame: the port's handle, or a drop verdict. */
-  function towards(batch: Batch, i: number, egress: number): number {
-    const ingress = batch.ingress;
-    if (egress === ingress) return drop(Drop.HAIRPIN);
-    if (!ports.carries(egress, batch.vlan[i]!)) return drop(Drop.EGRESS_NOT_A_MEMBER);
-    if (!ports.isIn(SET_UP, egress)) return drop(Drop.EGRESS_DOWN);
-    if (ports.isIn(SET_ISOLATED, ingress) && ports.isIn(SET_ISOLATED, egress)) return drop(Drop.ISOLATED);
-    if (ports.isIn(SET_ACCESS, egress) && isTagTpid(etherType(batch.bytes, batch.offset[i]!))) {
-      return drop(Drop.INNER_TAG);
-    }
-    return egress;
-  }
-
+  const { ports, reach, fdb } = context;
+  const learner = new Learner(context);
   return {
     decide(batch, now) {
       const { bytes, offset, vlan, verdict, count, ingress } = batch;
       const learns = ports.learning[ingress] === 1;
+      const { tunnelled } = reach;
+      // No key's first word is 0, as no VLAN is.
+      let sourceHigh = 0;
+      let sourceLow = 0;
+      let seen = UNDECIDED;
+      let targetHigh = 0;
+      let targetLow = 0;
+      let targetInner = 0;
+      let towards = UNDECIDED;
       for (let i = 0; i < count; i++) {
         if (verdict[i] !== UNDECIDED) continue;
         const frame = offset[i]!;
         const vid = vlan[i]!;
-        if (learns) fdb.learn(keyHigh(bytes, frame + SOURCE, vid), keyLow(bytes, frame + SOURCE), ingress, now);
+        const high = keyHigh(bytes, frame + SOURCE, vid);
+        const low = keyLow(bytes, frame + SOURCE);
+        if (high !== sourceHigh || low !== sourceLow) {
+          sourceHigh = high;
+          sourceLow = low;
+          seen = learner.see(high, low, ingress, learns, now);
+          // The source may be what the destination of the last frame was: it is known now.
+          targetHigh = 0;
+        }
+        if (seen !== UNDECIDED) {
+          verdict[i] = seen;
+          continue;
+        }
         if (bytes[frame + DESTINATION]! & GROUP_BIT) {
           verdict[i] = FLOOD;
           continue;
         }
-        const known = fdb.lookup(keyHigh(bytes, frame + DESTINATION, vid), keyLow(bytes, frame + DESTINATION), now);
-        verdict[i] = known < 0 ? FLOOD : towards(batch, i, known);
+        const toHigh = keyHigh(bytes, frame + DESTINATION, vid);
+        const toLow = keyLow(bytes, frame + DESTINATION);
+        const inner = innerKey(batch, i, tunnelled);
+        if (toHigh !== targetHigh || toLow !== targetLow || inner !== targetInner) {
+          targetHigh = toHigh;
+          targetLow = toLow;
+          targetInner = inner;
+          const known = fdb.lookup(toHigh, toLow, now);
+          towards = known < 0 ? FLOOD : reach.verdict(batch, i, inner, known);
+        }
+        verdict[i] = towards;
       }
     },
   };

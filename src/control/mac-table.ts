@@ -1,0 +1,154 @@
+/** The FDB as the control plane keeps it: given entries, flushing, ageing, limits, and the events of its changes. */
+import { randomInt } from 'node:crypto';
+import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
+import { Fdb, type FdbEntry, KIND_DYNAMIC, KIND_STATIC, KIND_STICKY, TICKS_PER_SECOND } from '../switching/fdb.ts';
+import { parseUnicastMac } from './address-text.ts';
+import { TswitchError } from './errors.ts';
+import type { EventBus } from './events.ts';
+import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fdb-view.ts';
+import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, SwitchSettings } from './model.ts';
+import type { PortRecord } from './port-record.ts';
+import { carriesVlan } from './views.ts';
+
+/** Look-ups take aged entries for absent by themselves; sweeping makes room and tells of them. */
+const SWEEP_MS = 1000;
+/** `fdb.aged` events of one sweep; the others are told as one number. */
+const AGED_EVENTS_MAX = 1000;
+/** The control plane's number in the table's lock: none of a worker's (1 to WORKERS_MAX). */
+const CONTROL_OWNER = 0x7fff;
+
+const KINDS: Record<FdbKind, number> = { dynamic: KIND_DYNAMIC, static: KIND_STATIC, sticky: KIND_STICKY };
+
+export interface MacTableOptions {
+  events: EventBus;
+  /** FDB ticks. */
+  now: () => number;
+  settings: SwitchSettings;
+  port: (name: string) => PortRecord;
+  nameOf: (handle: number) => string;
+}
+
+export class MacTable {
+  readonly #options: MacTableOptions;
+  readonly #sweeper: NodeJS.Timeout;
+  #fdb: Fdb;
+
+  constructor(options: MacTableOptions) {
+    this.#options = options;
+    this.#fdb = makeFdb(options.settings);
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  get fdb(): Fdb {
+    return this.#fdb;
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  list(filter: FdbFilter, page: { limit: number; cursor?: string }): FdbPage {
+    const { now, nameOf } = this.#options;
+    return fdbPage(this.#fdb, now(), this.#matcher(filter, filter.kind), nameOf, page);
+  }
+
+  /** @throws TswitchError PORT_NOT_FOUND, BAD_REQUEST, or LIMIT_REACHED if the table holds given entries only */
+  give({ mac, port, vlan: wished, kind }: FdbRequest): FdbEntryView {
+    const { now, nameOf } = this.#options;
+    const address = parseUnicastMac(mac, 'mac');
+    const record = this.#options.port(port);
+    const vlan = wished ?? record.settings.vlan;
+    if (vlan === null) {
+      throw new TswitchError('BAD_REQUEST', `vlan: port ${port} is a trunk without a VLAN of its own: say which VLAN`);
+    }
+    if (!carriesVlan(record.settings, vlan)) {
+      throw new TswitchError('BAD_REQUEST', `vlan: port ${port} does not carry VLAN ${vlan}: add it to the port first`);
+    }
+    const { high, low } = keyOf(address, vlan);
+    if (!this.#fdb.give(high, low, record.handle, KINDS[kind], now())) {
+      throw new TswitchError(
+        'LIMIT_REACHED',
+        `the FDB is full of given entries: remove some, or raise fdbLimit (now ${this.#fdb.limit})`,
+      );
+    }
+    return entryView({ high, low, handle: record.handle, kind: KINDS[kind], seen: now() }, now(), nameOf);
+  }
+
+  /** @throws TswitchError FDB_ENTRY_NOT_FOUND */
+  remove(vlan: number, mac: string): void {
+    const { high, low } = keyOf(parseUnicastMac(mac, 'mac'), vlan);
+    if (!this.#fdb.remove(high, low)) {
+      throw new TswitchError(
+        'FDB_ENTRY_NOT_FOUND',
+        `the FDB has no entry for ${mac} in VLAN ${vlan}: \`tswitch fdb ls\` shows those there are`,
+      );
+    }
+  }
+
+  flush(filter: FdbFilter): number {
+    return this.#fdb.removeWhere(this.#matcher(filter, filter.kind ?? 'dynamic'));
+  }
+
+  /** Brings the table to changed settings. @returns whether it is another table now, which the workers must be told */
+  configure(settings: SwitchSettings): boolean {
+    const isOther = settings.fdbLimit !== this.#fdb.limit;
+    const old = this.#fdb;
+    if (isOther) {
+      this.#fdb = makeFdb(settings);
+      restoreEntries(old, this.#fdb, this.#options.now());
+    } else {
+      if (old.ageingTicks !== settings.ageingSeconds * TICKS_PER_SECOND) {
+        old.ageingTicks = settings.ageingSeconds * TICKS_PER_SECOND;
+      }
+      limitMoves(old, settings);
+    }
+    return isOther;
+  }
+
+  /** Tells of what a worker did to the table, if anybody listens. */
+  onHappening(happening: Happening): void {
+    const { events, nameOf } = this.#options;
+    if (!events.isHeard) return;
+    const { handle, other, high, low } = happening;
+    const entry = { port: nameOf(handle), mac: macText(high, low), vlan: high >>> 16 };
+    if (happening.kind === LEARNED) events.emit('fdb.learned', entry);
+    else if (happening.kind === MOVED) events.emit('fdb.moved', { ...entry, from: nameOf(other) });
+  }
+
+  #sweep(): void {
+    if (this.#fdb.count === 0) return;
+    const { events, now, nameOf } = this.#options;
+    let aged = 0;
+    this.#fdb.sweep(now(), (entry) => {
+      if (!events.isHeard || ++aged > AGED_EVENTS_MAX) return;
+      const mac = macText(entry.high, entry.low);
+      events.emit('fdb.aged', { port: nameOf(entry.handle), mac, vlan: vlanOf(entry) });
+    });
+    if (aged > AGED_EVENTS_MAX) events.emit('fdb.suppressed', { count: aged - AGED_EVENTS_MAX });
+  }
+
+  #matcher(filter: FdbFilter, kind: FdbKind | undefined): (entry: FdbEntry) => boolean {
+    const handle = filter.port === undefined ? null : this.#options.port(filter.port).handle;
+    return (entry) =>
+      (kind === undefined || entry.kind === KINDS[kind]) &&
+      (handle === null || entry.handle === handle) &&
+      (filter.vlan === undefined || vlanOf(entry) === filter.vlan);
+  }
+}
+
+function makeFdb(settings: SwitchSettings): Fdb {
+  const fdb = new Fdb(
+    Fdb.allocate({
+      limit: settings.fdbLimit,
+      ageingTicks: settings.ageingSeconds * TICKS_PER_SECOND,
+      seed: randomInt(2 ** 32),
+    }),
+    CONTROL_OWNER,
+  );
+  limitMoves(fdb, settings);
+  return fdb;
+}
+
+function limitMoves(fdb: Fdb, settings: SwitchSettings): void {
+  fdb.setMoveLimit(settings.macMoveLimit ?? 0, settings.macMoveHoldSeconds * TICKS_PER_SECOND);
+}

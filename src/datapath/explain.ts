@@ -1,0 +1,231 @@
+/**
+ * What the switch would do with a frame, told stage by stage. A data path of its own, with memory ports, the configuration
+ * of the live one and a copy of its FDB, really forwards the frame; then what it decided is read and put into words. So it is
+ * the code that forwards, and no live state is touched. Runs in a thread of its own, started by file name.
+ */
+import { DESTINATION, SOURCE } from '../frame/ethernet.ts';
+import { NO_TAG, PCP_SHIFT, tagOf, TPID_CUSTOMER, VID_MASK } from '../frame/vlan.ts';
+import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
+import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../ports/memory-port.ts';
+import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
+import type { PortConfig } from '../shared/commands.ts';
+import type { ExplainedEgress, ExplainTask, Explanation } from '../shared/explain-task.ts';
+import { Drop, DROP_NAMES, DROP_SENTENCES, type DropName } from '../switching/drop-reasons.ts';
+import { Fdb, type FdbEntry, keyHigh, keyLow, KIND_STATIC, KIND_STICKY, TICKS_PER_SECOND } from '../switching/fdb.ts';
+import { learning } from '../switching/logics/learning.ts';
+import { classifiedDrop, FLOOD_BROADCAST, FLOOD_MULTICAST } from '../switching/port-table.ts';
+import { innerKey } from '../switching/inner-tag.ts';
+import { FIRST_DROP } from '../switching/verdict.ts';
+import { DataPath } from './data-path.ts';
+import { floodClass } from './storm-limiter.ts';
+
+type Stage = Explanation['stages'][number];
+
+/** The stage at which a frame with the reason ends, for those before the destination is looked at. */
+const ADMIT_REASONS: ReadonlySet<DropName> = new Set([
+  'RUNT',
+  'OVERSIZE',
+  'TRUNCATED_TAG',
+  'SOURCE_NOT_UNICAST',
+  'RESERVED_ADDRESS',
+  'INGRESS_DOWN',
+  'LOOP_BLOCKED',
+]);
+const OWNER = 1;
+
+export default function explain(task: ExplainTask): Explanation {
+  return new Explainer(task).explain();
+}
+
+class Explainer {
+  readonly #task: ExplainTask;
+  readonly #board = Board.create(1);
+  readonly #ports: MemoryPort[];
+  readonly #dataPath: DataPath;
+  readonly #fdb: Fdb;
+  readonly #ingress: { name: string; config: PortConfig };
+
+  constructor(task: ExplainTask) {
+    this.#task = task;
+    const fdb = Fdb.copyOf(task.fdb);
+    this.#fdb = new Fdb(fdb, OWNER);
+    const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + MEMORY_PORT_BUFFER_BYTES));
+    const memory = { bytes, address: 0 };
+    const board = this.#board;
+    this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning });
+    // One frame arrives, so all ports can share the memory for arrivals.
+    this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, GATHER_LIST_BYTES));
+    task.ports.forEach(({ config }, k) => this.#dataPath.openPort(this.#ports[k]!, config));
+    this.#dataPath.configure({ forwardReserved: task.forwardReserved });
+    this.#ingress = task.ports.find(({ handle }) => handle === task.ingress)!;
+  }
+
+  explain(): Explanation {
+    const { ingress, frame, now } = this.#task;
+    const { batch } = this.#dataPath;
+    const port = this.#ports.find(({ handle }) => handle === ingress)!;
+    const ages = this.#agesBefore(frame);
+    port.inject(frame);
+    this.#dataPath.turn(now);
+    const reason = this.#reasonAt(ingress);
+    const isFlooded = this.#count(ingress, Counter.FLOODED) > 0;
+    const stages = this.#stages(reason, ages);
+    const isClassified = stages.length > 2;
+    return {
+      outcome: reason ? 'dropped' : isFlooded ? 'flooded' : 'forwarded',
+      reason,
+      vlan: isClassified ? batch.vlan[0]! : null,
+      stages,
+      egress: isClassified ? this.#egress(isFlooded || reason === 'NO_EGRESS') : [],
+    };
+  }
+
+  /** Source and destination as the table knew them before the frame, whatever its VLAN will be. */
+  #agesBefore(frame: Uint8Array): (at: number, vlan: number) => FdbEntry | null {
+    const before = new Fdb(Fdb.copyOf(this.#task.fdb), OWNER);
+    return (at, vlan) => before.find(keyHigh(frame, at, vlan), keyLow(frame, at), this.#task.now);
+  }
+
+  #stages(reason: DropName | null, before: (at: number, vlan: number) => FdbEntry | null): Stage[] {
+    const { batch } = this.#dataPath;
+    const { frame } = this.#task;
+    if (reason && ADMIT_REASONS.has(reason)) return [dropped('admit', reason)];
+    const text = `whole header, individual source address, ${frame.length} bytes`;
+    const stages: Stage[] = [{ stage: 'admit', verdict: 'accepted', text }];
+    const classified = this.#dataPath.table.classify(this.#task.ingress, batch.tpid[0]!, batch.tci[0]!);
+    if (reason && classifiedDrop(classified) !== 0) return [...stages, dropped('vlan', reason, this.#arrival())];
+    const vlan = batch.vlan[0]!;
+    stages.push({ stage: 'vlan', verdict: `VLAN ${vlan}`, text: this.#arrival() });
+    const source = before(SOURCE, vlan);
+    if (reason === 'SOURCE_PINNED') return [...stages, dropped('source', reason, this.#known(source))];
+    stages.push(this.#sourceStage(source, vlan));
+    stages.push(this.#destinationStage(reason, before(DESTINATION, vlan)));
+    if (reason && reason !== 'NO_EGRESS') return stages;
+    const copies = this.#ports.filter(({ sent }) => sent.length > 0).length;
+    const egress = `${copies} ${copies === 1 ? 'copy is' : 'copies are'} sent`;
+    stages.push(
+      reason ? dropped('egress', reason) : { stage: 'egress', verdict: copies > 0 ? 'sent' : 'dropped', text: egress },
+    );
+    return stages;
+  }
+
+  /** What tag the frame came with, and what the port's mode makes of it. */
+  #arrival(): string {
+    const { batch } = this.#dataPath;
+    const { name, config } = this.#ingress;
+    const tci = batch.tci[0]!;
+    const tag = tagOf(batch.tpid[0]!, tci);
+    const vid = tci & VID_MASK;
+    const pcp = tci >>> PCP_SHIFT;
+    const tpid = batch.tpid[0] === TPID_CUSTOMER ? '802.1Q' : '802.1ad';
+    const came =
+      tag === NO_TAG
+        ? 'untagged'
+        : `${tpid} ${vid === 0 ? 'priority tag' : `tag with VID ${vid}`}${pcp ? `, PCP ${pcp}` : ''}`;
+    const carries = {
+      access: `access port of VLAN ${config.vlan}`,
+      trunk: `trunk of ${listOf(config.trunks)}`,
+      'native-tagged': `trunk of ${listOf(config.trunks)} with native VLAN ${config.vlan}`,
+      'native-untagged': `trunk of ${listOf(config.trunks)} with native VLAN ${config.vlan}`,
+      'dot1q-tunnel': `tunnel of VLAN ${config.vlan}, which keeps the frame's own tags inside`,
+      transparent: `transparent port of VLAN ${config.vlan}, which keeps the frame's own tags inside`,
+    }[config.mode];
+    const customers = config.cvlans.length > 0 ? ` and lets in customer VLANs ${config.cvlans.join(', ')} only` : '';
+    return `${came}; ${name} is a ${carries}${customers}`.replace(' is a access', ' is an access');
+  }
+
+  #sourceStage(before: FdbEntry | null, vlan: number): Stage {
+    const { name, config } = this.#ingress;
+    const { batch } = this.#dataPath;
+    const at = batch.offset[0]! + SOURCE;
+    const after = this.#fdb.find(keyHigh(batch.bytes, at, vlan), keyLow(batch.bytes, at), this.#task.now);
+    if (!config.learning) return { stage: 'source', verdict: 'not learned', text: `${name} does not learn` };
+    if (before && before.handle === this.#task.ingress) {
+      return { stage: 'source', verdict: 'known', text: `known here: ${this.#known(before)}` };
+    }
+    if (!after)
+      return { stage: 'source', verdict: 'not learned', text: `${name} is at its fdbLimit, or the FDB is full` };
+    if (!before) return { stage: 'source', verdict: 'learned', text: `unknown until now, learned on ${name}` };
+    const moves = after.handle === this.#task.ingress;
+    const text = `${moves ? 'moves here' : 'is held, does not move here'}: ${this.#known(before)}`;
+    return { stage: 'source', verdict: moves ? 'moved' : 'held', text };
+  }
+
+  #destinationStage(reason: DropName | null, known: FdbEntry | null): Stage {
+    const { batch } = this.#dataPath;
+    const floodOf = floodClass(batch.bytes, batch.offset[0]!);
+    if (floodOf === FLOOD_BROADCAST) return { stage: 'destination', verdict: 'flood', text: 'broadcast' };
+    if (floodOf === FLOOD_MULTICAST) return { stage: 'destination', verdict: 'flood', text: 'multicast' };
+    if (reason === 'HAIRPIN' && !known) return dropped('destination', reason);
+    if (!known) return { stage: 'destination', verdict: 'flood', text: 'unknown unicast address' };
+    if (reason && reason !== 'NO_EGRESS') return dropped('destination', reason, this.#known(known));
+    return { stage: 'destination', verdict: 'known', text: this.#known(known) };
+  }
+
+  #known(entry: FdbEntry | null): string {
+    if (!entry) return 'unknown';
+    const seconds = Math.floor((this.#task.now - entry.seen) / TICKS_PER_SECOND);
+    const kind = entry.kind === KIND_STATIC ? 'static' : entry.kind === KIND_STICKY ? 'sticky' : 'learned';
+    return `${kind} on ${this.#nameOf(entry.handle)}, last seen ${seconds} s ago`;
+  }
+
+  /** Every port that the frame concerns: those it is sent by, those that drop it, and in a flood those it is kept from. */
+  #egress(isFlooded: boolean): ExplainedEgress[] {
+    const { table, batch } = this.#dataPath;
+    const vlan = batch.vlan[0]!;
+    const found: ExplainedEgress[] = [];
+    this.#task.ports.forEach(({ handle, name }, k) => {
+      const [frame] = this.#ports[k]!.sent;
+      const reason = handle === this.#task.ingress ? null : this.#reasonAt(handle);
+      if (frame) {
+        const tagged = table.tags(handle, vlan) ? 'tagged' : 'untagged';
+        found.push({ port: name, frame, reason: null, text: `sent, VLAN ${vlan} ${tagged}, ${frame.length} bytes` });
+      } else if (reason) {
+        found.push({ port: name, frame: null, reason, text: DROP_SENTENCES[reason]! });
+      } else if (isFlooded && table.carries(handle, vlan)) {
+        found.push({ port: name, frame: null, ...this.#whyNot(handle) });
+      }
+    });
+    return found;
+  }
+
+  #whyNot(handle: number): { reason: string | null; text: string } {
+    const { batch, reach } = this.#dataPath;
+    if (handle === batch.ingress) return { reason: null, text: 'the frame came from here' };
+    const verdict = reach.verdict(batch, 0, innerKey(batch, 0, reach.tunnelled), handle);
+    if (verdict !== handle) {
+      const reason = nameOfReason(verdict - FIRST_DROP);
+      return { reason, text: DROP_SENTENCES[reason]! };
+    }
+    const floodOf = floodClass(batch.bytes, batch.offset[0]!);
+    const flag =
+      { [FLOOD_BROADCAST]: 'floodBroadcast', [FLOOD_MULTICAST]: 'floodMulticast' }[floodOf] ?? 'floodUnknown';
+    return { reason: null, text: `${flag} is off` };
+  }
+
+  #nameOf(handle: number): string {
+    return this.#task.ports.find((port) => port.handle === handle)?.name ?? `port ${handle}`;
+  }
+
+  #count(handle: number, counter: number): number {
+    return this.#board.counters[this.#board.row(0, handle) + counter]!;
+  }
+
+  /** The reason for which the port dropped the frame, or null. */
+  #reasonAt(handle: number): DropName | null {
+    return DROP_NAMES.find((name) => this.#count(handle, FIRST_DROP_COUNTER + Drop[name]) > 0) ?? null;
+  }
+}
+
+function dropped(stage: Stage['stage'], reason: DropName, context?: string): Stage {
+  const sentence = DROP_SENTENCES[reason]!;
+  return { stage, verdict: `dropped: ${reason}`, text: context ? `${sentence} (${context})` : sentence };
+}
+
+function nameOfReason(reason: number): DropName {
+  return DROP_NAMES.find((name) => Drop[name] === reason)!;
+}
+
+function listOf(vids: readonly number[]): string {
+  return vids.length === 0 ? 'all VLANs' : `VLANs ${vids.join(', ')}`;
+}

@@ -1,0 +1,29 @@
+/** What the explaining thread is given, and what it answers: copies and numbers, nothing live but the FDB to copy. */
+import type { PortConfig } from './commands.ts';
+
+export interface ExplainTask {
+  ports: { handle: number; name: string; config: PortConfig }[];
+  ingress: number;
+  frame: Uint8Array;
+  forwardReserved: readonly boolean[];
+  fdb: SharedArrayBuffer;
+  /** FDB ticks. */
+  now: number;
+}
+
+export interface ExplainedEgress {
+  port: string;
+  /** As it would be sent. */
+  frame: Uint8Array | null;
+  /** Drop reason, if it is not sent and there is one. */
+  reason: string | null;
+  text: string;
+}
+
+export interface Explanation {
+  outcome: 'forwarded' | 'flooded' | 'dropped';
+  reason: string | null;
+  vlan: number | null;
+  stages: { stage: 'admit' | 'vlan' | 'source' | 'destination' | 'egress'; verdict: string; text: string }[];
+  egress: ExplainedEgress[];
+}

@@ -1,0 +1,170 @@
+/**
+ * What the control plane does to many entries of the FDB: deleting what matches, and collecting what has aged. No lock is
+ * held for more than CHUNK entries.
+ */
+import type { FdbIndex } from './fdb-index.ts';
+import {
+  AGEING,
+  CALENDARS,
+  copyEntry,
+  ENTRY_WORDS,
+  type FdbEntry,
+  type FdbMemory,
+  HOME,
+  isAged,
+  linkOf,
+  MOVES,
+  noEntry,
+  SLOT_SHIFT,
+  slotShiftFor,
+  STICKY_CALENDAR,
+  SWEEP_ALL,
+  SWEPT,
+} from './fdb-layout.ts';
+import type { FdbWriter } from './fdb-writer.ts';
+
+const CHUNK = 256;
+
+type Matcher = (entry: FdbEntry) => boolean;
+type Visitor = (entry: FdbEntry) => void;
+
+/** How many entries went, and whether all were looked at: not if somebody kept the lock. */
+interface Collected {
+  count: number;
+  isWhole: boolean;
+}
+
+export class FdbCollector {
+  readonly #memory: FdbMemory;
+  readonly #index: FdbIndex;
+  readonly #writer: FdbWriter;
+  #owed: Matcher[] = [];
+
+  constructor(memory: FdbMemory, index: FdbIndex, writer: FdbWriter) {
+    this.#memory = memory;
+    this.#index = index;
+    this.#writer = writer;
+  }
+
+  /** Deletes what `matches`; returns how many. What it cannot delete because a dead owner has the lock is owed. */
+  removeWhere(matches: Matcher): number {
+    const { count, isWhole } = this.#walk(matches, null);
+    if (!isWhole) this.#owed.push(matches);
+    return count;
+  }
+
+  /** Deletes the key's entry; false if there was none. Owed like `removeWhere`. */
+  remove(high: number, low: number): boolean {
+    const isLocked = this.#writer.lockPatiently();
+    const at = this.#index.find(high, low);
+    if (isLocked) {
+      if (at >= 0) this.#writer.clear(at);
+      this.#writer.unlock();
+    } else this.#owed.push((entry) => entry.high === high && entry.low === low);
+    return at >= 0;
+  }
+
+  /** Deletes what earlier calls could not. */
+  payOwed(): void {
+    const owed = this.#owed;
+    this.#owed = [];
+    for (const matches of owed) this.removeWhere(matches);
+  }
+
+  /** Deletes aged entries, at the cost of what has aged, and tells of each; returns how many. */
+  sweep(now: number, aged: Visitor | null): number {
+    this.payOwed();
+    this.fitSlots();
+    const { header } = this.#memory;
+    const ageing = header[AGEING]!;
+    const isLate = this.#writer.order.isSweepLate(now);
+    const { count, isWhole } = isLate
+      ? this.#walk(({ kind, seen }) => isAged(kind, seen, now, ageing), aged)
+      : this.#walkCalendars(now, aged);
+    if (isWhole && this.#writer.lockPatiently()) {
+      header[SWEPT] = now;
+      if (isLate) header[SWEEP_ALL] = 0;
+      this.#writer.unlock();
+    }
+    return count;
+  }
+
+  /** Makes the calendars anew if the ageing time asks for slots of another width. */
+  fitSlots(): void {
+    const { header } = this.#memory;
+    if (header[SLOT_SHIFT] === slotShiftFor(header[AGEING]!) || !this.#writer.lockPatiently()) return;
+    this.#writer.order.rebuild();
+    this.#writer.unlock();
+  }
+
+  #walk(matches: Matcher, removed: Visitor | null): Collected {
+    const { length } = this.#memory.entries;
+    let count = 0;
+    for (let begin = 0; begin < length; begin += CHUNK * ENTRY_WORDS) {
+      if (!this.#writer.lockPatiently()) return { count, isWhole: false };
+      const gone: FdbEntry[] = [];
+      try {
+        this.#clearChunk(begin, Math.min(begin + CHUNK * ENTRY_WORDS, length), matches, gone);
+      } finally {
+        this.#writer.unlock();
+      }
+      count += gone.length;
+      if (removed) gone.forEach(removed);
+    }
+    return { count, isWhole: true };
+  }
+
+  #clearChunk(begin: number, end: number, matches: Matcher, gone: FdbEntry[]): void {
+    const { entries, links } = this.#memory;
+    let entry = noEntry();
+    for (let at = begin; at < end; at += ENTRY_WORDS) {
+      if (!copyEntry(entries, at, entry)) continue;
+      if (matches(entry)) {
+        this.#writer.clear(at);
+        gone.push(entry);
+        entry = noEntry();
+        continue;
+      }
+      // An address must not be put back on a port that is gone.
+      const link = linkOf(at);
+      if (links[link + MOVES]! <= 0) continue;
+      entry.handle = links[link + HOME]!;
+      if (matches(entry)) links[link + MOVES] = 0;
+    }
+  }
+
+  #walkCalendars(now: number, aged: Visitor | null): Collected {
+    const { order } = this.#writer;
+    let count = 0;
+    for (let calendar = 0; calendar < CALENDARS; calendar++) {
+      if (calendar !== STICKY_CALENDAR && order.count(calendar) === 0) continue;
+      for (let isMore = true; isMore;) {
+        if (!this.#writer.lockPatiently()) return { count, isWhole: false };
+        const gone: FdbEntry[] = [];
+        isMore = this.#clearDue(calendar, now, gone);
+        this.#writer.unlock();
+        count += gone.length;
+        if (aged) gone.forEach(aged);
+      }
+    }
+    return { count, isWhole: true };
+  }
+
+  /** Deletes what has aged of up to CHUNK entries of the calendar; false if there are no more to look at. */
+  #clearDue(calendar: number, now: number, gone: FdbEntry[]): boolean {
+    const { order } = this.#writer;
+    const { entries, header } = this.#memory;
+    for (let left = CHUNK; left > 0; left--) {
+      const list = order.dueList(calendar, now);
+      if (list < 0) return false;
+      const at = order.firstOf(list);
+      const entry = noEntry();
+      copyEntry(entries, at, entry);
+      if (isAged(entry.kind, entry.seen, now, header[AGEING]!)) {
+        this.#writer.clear(at);
+        gone.push(entry);
+      } else if (!order.relink(at)) return false;
+    }
+    return true;
+  }
+}

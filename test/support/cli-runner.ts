@@ -1,0 +1,41 @@
+/** Runs the real command line, as a process or within this one. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { main } from '../../src/cli/program.ts';
+
+export const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** What runs commands against the daemon on `socket`, each as a process of its own. */
+export function cliRunner(socket: string) {
+  return (args: string[], env: NodeJS.ProcessEnv = {}, stdin?: string): Promise<Ended> =>
+    new Promise((resolve) => {
+      const all = { ...process.env, TSWITCH_SOCKET: socket, ...env };
+      const child = execFile(process.execPath, [MAIN, ...args], { env: all, maxBuffer: 1e8 }, (_, stdout, stderr) => {
+        resolve({ code: child.exitCode ?? -1, stdout, stderr });
+      });
+      child.stdin?.end(stdin);
+    });
+}
+
+/** The same without a process of its own, for what never reaches the daemon. */
+export async function usage(args: string[]): Promise<Ended> {
+  const texts = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((chunk) => {
+      texts[stream] += String(chunk);
+      return true;
+    }),
+  );
+  try {
+    return { code: await main(['node', 'tswitch', ...args]), ...texts };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
