@@ -163,6 +163,11 @@ export interface SwitchSettings {
   loopHoldSeconds: number;
 }
 
+/** What is left out stays, of the reserved addresses each list by itself. */
+export type SwitchPatch = Partial<Omit<SwitchSettings, 'reservedAddresses'>> & {
+  reservedAddresses?: Partial<SwitchSettings['reservedAddresses']>;
+};
+
 export interface SwitchView extends SwitchSettings {
   workers: number;
   ffi: 'koffi' | 'ffi-rs';
@@ -261,7 +266,7 @@ export interface SwitchControl {
   removeFdb(vlan: number, mac: string): Promise<void>;
   flushFdb(filter: FdbFilter): number;
   settings(): SwitchView;
-  patchSettings(patch: Partial<SwitchSettings>): Promise<SwitchView>;
+  patchSettings(patch: SwitchPatch): Promise<SwitchView>;
   stats(): StatsView;
   drops(): DropView[];
   explain(request: ExplainRequest): Promise<ExplainView>;

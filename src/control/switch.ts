@@ -35,6 +35,7 @@ import type {
   PortView,
   StatsView,
   SwitchControl,
+  SwitchPatch,
   SwitchSettings,
   SwitchView,
   VlanView,
@@ -174,9 +175,10 @@ class Switch implements SwitchControl {
     return { ...this.#settings, workers: this.#workers.count, ffi: ffi.name, version: VERSION };
   }
 
-  patchSettings(patch: Partial<SwitchSettings>): Promise<SwitchView> {
+  patchSettings(patch: SwitchPatch): Promise<SwitchView> {
     return this.#changes.run(async () => {
-      const wanted = { ...this.#settings, ...patch };
+      const reservedAddresses = { ...this.#settings.reservedAddresses, ...patch.reservedAddresses };
+      const wanted = { ...this.#settings, ...patch, reservedAddresses };
       const commands: Command[] = [this.#switchCommand(wanted)];
       if (this.#macs.configure(wanted)) {
         this.#ports.limitLearning();

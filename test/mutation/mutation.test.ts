@@ -44,23 +44,18 @@ const MUTATIONS: Record<string, Mutation> = {
   },
   'floods leave their VLAN': {
     file: 'src/datapath/egress.ts',
-    from: 'let word = members[vlan + w]! & ',
-    to: 'let word = (members[vlan + w]! | -1) & ',
+    from: 'candidates[w]! & members[vlan + w]! & ',
+    to: 'candidates[w]! & (members[vlan + w]! | -1) & ',
   },
   'known destinations leave their VLAN': {
     file: 'src/switching/reach.ts',
-    from: 'if (!ports.carries(egress, batch.vlan[i]!)) return drop(Drop.EGRESS_NOT_A_MEMBER);',
-    to: '',
-  },
-  'isolated ports are flooded to': {
-    file: 'src/datapath/egress.ts',
-    from: 'if (fromIsolated) word &=',
-    to: 'if (fromIsolated && w < 0) word &=',
+    from: '& members[batch.vlan[i]! * PORT_SET_WORDS + w]! &',
+    to: '& (members[0]! | -1) &',
   },
   'isolated ports reach each other': {
     file: 'src/switching/reach.ts',
-    from: 'if (ports.isIn(SET_ISOLATED, ingress) && ports.isIn(SET_ISOLATED, egress)) return drop(Drop.ISOLATED);',
-    to: '',
+    from: 'const isIsolated = this.#ports.isIn(SET_ISOLATED, ingress);',
+    to: 'const isIsolated = false;',
   },
   'floodUnknown is ignored': {
     file: 'src/switching/port-table.ts',

@@ -137,7 +137,8 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     flushFdb: (filter) => fdb.filter((entry) => isAmong(entry, { kind: 'dynamic', ...filter })).length,
     settings: view,
     patchSettings: async (patch) => {
-      settings = { ...settings, ...patch };
+      const reservedAddresses = { ...settings.reservedAddresses, ...patch.reservedAddresses };
+      settings = { ...settings, ...patch, reservedAddresses };
       return view();
     },
     stats: () => ({

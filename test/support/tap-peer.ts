@@ -46,6 +46,11 @@ export class TapPeer {
     check('write', sys.writeBytes(this.#fd, Uint8Array.from([...header, ...frame])));
   }
 
+  /** @param bytes virtio-net header and frame @returns whether the kernel took them */
+  offer(bytes: Uint8Array): boolean {
+    return sys.writeBytes(this.#fd, bytes) > 0;
+  }
+
   /** The TAP vanishes with it. */
   close(): void {
     if (this.#timer) clearInterval(this.#timer);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EINVAL } from '../../native-bindings/abi/errno.ts';
 import { OFFLOADS_ALL } from '../../src/shared/commands.ts';
 import { Lan } from '../support/lan.ts';
-import { frame } from '../support/frames.ts';
+import { frame, tagsOf } from '../support/frames.ts';
 
 /** virtio-net header of a TCP/IPv4 super-frame with the given segment size, as the kernel writes it. */
 function gsoHeader(gsoSize: number): Uint8Array {
@@ -45,6 +45,21 @@ describe('a super-frame', () => {
   test('gets its tag on every segment', () => {
     const lan = new Lan({ a: { vlan: 7 }, t: { mode: 'trunk', vlan: 0 } });
     expect(lan.outcome('a', tcpFrame(3000), gsoHeader(1000))).toBe('t=8100:7,8100:7,8100:7');
+  });
+
+  test('from a tunnel keeps its own tag inside the service tag, whole and on every segment', () => {
+    const lan = new Lan({
+      a: { mode: 'dot1q-tunnel', vlan: 100 },
+      t: { mode: 'trunk', vlan: 0 },
+      u: { mode: 'trunk', vlan: 0, offloads: OFFLOADS_ALL },
+    });
+    const header = gsoHeader(1000);
+    header[6] = 38;
+    const sent = lan.send('a', tcpFrame(3000, [5]), header);
+    expect(sent.get('t')!.map(tagsOf)).toEqual(['88a8:100+8100:5', '88a8:100+8100:5', '88a8:100+8100:5']);
+    expect(sent.get('u')).toHaveLength(1);
+    const plain = new Lan({ a: {}, c: {} }).send('a', tcpFrame(3000), gsoHeader(1000)).get('c')!;
+    expect(sent.get('t')!.map((bytes) => bytes.slice(20))).toEqual(plain.map((bytes) => bytes.slice(12)));
   });
 
   test('that arrives tagged in its bytes leaves untagged, with its offsets moved', () => {

@@ -2,49 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { frame, mac } from '../support/frames.ts';
 import { Lan } from '../support/lan.ts';
+import { portConfigs, VLAN_TABLES } from '../support/vlan-tables.ts';
 
-const PORTS = {
-  access10: { mode: 'access', vlan: 10 },
-  access20: { mode: 'access', vlan: 20 },
-  trunk: { mode: 'trunk', vlan: 0 },
-  trunk20: { mode: 'trunk', vlan: 0, trunks: [20, 30] },
-  nativeT: { mode: 'native-tagged', vlan: 10, trunks: [20] },
-  nativeU: { mode: 'native-untagged', vlan: 10, trunks: [20] },
-} as const;
-
-const P = (vid: number) => ({ vid, pcp: 5, dei: 1 });
-const S = (vid: number) => ({ tpid: 0x88a8, vid });
-
-describe('which ports a broadcast leaves by, and how', () => {
-  test.each([
-    ['access10', 'no tag', [], 'trunk=8100:10 nativeT=8100:10 nativeU=untagged'],
-    ['access10', 'priority tag', [P(0)], 'trunk=8100:10p5d nativeT=8100:10p5d nativeU=untagged'],
-    ['access10', 'VID 10', [10], 'drop NOT_A_MEMBER'],
-    ['access10', 'VID 20', [20], 'drop NOT_A_MEMBER'],
-    ['access10', '88a8 VID 10', [S(10)], 'drop NOT_A_MEMBER'],
-    ['access10', 'VID 4095', [4095], 'drop VID_RESERVED'],
-    ['access20', 'no tag', [], 'trunk=8100:20 trunk20=8100:20 nativeT=8100:20 nativeU=8100:20'],
-    ['trunk', 'no tag', [], 'drop UNTAGGED_ON_TRUNK'],
-    ['trunk', 'priority tag', [P(0)], 'drop UNTAGGED_ON_TRUNK'],
-    ['trunk', 'VID 10', [10], 'access10=untagged nativeT=8100:10 nativeU=untagged'],
-    ['trunk', 'VID 10, PCP 5, DEI', [P(10)], 'access10=untagged nativeT=8100:10p5d nativeU=untagged'],
-    ['trunk', 'VID 20', [20], 'access20=untagged trunk20=8100:20 nativeT=8100:20 nativeU=8100:20'],
-    ['trunk', '88a8 VID 20', [S(20)], 'access20=untagged trunk20=88a8:20 nativeT=88a8:20 nativeU=88a8:20'],
-    ['trunk', 'VID 30', [30], 'trunk20=8100:30'],
-    ['trunk', 'VID 99', [99], 'drop NO_EGRESS'],
-    ['trunk', 'VID 4095', [4095], 'drop VID_RESERVED'],
-    ['trunk', 'VID 10 over VID 20', [10, 20], 'nativeT=8100:10+8100:20 nativeU=8100:20'],
-    ['trunk20', 'VID 20', [20], 'access20=untagged trunk=8100:20 nativeT=8100:20 nativeU=8100:20'],
-    ['trunk20', 'VID 10', [10], 'drop NOT_A_MEMBER'],
-    ['nativeT', 'no tag', [], 'access10=untagged trunk=8100:10 nativeU=untagged'],
-    ['nativeT', 'priority tag', [P(0)], 'access10=untagged trunk=8100:10p5d nativeU=untagged'],
-    ['nativeT', 'VID 10', [10], 'access10=untagged trunk=8100:10 nativeU=untagged'],
-    ['nativeT', 'VID 30', [30], 'drop NOT_A_MEMBER'],
-    ['nativeU', 'no tag', [], 'access10=untagged trunk=8100:10 nativeT=8100:10'],
-    ['nativeU', 'VID 10', [10], 'access10=untagged trunk=8100:10 nativeT=8100:10'],
-    ['nativeU', 'VID 20', [20], 'access20=untagged trunk=8100:20 trunk20=8100:20 nativeT=8100:20'],
-  ])('%s, %s', (from, _, tags, expected) => {
-    expect(new Lan(PORTS).outcome(from, frame({ tags }))).toBe(expected);
+describe.each(VLAN_TABLES)('which ports a broadcast leaves by, and how: $name', (table) => {
+  test.each(table.rows)('%s, %s', (from, _, tags, expected) => {
+    expect(new Lan(portConfigs(table)).outcome(from, frame({ tags }))).toBe(expected);
   });
 });
 

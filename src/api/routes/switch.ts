@@ -43,10 +43,9 @@ export function switchRoutes(control: SwitchControl): OpenAPIHono {
   app.openapi(listVlans, (context) => context.json({ vlans: control.vlans() }, 200));
   app.openapi(showSwitch, (context) => context.json(control.settings(), 200));
   app.openapi(changeSwitch, async (context) => {
-    const { reservedAddresses: given, ...patch } = defined(context.req.valid('json'));
-    if (!given) return context.json(await control.patchSettings(patch), 200);
-    const reservedAddresses = { ...control.settings().reservedAddresses, ...defined(given) };
-    return context.json(await control.patchSettings({ ...patch, reservedAddresses }), 200);
+    const { reservedAddresses, ...patch } = defined(context.req.valid('json'));
+    const reserved = reservedAddresses && { reservedAddresses: defined(reservedAddresses) };
+    return context.json(await control.patchSettings({ ...patch, ...reserved }), 200);
   });
   return app;
 }
