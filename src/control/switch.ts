@@ -205,7 +205,7 @@ class Switch implements SwitchControl {
     return dropViews(drops, this.#board.buffers.dropSamples, this.#now(), (handle) => this.#nameOf(handle));
   }
 
-  explain(request: ExplainRequest): Promise<ExplainView> {
+  async explain(request: ExplainRequest): Promise<ExplainView> {
     const { handle } = this.#ports.get(request.port);
     return this.#explainer.explain(request.port, {
       ports: this.#ports.all().map((record) => ({

@@ -1,5 +1,9 @@
 /** Where a key may stand: one of two buckets of eight, so that a table filled to its limit refuses practically no entry. */
-import { BUCKET_WORDS, BUCKETS, ENTRY_WORDS, type FdbMemory, HIGH, kindOf, LOW, META, SEED } from './fdb-layout.ts';
+import * as layout from './fdb-layout.ts';
+import type { FdbMemory } from './fdb-layout.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { BUCKET_WORDS, BUCKETS, ENTRY_WORDS, HIGH, kindOf, LOW, META, SEED } = layout;
 
 /** The first key word: the VLAN and the address's first two bytes. Never 0, as no VLAN is. */
 export function keyHigh(bytes: Uint8Array, mac: number, vlan: number): number {
@@ -21,18 +25,16 @@ function mix(seed: number): number {
 export class FdbIndex {
   readonly #entries: Int32Array;
   readonly #mask: number;
-  /** What the hash takes from the seed: a word to add, and two odd factors. */
+  /** What the hash takes from the seed: a word to mix in, and an odd factor. */
   readonly #offset: number;
-  readonly #factor1: number;
-  readonly #factor2: number;
+  readonly #factor: number;
 
   constructor(memory: FdbMemory) {
     this.#entries = memory.entries;
     this.#mask = memory.header[BUCKETS]! - 1;
     const seed = memory.header[SEED]!;
     this.#offset = mix(seed ^ 0x9e3779b9);
-    this.#factor1 = mix(seed ^ 0x3c6ef372) | 1;
-    this.#factor2 = mix(seed ^ 0xdaa66d2b) | 1;
+    this.#factor = mix(seed ^ 0x3c6ef372) | 1;
   }
 
   /** Word index of the key's entry, or -1. Without the lock, the entry may be another by the time the caller looks at it. */
@@ -57,8 +59,8 @@ export class FdbIndex {
   /** Spreads both words over 32 bits; its low and its high bits each choose a bucket. */
   #hash(high: number, low: number): number {
     let h = Math.imul(high ^ this.#offset, 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 15) ^ low, this.#factor1);
-    h = Math.imul(h ^ (h >>> 16), this.#factor2);
+    h = Math.imul(h ^ (h >>> 15) ^ low, this.#factor);
+    h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
     return h ^ (h >>> 15);
   }
 

@@ -45,7 +45,7 @@ export const BUCKET_WORDS = BUCKET_ENTRIES * ENTRY_WORDS;
 
 /** META: the port's handle (bits 0-11), the kind (12-15, 0: empty), the version (16-31). */
 export const HANDLE_MASK = 0xfff;
-export const KIND_SHIFT = 12;
+const KIND_SHIFT = 12;
 const KIND_MASK = 0xf;
 export const VERSION_ONE = 1 << 16;
 export const VERSION_MASK = ~0xffff;
@@ -181,6 +181,10 @@ export function linkOf(at: number): number {
 
 export function kindOf(meta: number): number {
   return (meta >>> KIND_SHIFT) & KIND_MASK;
+}
+
+export function metaOf(version: number, kind: number, handle: number): number {
+  return version | (kind << KIND_SHIFT) | handle;
 }
 
 /** Whether an entry is absent because of its age. */

@@ -8,11 +8,14 @@
  * Every method is for who holds the table's lock, except the plain reads `count` and `isFull`.
  */
 import { PORTS_MAX } from '../limits.ts';
-import {
+import * as layout from './fdb-layout.ts';
+import type { FdbMemory } from './fdb-layout.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const {
   AGEING,
   ENTRY_SHIFT,
   ENTRY_WORDS,
-  type FdbMemory,
   HANDLE_MASK,
   KIND_DYNAMIC,
   KIND_STICKY,
@@ -32,7 +35,7 @@ import {
   STICKY_CALENDAR,
   SWEEP_ALL,
   SWEPT,
-} from './fdb-layout.ts';
+} = layout;
 
 /** Refreshed entries that one search for the oldest moves to their right list before it takes what it has. */
 const RELINKS_MAX = 64;

@@ -5,15 +5,18 @@
  *
  * Readers take no lock. Whatever is changed is empty meanwhile (kind 0), and its version moves.
  */
-import { FdbIndex } from './fdb-index.ts';
-import {
+import type { FdbIndex } from './fdb-index.ts';
+import * as layout from './fdb-layout.ts';
+import type { FdbEntry, FdbMemory } from './fdb-layout.ts';
+import { FdbOrder } from './fdb-order.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const {
   AGEING,
   BUCKET_WORDS,
   COUNT,
   ENTRY_WORDS,
   EVICTIONS,
-  type FdbEntry,
-  type FdbMemory,
   GIVEN,
   HANDLE_MASK,
   HIGH,
@@ -22,13 +25,13 @@ import {
   IS_HELD,
   isAged,
   KIND_DYNAMIC,
-  KIND_SHIFT,
   kindOf,
   LIMIT,
   linkOf,
   LOCK,
   LOW,
   META,
+  metaOf,
   MOVE_LIMIT,
   MOVE_WINDOW_TICKS,
   MOVES,
@@ -36,8 +39,7 @@ import {
   VERSION_MASK,
   VERSION_ONE,
   WINDOW,
-} from './fdb-layout.ts';
-import { FdbOrder } from './fdb-order.ts';
+} = layout;
 
 /** What `learn` did. */
 export const UNCHANGED = 0;
@@ -269,7 +271,7 @@ export class FdbWriter {
     entries[at + LOW] = low;
     entries[at + SEEN] = seen;
     const version = (entries[at + META]! & VERSION_MASK) + VERSION_ONE;
-    Atomics.store(entries, at + META, version | (kind << KIND_SHIFT) | handle);
+    Atomics.store(entries, at + META, metaOf(version, kind, handle));
     this.order.add(at);
     this.#count(kind, 1);
   }

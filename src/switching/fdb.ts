@@ -12,15 +12,28 @@
 import { FdbCollector } from './fdb-collect.ts';
 import { copyTable } from './fdb-copy.ts';
 import { FdbIndex } from './fdb-index.ts';
-import {
+import * as layout from './fdb-layout.ts';
+import { type FdbEntry, type FdbOptions, FdbMemory } from './fdb-layout.ts';
+import { FdbWriter, HELD_NOW, MOVED, NOT_LEARNED, UNCHANGED } from './fdb-writer.ts';
+
+export { keyHigh, keyLow } from './fdb-index.ts';
+export {
+  type FdbEntry,
+  type FdbOptions,
+  KIND_DYNAMIC,
+  KIND_STATIC,
+  KIND_STICKY,
+  TICKS_PER_SECOND,
+} from './fdb-layout.ts';
+export { HELD, HELD_NOW, LEARNED, MOVED, NOT_LEARNED, PINNED, UNCHANGED } from './fdb-writer.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const {
   AGEING,
   copyEntry,
   COUNT,
   ENTRY_WORDS,
   EVICTIONS,
-  type FdbEntry,
-  FdbMemory,
-  type FdbOptions,
   GIVEN,
   HANDLE_MASK,
   HIGH,
@@ -34,19 +47,7 @@ import {
   MOVE_LIMIT,
   noEntry,
   SEEN,
-} from './fdb-layout.ts';
-import { FdbWriter, HELD_NOW, MOVED, NOT_LEARNED, UNCHANGED } from './fdb-writer.ts';
-
-export { keyHigh, keyLow } from './fdb-index.ts';
-export {
-  type FdbEntry,
-  type FdbOptions,
-  KIND_DYNAMIC,
-  KIND_STATIC,
-  KIND_STICKY,
-  TICKS_PER_SECOND,
-} from './fdb-layout.ts';
-export { HELD, HELD_NOW, LEARNED, MOVED, NOT_LEARNED, PINNED, UNCHANGED } from './fdb-writer.ts';
+} = layout;
 
 /** An entry that just moves looks absent; the next look finds it. */
 const FIND_TRIES = 4;

@@ -55,6 +55,8 @@ class WorldMaker {
   readonly #names: string[];
   readonly #ports: Record<string, PortConfig>;
   readonly #options: SwitchOptions;
+  /** Addresses that entries were given for: frames to them find ports that are down or have left the VLAN. */
+  readonly #given: string[] = [];
   /** Limits make a switch choose what to forget: a burst would hide what it chose, and aged entries may still count. */
   readonly #isLimited: boolean;
 
@@ -121,10 +123,10 @@ class WorldMaker {
     const isKernel = this.#stage === 'kernel';
     const what = random.weighted({
       frames: 160,
-      vlans: 3,
+      vlans: 4,
       settings: 4,
-      flap: 4,
-      block: isKernel ? 0 : 2,
+      flap: 6,
+      block: isKernel ? 0 : 3,
       give: 8,
       forget: 2,
       flush: 2,
@@ -169,6 +171,7 @@ class WorldMaker {
     const vids = this.#stage === 'kernel' ? this.#vids.filter((vid) => carries(this.#ports[port]!, vid)) : this.#vids;
     const key = { ...this.#key(), ...(vids.length > 0 ? { vlan: this.#random.pick(vids) } : {}) };
     if (vids.length === 0) return { do: 'forget', ...key };
+    this.#given.push(key.mac);
     return { do: 'give', ...key, port, kind: this.#random.pick(['static', 'sticky']) };
   }
 
@@ -231,7 +234,7 @@ class WorldMaker {
     const random = this.#random;
     const lastOfReserved = random.int(0x34).toString(16).padStart(2, '0');
     const choices = {
-      unicast: random.pick(this.#macs),
+      unicast: random.pick(this.#given.length > 0 && random.chance(0.4) ? this.#given : this.#macs),
       broadcast: BROADCAST,
       multicast: random.pick(['01:00:5e:00:00:fb', '33:33:00:00:00:01', '01:80:c2:00:01:00', '01:80:c3:00:00:01']),
       reserved: `01:80:c2:00:00:${lastOfReserved}`,

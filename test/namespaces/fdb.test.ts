@@ -1,6 +1,7 @@
 /** The FDB through the control plane: what frames taught it, what flushing leaves, and its settings. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FdbFilter, SwitchControl } from '../../src/control/model.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { SwitchEvent } from '../../src/control/events.ts';
+import type { FdbFilter, FdbRequest, SwitchControl } from '../../src/control/model.ts';
 import { frame, mac } from '../support/frames.ts';
 import { Lab, sleep, until } from '../support/lab.ts';
 import type { Host } from '../support/lab.ts';
@@ -101,7 +102,9 @@ test.each([10, 300, 1_000_000])(
   },
 );
 
-test('after the ageing time an address is gone, unless it was used, by the real clock', async () => {
+test('after the ageing time an address is gone, unless it was used, by the real clock; and that is told', async () => {
+  const told: SwitchEvent[] = [];
+  lan.events.subscribe((event) => told.push(event));
   await lan.patchSettings({ ageingSeconds: 10 });
   await announce('a', [1]);
   await announce('b', [2]);
@@ -110,6 +113,10 @@ test('after the ageing time an address is gone, unless it was used, by the real 
   expect(learned()).toEqual(['1@a/1', '2@b/1']);
   await sleep(5000);
   expect(learned()).toEqual(['2@b/1']);
+  await until('the sweep to tell', () => told.some(({ event }) => event === 'fdb.aged'));
+  expect(told.filter(({ event }) => event === 'fdb.aged')).toMatchObject([
+    { port: hosts.a.name, mac: mac(1), vlan: 1 },
+  ]);
 });
 
 test('a smaller limit keeps the youngest, and holds', async () => {
@@ -124,4 +131,124 @@ test('a smaller limit keeps the youngest, and holds', async () => {
   await lan.patchSettings({ fdbLimit: 65_536 });
   await announce('b', range(100, 50));
   expect(learned({ port: hosts.b.name }).length).toBeGreaterThanOrEqual(50);
+});
+
+describe('given entries', () => {
+  test('a static one stays where it is, and frames from elsewhere with its address are dropped', async () => {
+    const given = await lan.addFdb({ mac: mac(1).toUpperCase(), port: hosts.b.name, kind: 'static' });
+    expect(given).toEqual({ mac: mac(1), vlan: 1, port: hosts.b.name, kind: 'static', ageSeconds: 0 });
+    await announce('a', [1, 1, 1]);
+    expect(learned()).toEqual(['1@b/1']);
+    expect(lan.port(hosts.a.name).stats.drops).toEqual({ SOURCE_PINNED: 3 });
+    expect(lan.flushFdb({})).toBe(0);
+    expect(lan.flushFdb({ kind: 'static' })).toBe(1);
+    await announce('a', [1]);
+    expect(learned()).toEqual(['1@a/1']);
+  });
+
+  test('replaces a learned one, is replaced, is removed; those of a removed port go with it', async () => {
+    await announce('a', [1]);
+    await lan.addFdb({ mac: mac(1), port: hosts.b.name, kind: 'sticky' });
+    await lan.addFdb({ mac: mac(1), port: hosts.c.name, kind: 'static' });
+    expect(learned()).toEqual(['1@b/1', '1@c/20']);
+    await lan.addFdb({ mac: mac(1), port: hosts.a.name, kind: 'static' });
+    expect(learned()).toEqual(['1@a/1', '1@c/20']);
+    await lan.removeFdb(20, mac(1));
+    await expect(lan.removeFdb(20, mac(1))).rejects.toMatchObject({ code: 'FDB_ENTRY_NOT_FOUND' });
+    expect(learned()).toEqual(['1@a/1']);
+    await lan.removePort(hosts.a.name);
+    expect(learned()).toEqual([]);
+  });
+
+  test('stays while its port is down; what was learned goes', async () => {
+    await lan.addFdb({ mac: mac(9), port: hosts.a.name, kind: 'static' });
+    await announce('a', [1]);
+    await lan.patchPort(hosts.a.name, { admin: 'down' });
+    expect(learned()).toEqual(['9@a/1']);
+  });
+
+  test('outlives a change of the limit, which gives up learned ones first', async () => {
+    await lan.addFdb({ mac: mac(99), port: hosts.a.name, kind: 'static' });
+    await announce('b', range(1, 30));
+    await lan.patchSettings({ fdbLimit: 5 });
+    expect(learned({ kind: 'static' })).toEqual(['99@a/1']);
+    expect(learned()).toHaveLength(5);
+    for (const n of range(1, 4)) await lan.addFdb({ mac: mac(100 + n), port: hosts.a.name, kind: 'sticky' });
+    await expect(lan.addFdb({ mac: mac(200), port: hosts.a.name, kind: 'static' })).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+    });
+  });
+
+  test('what makes no sense is refused', async () => {
+    const { name: port } = hosts.a;
+    await lan.patchPort(hosts.c.name, { mode: 'trunk', trunks: [20, 30] });
+    const refused: [FdbRequest, string, RegExp][] = [
+      [{ mac: '01:00:5e:00:00:01', port, kind: 'static' }, 'BAD_REQUEST', /^mac: /],
+      [{ mac: mac(1), port: 'nobody', kind: 'static' }, 'PORT_NOT_FOUND', /nobody/],
+      [{ mac: mac(1), port, vlan: 20, kind: 'static' }, 'BAD_REQUEST', /does not carry VLAN 20/],
+      [{ mac: mac(1), port: hosts.c.name, kind: 'static' }, 'BAD_REQUEST', /say which VLAN/],
+    ];
+    for (const [request, code, message] of refused) {
+      await expect(lan.addFdb(request)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    }
+    expect(await lan.addFdb({ mac: mac(1), port: hosts.c.name, vlan: 30, kind: 'static' })).toMatchObject({ vlan: 30 });
+  });
+});
+
+test('at its limit a port learns no more, and others do', async () => {
+  await lan.patchPort(hosts.a.name, { fdbLimit: 3 });
+  await announce('a', range(1, 10));
+  await announce('b', range(11, 10));
+  expect(learned({ port: hosts.a.name })).toEqual(['1@a/1', '2@a/1', '3@a/1']);
+  expect(learned({ port: hosts.b.name })).toHaveLength(10);
+  await lan.patchPort(hosts.a.name, { fdbLimit: null });
+  await announce('a', range(1, 10));
+  expect(learned({ port: hosts.a.name })).toHaveLength(10);
+});
+
+test('learning and moving are told to who listens', async () => {
+  const told: SwitchEvent[] = [];
+  const end = lan.events.subscribe((event) => told.push(event));
+  await announce('a', [1]);
+  await announce('b', [1]);
+  await until('both to be told', () => told.length >= 2);
+  expect(told).toMatchObject([
+    { event: 'fdb.learned', port: hosts.a.name, mac: mac(1), vlan: 1 },
+    { event: 'fdb.moved', port: hosts.b.name, from: hosts.a.name, mac: mac(1), vlan: 1 },
+  ]);
+  end();
+  await announce('c', [7]);
+  await sleep(100);
+  expect(told).toHaveLength(2);
+});
+
+test('the last dropped frames are kept, decoded, for each reason', async () => {
+  for (const vid of range(40, 6)) {
+    wires.a.send(frame({ src: mac(1), tags: [{ vid, pcp: 3 }] }));
+    await until('it to be dropped', () => (lan.stats().drops['NOT_A_MEMBER'] ?? 0) > vid - 40);
+    // No more than four are kept of each tenth of a second.
+    await sleep(110);
+  }
+  const drop = lan.drops().find(({ reason }) => reason === 'NOT_A_MEMBER')!;
+  expect(drop).toMatchObject({ count: 6, sentence: 'tagged with a VID that the ingress port does not carry tagged' });
+  expect(drop.samples.map(({ summary }) => summary)).toEqual(
+    [42, 43, 44, 45].map(
+      (vid) => `${mac(1)} > ff:ff:ff:ff:ff:ff, 802.1Q vlan ${vid} pcp 3, local experimental (88b5), length 64`,
+    ),
+  );
+  expect(drop.samples[0]).toMatchObject({ port: hosts.a.name, length: 64 });
+  expect(drop.samples[0]!.bytes).toMatch(/^ffffffffffff0200000000018100602a88b5/);
+});
+
+test('explains a frame by the live configuration and table, and leaves both alone', async () => {
+  await announce('b', [2]);
+  const bytes = Buffer.from(frame({ src: mac(1), dst: mac(2) })).toString('hex');
+  const before = { entries: learned(), stats: lan.stats().totals };
+  expect(await lan.explain({ port: hosts.a.name, frame: bytes })).toMatchObject({
+    outcome: 'forwarded',
+    vlan: 1,
+    egress: [{ port: hosts.b.name, frame: bytes }],
+  });
+  expect({ entries: learned(), stats: lan.stats().totals }).toEqual(before);
+  await expect(lan.explain({ port: 'nobody', frame: bytes })).rejects.toMatchObject({ code: 'PORT_NOT_FOUND' });
 });
