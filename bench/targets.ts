@@ -22,4 +22,5 @@ export const TARGETS: readonly Target[] = [
   { subject: 'tswitch-veth', metric: 'idleCpuPercent8', against: null, bound: 'atMost', value: 1 },
   { subject: 'tswitch-veth', metric: 'rssBytes8', against: null, bound: 'atMost', value: 250e6 },
   { subject: 'tswitch data path', metric: 'heapBytesPerFrame', against: null, bound: 'atMost', value: 0 },
+  { subject: 'tswitch data path, 256 pairs', metric: 'heapBytesPerFrame', against: null, bound: 'atMost', value: 0 },
 ];

@@ -33,8 +33,12 @@ const REPETITIONS = 11;
 /** Half a million frames: a 64 MiB semi-space holds 130 bytes for each. */
 const MEASURED_TURNS = 1_000;
 const BASE_TURNS = 10;
-const MAC_A = '02:00:00:00:00:0a';
-const MAC_B = '02:00:00:00:00:0b';
+/** Without their last byte, which tells the pairs. */
+const MAC_A = '02:00:00:00:0a:';
+const MAC_B = '02:00:00:00:0b:';
+/** As many as a batch has frames: no frame of a batch has the addresses of another, and nothing found for one serves the next. */
+const MANY_PAIRS = BATCH_FRAMES_MAX;
+const MANY_PAIRS_NAME = `tswitch data path, ${MANY_PAIRS} pairs`;
 const CONFIG: PortConfig = {
   mode: 'access',
   vlan: 1,
@@ -62,11 +66,13 @@ class EndlessPort implements Port {
   sent = 0;
   readonly #at: number;
 
-  /** @param at offset of BATCH_FRAMES_MAX slots in `bytes` */
-  constructor(handle: number, bytes: Uint8Array, at: number, frame: Uint8Array) {
+  /** @param at offset of BATCH_FRAMES_MAX slots in `bytes`, which the frames fill in turn */
+  constructor(handle: number, bytes: Uint8Array, at: number, frames: readonly Uint8Array[]) {
     this.handle = handle;
     this.#at = at;
-    for (let i = 0; i < BATCH_FRAMES_MAX; i++) bytes.set(frame, at + i * SLOT_BYTES + VNET_HEADER_BYTES);
+    for (let i = 0; i < BATCH_FRAMES_MAX; i++) {
+      bytes.set(frames[i % frames.length]!, at + i * SLOT_BYTES + VNET_HEADER_BYTES);
+    }
   }
 
   pending(): boolean {
@@ -97,10 +103,12 @@ class EndlessPort implements Port {
   }
 }
 
-function makePorts(bytes: Uint8Array): [EndlessPort, EndlessPort] {
+/** @param pairs of hosts, one host of each behind either port, that take turns to send */
+function makePorts(bytes: Uint8Array, pairs: number): [EndlessPort, EndlessPort] {
   const ip = { sourceAddress: '10.77.0.10', destinationAddress: '10.77.0.11', destinationPort: 9 };
-  const there = makeFrame({ ...ip, sourceMac: MAC_A, destinationMac: MAC_B }, 0);
-  const back = makeFrame({ ...ip, sourceMac: MAC_B, destinationMac: MAC_A }, 0);
+  const hosts = Array.from({ length: pairs }, (_, n) => n.toString(16).padStart(2, '0'));
+  const there = hosts.map((n) => makeFrame({ ...ip, sourceMac: `${MAC_A}${n}`, destinationMac: `${MAC_B}${n}` }, 0));
+  const back = hosts.map((n) => makeFrame({ ...ip, sourceMac: `${MAC_B}${n}`, destinationMac: `${MAC_A}${n}` }, 0));
   const first = new EndlessPort(0, bytes, GATHER_LIST_BYTES, there);
   return [first, new EndlessPort(1, bytes, GATHER_LIST_BYTES + BATCH_FRAMES_MAX * SLOT_BYTES, back)];
 }
@@ -119,32 +127,44 @@ function heapBytesOf(dataPath: DataPath, turns: number): number {
   return spreadOf(grown).median;
 }
 
-const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + FRAMES_PER_TURN * SLOT_BYTES));
-const dataPath = new DataPath({
-  worker: 0,
-  board: Board.create(1),
-  memory: { bytes, address: 0 },
-  gatherListAt: 0,
-  fdb: Fdb.allocate({ limit: FDB_LIMIT_DEFAULT, ageingTicks: AGEING_TICKS, seed: 1 }),
-  logic: learning,
-});
-const ports = makePorts(bytes);
-for (const port of ports) dataPath.openPort(port, CONFIG);
+function measure(pairs: number, seconds: number): { nsPerFrame: number; heapBytesPerFrame: number } {
+  const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + FRAMES_PER_TURN * SLOT_BYTES));
+  const dataPath = new DataPath({
+    worker: 0,
+    board: Board.create(1),
+    memory: { bytes, address: 0 },
+    gatherListAt: 0,
+    fdb: Fdb.allocate({ limit: FDB_LIMIT_DEFAULT, ageingTicks: AGEING_TICKS, seed: 1 }),
+    logic: learning,
+  });
+  const ports = makePorts(bytes, pairs);
+  for (const port of ports) dataPath.openPort(port, CONFIG);
 
-turn(dataPath, WARM_UP_TURNS);
-const [a, b] = ports;
-const sentBefore = a.sent + b.sent;
-const startMs = performance.now();
-const endMs = startMs + Number(process.argv[2] ?? 1) * 1000;
-let turns = 0;
-for (; performance.now() < endMs; turns += TURNS_PER_LOOK) turn(dataPath, TURNS_PER_LOOK);
-const elapsedMs = performance.now() - startMs;
-if (a.sent + b.sent - sentBefore !== turns * FRAMES_PER_TURN) throw new Error('not every frame was forwarded');
+  turn(dataPath, WARM_UP_TURNS);
+  const [a, b] = ports;
+  const sentBefore = a.sent + b.sent;
+  const startMs = performance.now();
+  const endMs = startMs + seconds * 1000;
+  let turns = 0;
+  for (; performance.now() < endMs; turns += TURNS_PER_LOOK) turn(dataPath, TURNS_PER_LOOK);
+  const elapsedMs = performance.now() - startMs;
+  if (a.sent + b.sent - sentBefore !== turns * FRAMES_PER_TURN) throw new Error('not every frame was forwarded');
 
-const heapBytes = heapBytesOf(dataPath, BASE_TURNS + MEASURED_TURNS) - heapBytesOf(dataPath, BASE_TURNS);
-if (heapBytes < 0) throw new Error('so much was allocated that it was collected; the heap cannot tell how much');
+  const heapBytes = heapBytesOf(dataPath, BASE_TURNS + MEASURED_TURNS) - heapBytesOf(dataPath, BASE_TURNS);
+  if (heapBytes < 0) throw new Error('so much was allocated that it was collected; the heap cannot tell how much');
+  return {
+    nsPerFrame: (elapsedMs * 1e6) / (turns * FRAMES_PER_TURN),
+    heapBytesPerFrame: heapBytes / (MEASURED_TURNS * FRAMES_PER_TURN),
+  };
+}
+
+const seconds = Number(process.argv[2] ?? 1);
+const onePair = measure(1, seconds);
+const manyPairs = measure(MANY_PAIRS, seconds);
 const rows: MicroRow[] = [
-  { name: 'tswitch data path', metric: 'nsPerFrame', value: (elapsedMs * 1e6) / (turns * FRAMES_PER_TURN) },
-  { name: 'tswitch data path', metric: 'heapBytesPerFrame', value: heapBytes / (MEASURED_TURNS * FRAMES_PER_TURN) },
+  { name: 'tswitch data path', metric: 'nsPerFrame', value: onePair.nsPerFrame },
+  { name: 'tswitch data path', metric: 'heapBytesPerFrame', value: onePair.heapBytesPerFrame },
+  { name: MANY_PAIRS_NAME, metric: 'nsPerFrame', value: manyPairs.nsPerFrame },
+  { name: MANY_PAIRS_NAME, metric: 'heapBytesPerFrame', value: manyPairs.heapBytesPerFrame },
 ];
 process.stdout.write(`${JSON.stringify(rows)}\n`);

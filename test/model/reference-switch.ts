@@ -3,6 +3,7 @@
  * path, so that test/model/storm.ts can compare the two. Frames are arrays of bytes here, and tables are lists.
  */
 import type { PortConfig } from '../../src/shared/commands.ts';
+import { addressBytes, type Frame, isGroup, lastByte, makeTag, parse, type Tag } from './reference-frame.ts';
 
 export type EntryKind = 'dynamic' | 'static' | 'sticky';
 
@@ -37,23 +38,6 @@ interface SeenEntry extends Entry {
   seen: number;
 }
 
-/** A tag, as complete as the frame has it: one that the frame's end cuts off before the EtherType behind it has no VID. */
-interface Tag {
-  tpid: number;
-  vid: number | null;
-  pcp: number;
-  dei: number;
-  bytes: number[];
-}
-
-interface Frame {
-  dst: string;
-  src: string;
-  tags: Tag[];
-  /** From the EtherType on. */
-  rest: number[];
-}
-
 /** A frame with its VLAN known, and no tag of that VLAN on it. */
 interface InVlan {
   from: PortConfig;
@@ -66,7 +50,6 @@ interface InVlan {
 }
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
-const TPIDS = [0x8100, 0x88a8];
 
 export class ReferenceSwitch {
   readonly ports = new Map<string, PortConfig>();
@@ -299,51 +282,4 @@ function tagPutOn({ from, vlan, taken, kept }: InVlan, to: PortConfig): Tag | nu
   const pcp = taken?.pcp ?? 0;
   const isWanted = to.priorityTags === 'always' || (to.priorityTags === 'if-nonzero' && pcp !== 0);
   return isWanted ? makeTag(0x8100, 0, pcp, taken?.dei ?? 0) : null;
-}
-
-function makeTag(tpid: number, vid: number, pcp: number, dei: number): Tag {
-  const tci = pcp * 0x2000 + dei * 0x1000 + vid;
-  return { tpid, vid, pcp, dei, bytes: [...twoBytes(tpid), ...twoBytes(tci)] };
-}
-
-/** @param bytes at least 14 */
-function parse(bytes: readonly number[]): Frame {
-  const tags: Tag[] = [];
-  let rest = bytes.slice(12);
-  while (TPIDS.includes(number16(rest))) {
-    const tci = number16(rest.slice(2));
-    tags.push({
-      tpid: number16(rest),
-      vid: rest.length < 6 ? null : tci % 0x1000,
-      pcp: Math.floor(tci / 0x2000),
-      dei: Math.floor(tci / 0x1000) % 2,
-      bytes: rest.slice(0, 4),
-    });
-    rest = rest.slice(4);
-  }
-  return { dst: address(bytes.slice(0, 6)), src: address(bytes.slice(6, 12)), tags, rest };
-}
-
-function number16([high = 0, low = 0]: number[]): number {
-  return high * 0x100 + low;
-}
-
-function twoBytes(value: number): number[] {
-  return [Math.floor(value / 0x100), value % 0x100];
-}
-
-function address(bytes: number[]): string {
-  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-}
-
-function addressBytes(text: string): number[] {
-  return text.split(':').map((part) => parseInt(part, 16));
-}
-
-function lastByte(text: string): number {
-  return addressBytes(text)[5]!;
-}
-
-function isGroup(text: string): boolean {
-  return addressBytes(text)[0]! % 2 === 1;
 }

@@ -5,6 +5,7 @@
 import type { PortConfig } from '../../src/shared/commands.ts';
 import { Random } from './random.ts';
 import { type Copy, type Entry, type Filter, type Outcome, ReferenceSwitch } from './reference-switch.ts';
+import { canonical, Difference, frameText, hex, story } from './story.ts';
 import { makeWorld, type Stage, type Step, type World } from './worlds.ts';
 
 export interface PortCounts {
@@ -64,17 +65,6 @@ export interface StormResult {
   happened: Record<string, number>;
 }
 
-/** The switch and the reference switch differ. */
-class Difference extends Error {
-  /** Index of the step after which they do. */
-  readonly step: number;
-
-  constructor(step: number, what: string) {
-    super(what);
-    this.step = step;
-  }
-}
-
 /** Seed from the environment, or one of the moment. */
 export function stormSeed(): number {
   return Number(process.env['TSWITCH_SEED'] ?? Date.now() % 2 ** 31);
@@ -89,7 +79,10 @@ export async function storm(options: StormOptions): Promise<StormResult> {
     const world = makeWorld(seeds.int(2 ** 32), options.stage);
     if (only === undefined || result.worlds === Number(only)) {
       const difference = await play(world, options, result);
-      if (difference) throw new Error(await story(world, difference, options, result.worlds));
+      if (difference) {
+        const lines = await story(world, difference, (fewer) => play(fewer, options), options.shrinkPlays ?? 400);
+        throw new Error(`${lines}\nreplay: TSWITCH_SEED=${options.seed} TSWITCH_WORLD=${result.worlds}`);
+      }
     }
     result.worlds++;
   }
@@ -177,11 +170,11 @@ class Game {
   }
 
   async #send(port: string, frames: Uint8Array[]): Promise<void> {
-    const isLimited = this.#world.options.fdbLimit < 100;
-    let outcomes = isLimited ? [] : this.#outcomes(port, frames);
+    const { isTight } = this.#world;
+    let outcomes = isTight ? [] : this.#outcomes(port, frames);
     const copies = outcomes.flatMap(copiesOf).length;
     const left = await this.subject.send(port, frames, copies);
-    if (isLimited) outcomes = this.#outcomes(port, frames);
+    if (isTight) outcomes = this.#outcomes(port, frames);
     const wanted = new Map<string, number[][]>();
     for (const copy of outcomes.flatMap(copiesOf)) {
       if ('bytes' in copy) wanted.set(copy.port, [...(wanted.get(copy.port) ?? []), copy.bytes]);
@@ -264,70 +257,8 @@ function sorted(entries: Entry[]): string[] {
   return entries.map(line).sort();
 }
 
-function hex(bytes: ArrayLike<number>): string {
-  return Buffer.from(Array.from(bytes)).toString('hex');
-}
-
 /** In hex; frames with the same addresses and outer tag in the order in which they left, others in any. */
 function byFlow(frames: ArrayLike<number>[] = []): string[] {
   const flow = (frame: string): string => frame.slice(0, 2 * 16);
   return frames.map(hex).sort((a, b) => (flow(a) < flow(b) ? -1 : flow(a) > flow(b) ? 1 : 0));
-}
-
-/** The beginnings of frames, and their lengths. */
-function frameText(frames: string[]): string {
-  const texts = frames.map((text) => (text.length > 120 ? `${text.slice(0, 120)}… (${text.length / 2} bytes)` : text));
-  return texts.join(' ') || 'nothing';
-}
-
-/** As JSON, whatever the order in which properties were added. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-}
-
-/** What happened, in as few steps as were found to make it happen. */
-async function story(world: World, found: Difference, options: StormOptions, number: number): Promise<string> {
-  let difference = found;
-  let plays = options.shrinkPlays ?? 400;
-  const differs = async (steps: Step[]): Promise<boolean> => {
-    const smaller = plays-- > 0 ? await play({ ...world, steps }, options) : null;
-    difference = smaller ?? difference;
-    return smaller !== null;
-  };
-  let steps = await fewest(world.steps.slice(0, found.step + 1), differs);
-  for (const [at, step] of steps.entries()) {
-    if (step.do !== 'frames') continue;
-    const replaced = (frames: Uint8Array[]): Step[] => steps.with(at, { ...step, frames });
-    steps = replaced(await fewest(step.frames, (frames) => differs(replaced(frames))));
-  }
-  return [
-    `the switch and the reference switch differ: ${difference.message}`,
-    `after these steps:`,
-    ...steps.map((step) => `  ${stepText(step)}`),
-    `on ${JSON.stringify(world.options)} and the ports`,
-    ...Object.entries(world.ports).map(([name, config]) => `  ${name} ${JSON.stringify(config)}`),
-    `replay: TSWITCH_SEED=${options.seed} TSWITCH_WORLD=${number}`,
-  ].join('\n');
-}
-
-/** Some of the items that still fail, found by leaving out ever smaller parts. */
-async function fewest<T>(items: T[], fails: (fewer: T[]) => Promise<boolean>): Promise<T[]> {
-  let kept = items;
-  for (let size = Math.ceil(items.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (let first = 0; first < kept.length;) {
-      const fewer = kept.toSpliced(first, size);
-      if (await fails(fewer)) kept = fewer;
-      else first += size;
-    }
-  }
-  return kept;
-}
-
-function stepText(step: Step): string {
-  if (step.do === 'frames') return `frames into ${step.port}: ${frameText(step.frames.map(hex))}`;
-  return JSON.stringify(step);
 }

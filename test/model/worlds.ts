@@ -20,6 +20,8 @@ export type Step =
 export interface World {
   ports: Record<string, PortConfig>;
   options: SwitchOptions;
+  /** The MAC table may be full, so that what is to happen depends on which of several entries the switch let go. */
+  isTight: boolean;
   steps: Step[];
 }
 
@@ -40,6 +42,7 @@ const TPIDS = [0x8100, 0x88a8];
 const ETHER_TYPES = [0x0800, 0x86dd, 0x88b5, 0x9100, 0x0000, 0x002e];
 const AGEING_SECONDS = 20;
 const WAITS = [0, 1, 2, 5, AGEING_SECONDS - 1, AGEING_SECONDS, AGEING_SECONDS + 1];
+/** More than the addresses of a world in all VIDs that its frames have. */
 const FDB_LIMIT = 256;
 
 /** A world of its own for each seed. */
@@ -76,7 +79,7 @@ class WorldMaker {
   make(): World {
     const ports = structuredClone(this.#ports);
     const steps = Array.from({ length: 20 + this.#random.int(160) }, () => this.#step());
-    return { ports, options: this.#options, steps };
+    return { ports, options: this.#options, isTight: this.#options.fdbLimit < FDB_LIMIT, steps };
   }
 
   #limits(): SwitchOptions {
@@ -215,7 +218,7 @@ class WorldMaker {
       payload: this.#payload(),
     });
     if (this.#stage === 'kernel' || random.chance(0.94)) return whole;
-    return whole.slice(0, random.int(Math.min(whole.length, 30)));
+    return whole.slice(0, random.chance(0.5) ? random.int(14) : 14 + random.int(14));
   }
 
   /** Mostly one that the port takes. */

@@ -77,8 +77,7 @@ function countsOf(lan: Lan): Counts {
 
 test(`${FRAMES} frames in random worlds do what the reference switch says`, { timeout: 1_800_000 }, async () => {
   const seed = stormSeed();
-  const { frames, worlds, happened } = await storm({ seed, frames: FRAMES, stage: 'memory', open: memorySwitch });
-  console.log(`storm of seed ${seed}: ${frames} frames, ${worlds} worlds, ${JSON.stringify(happened)}`);
-  if (process.env['TSWITCH_WORLD'] !== undefined) return;
-  expect(MET.filter((what) => !happened[what])).toEqual([]);
+  const { happened } = await storm({ seed, frames: FRAMES, stage: 'memory', open: memorySwitch });
+  const isReplay = process.env['TSWITCH_WORLD'] !== undefined;
+  expect(isReplay ? [] : MET.filter((what) => !happened[what]), `never met with seed ${seed}`).toEqual([]);
 });
