@@ -1,13 +1,15 @@
 /** The FDB as a table: capacity, limit, concurrent owners, and what a dead owner leaves behind. */
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { Fdb, keyHigh, keyLow, LEARNED, MOVED, NOT_LEARNED, UNCHANGED } from '../../src/switching/fdb.ts';
+import { COUNT, FdbMemory, LOCK } from '../../src/switching/fdb-layout.ts';
+import { Fdb, keyHigh, keyLow, KIND_STICKY, LEARNED, MOVED, NOT_LEARNED, UNCHANGED } from '../../src/switching/fdb.ts';
+import { expectConsistent } from '../support/fdb-check.ts';
 import { mac, macBytes } from '../support/frames.ts';
 
 const AGEING = 3000;
 
 function table(limit: number, owner = 1): Fdb {
-  return new Fdb(Fdb.allocate(limit, AGEING), owner);
+  return new Fdb(Fdb.allocate({ limit, ageingTicks: AGEING, seed: 7 }), owner);
 }
 
 function key(n: number, vlan = 1): [high: number, low: number] {
@@ -63,19 +65,38 @@ describe('deleting', () => {
   });
 });
 
-test('a lock that a dead owner holds stops learning there, until it is freed', () => {
-  const buffer = Fdb.allocate(10, AGEING);
-  const fdb = new Fdb(buffer, 1);
+describe('a dead owner', () => {
   const dead = 9;
-  // Sixteen buckets is the smallest table; their locks follow the header.
-  new Int32Array(buffer, 64, 16).fill(dead);
-  expect(fdb.learn(...key(1), 1, 0)).toBe(NOT_LEARNED);
-  fdb.freeLocksOf(dead);
-  expect(fdb.learn(...key(1), 1, 0)).toBe(LEARNED);
+
+  test('whose lock stands in the way stops learning, until it is freed', () => {
+    const fdb = table(10);
+    new Int32Array(fdb.buffer)[LOCK] = dead;
+    expect(fdb.learn(...key(1), 1, 0)).toBe(NOT_LEARNED);
+    fdb.freeLocksOf(8);
+    expect(fdb.learn(...key(1), 1, 0)).toBe(NOT_LEARNED);
+    fdb.freeLocksOf(dead);
+    expect(fdb.learn(...key(1), 1, 0)).toBe(LEARNED);
+  });
+
+  test('leaves nothing half-done, whatever it was at: all that is derived is made anew', () => {
+    const fdb = table(1000);
+    for (let n = 0; n < 500; n++) fdb.learn(...key(n), n % 7, n % 50);
+    fdb.give(...key(900), 3, KIND_STICKY, 5);
+    const { header, links, heads, counts, tournament, filled } = new FdbMemory(fdb.buffer);
+    for (const words of [links, counts, tournament]) for (let k = 0; k < words.length; k += 3) words[k] = 1;
+    heads.fill(0, 0, 50_000);
+    filled[3] = -1;
+    header[COUNT] = 3;
+    header[LOCK] = dead;
+    fdb.freeLocksOf(dead);
+    expectConsistent(fdb.buffer);
+    expect(fdb.count).toBe(501);
+    for (let n = 0; n < 500; n++) expect(fdb.lookup(...key(n), 50)).toBe(n % 7);
+  });
 });
 
 test('while other threads learn, move and delete, a reader never gets a wrong port', async () => {
-  const buffer = Fdb.allocate(64, AGEING);
+  const buffer = Fdb.allocate({ limit: 64, ageingTicks: AGEING, seed: 7 });
   const reader = new Fdb(buffer, 1);
   // Every address has a port of its own, so whatever else a look-up gives is wrong. 200 addresses share 64 places.
   const writer = `
@@ -85,6 +106,8 @@ test('while other threads learn, move and delete, a reader never gets a wrong po
     for (let round = 0; round < 3000; round++) {
       for (let n = 0; n < 200; n += 7) fdb.learn(0x10200, (n + round) % 200, (n + round) % 200, round % 50);
       if (round % 100 === 0) fdb.removeWhere((entry) => entry.low % 3 === 0);
+      if (round % 10 === 0) fdb.give(0x10200, round % 200, round % 200, 2 + (round % 20) / 10, round % 50);
+      if (round % 30 === 0) fdb.remove(0x10200, round % 200);
     }
     parentPort.postMessage('done');`;
   const module = new URL('../../src/switching/fdb.ts', import.meta.url).href;
@@ -103,9 +126,11 @@ test('while other threads learn, move and delete, a reader never gets a wrong po
       found++;
       if (handle !== n) expect.fail(`address ${n} was found on port ${handle}`);
     }
+    reader.sweep(60);
     await new Promise((resolve) => setImmediate(resolve));
   }
   await done;
   expect(found).toBeGreaterThan(0);
   expect(reader.count).toBeLessThanOrEqual(64);
+  expectConsistent(buffer);
 });
