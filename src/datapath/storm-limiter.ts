@@ -1,7 +1,7 @@
 /**
  * Limits what is flooded, by ingress port and class: a token bucket each, shared by all workers, so that a limit holds
  * however the kernel spreads a storm over them. Tokens are tenths of a frame, as many come in a tick as the limit says frames
- * per second; a bucket holds what comes in one tick, and at least BURST_FRAMES.
+ * per second; a bucket holds what comes in a second, and at least BURST_FRAMES: a short burst is no storm.
  */
 import type { Batch } from '../frame/batch.ts';
 import { DESTINATION, GROUP_BIT, SOURCE } from '../frame/ethernet.ts';
@@ -57,7 +57,7 @@ export class StormLimiter {
     const filled = Atomics.load(buckets, bucket + FILLED);
     if (filled !== now && Atomics.compareExchange(buckets, bucket + FILLED, filled, now) === filled) {
       const ticks = Math.min(Math.max(0, (now - filled) | 0), TICKS_MAX);
-      const full = Math.max(limit, BURST_FRAMES * TOKENS_PER_FRAME);
+      const full = Math.max(limit, BURST_FRAMES) * TOKENS_PER_FRAME;
       const left = Math.max(0, Atomics.load(buckets, bucket + LEFT));
       Atomics.store(buckets, bucket + LEFT, Math.min(full, left + ticks * limit));
     }

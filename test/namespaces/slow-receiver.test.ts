@@ -21,7 +21,7 @@ beforeEach(async () => {
   lan = await lab.switch();
   a = await lab.netns('a', { ipv6: false });
   b = await lab.netns('b', { ipv6: false });
-  await lab.plug(lan, a, 'veth', { addresses: ['10.55.0.1/24'] });
+  await lab.plug(lan, a, 'veth', { addresses: ['10.55.0.1/24'], broadcastLimit: null });
   await lab.plug(lan, b, 'veth', { addresses: ['10.55.0.2/24'] });
 });
 
