@@ -11,11 +11,11 @@ const TASK_FILE = fileURLToPath(new URL(`../datapath/explain${import.meta.url.sl
 const IDLE_MS = 5000;
 
 export class Explainer {
-  #pool: Piscina | null = null;
+  #pool: Piscina<ExplainTask, Explanation> | null = null;
 
   async explain(port: string, task: ExplainTask): Promise<ExplainView> {
     this.#pool ??= new Piscina({ filename: TASK_FILE, minThreads: 0, maxThreads: 1, idleTimeout: IDLE_MS });
-    const answer: Explanation = await this.#pool.run(task);
+    const answer = await this.#pool.run(task);
     return {
       port,
       summary: frameSummary(task.frame, task.frame.length),

@@ -5,78 +5,81 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PortKind, SwitchControl } from '../../src/control/model.ts';
 import { frame, mac, tagsOf } from '../support/frames.ts';
-import { expectBalance, type Host, Lab, sleep, until } from '../support/lab.ts';
-import { VLAN_TABLES } from '../support/vlan-tables.ts';
+import { expectBalance, Lab, sleep, until } from '../support/lab.ts';
+import { VLAN_TABLES, type VlanTable } from '../support/vlan-tables.ts';
 import type { Wire } from '../support/wire.ts';
 
 const KINDS: PortKind[] = ['veth', 'tap', 'packet'];
-const [TRUNKS] = VLAN_TABLES;
+const CASES = KINDS.flatMap((kind) => VLAN_TABLES.map((table) => ({ kind, name: table.name, table })));
 
-describe.each(KINDS.flatMap((kind) => VLAN_TABLES.map((table) => ({ kind, name: table.name, table }))))(
-  'ports of kind $kind: $name',
-  ({ kind, table }) => {
-    const lab = new Lab();
-    let lan: SwitchControl;
-    const wires: Record<string, Wire> = {};
+interface Plugged {
+  wires: Record<string, Wire>;
+  lan: () => SwitchControl;
+}
 
-    beforeAll(async () => {
-      lan = await lab.switch();
-      for (const [label, settings] of Object.entries(table.ports)) {
-        const host: Host = await lab.netns(`${kind}-${label}`, { ipv6: false });
-        await lab.plug(lan, host, kind, settings);
-        wires[label] = host.wire();
-      }
-    });
-
-    afterAll(() => lab.close());
-
-    test.each(table.rows)('%s, %s', async (from, _, tags, expected) => {
-      for (const wire of Object.values(wires)) wire.clear();
-      const before = lan.stats();
-      wires[from]!.send(frame({ tags, src: mac(1) }));
-      await until('the switch to be done with the frame', () => {
-        const { rx, tx, dropped } = lan.stats().totals;
-        return rx > before.totals.rx && tx + dropped >= before.totals.tx + before.totals.dropped + copiesOf(expected);
-      });
-      await sleep(5);
-      const sent = Object.entries(wires)
-        .filter(([, wire]) => wire.captured().length > 0)
-        .map(
-          ([label, wire]) =>
-            `${label}=${wire
-              .captured()
-              .map(({ frame: bytes }) => tagsOf(bytes))
-              .join(',')}`,
-        );
-      const drops = Object.entries(lan.stats().drops)
-        .filter(([reason, count]) => count > (before.drops[reason] ?? 0))
-        .map(([reason]) => `drop ${reason}`);
-      expect([...sent, ...drops].join(' ')).toBe(expected);
-    });
-
-    if (table === TRUNKS) {
-      test('all 8 priorities and DEI come through, payload untouched', async () => {
-        for (const wire of Object.values(wires)) wire.clear();
-        const sent = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((pcp) =>
-          [0, 1].map((dei) => frame({ src: mac(1), tags: [{ vid: 30, pcp, dei }], payload: 100 + pcp })),
-        );
-        for (const bytes of sent) wires['trunk']!.send(bytes);
-        await until('all frames to arrive', () => wires['trunk20']!.captured().length >= sent.length);
-        expect(wires['trunk20']!.captured().map((captured) => captured.frame)).toEqual(sent);
-      });
-
-      test('TPID 9100 is payload', async () => {
-        for (const wire of Object.values(wires)) wire.clear();
-        const sent = frame({ src: mac(1), etherType: 0x9100 });
-        wires['nativeU']!.send(sent);
-        await until('it to arrive', () => wires['access10']!.captured().length > 0);
-        expect(wires['access10']!.captured().map((captured) => captured.frame)).toEqual([sent]);
-      });
+/** Plugs a host into each port of the table before the tests of a block, and removes all of it behind them. */
+function plugged(kind: PortKind, table: VlanTable): Plugged {
+  const lab = new Lab();
+  const wires: Record<string, Wire> = {};
+  let lan: SwitchControl | undefined;
+  beforeAll(async () => {
+    lan = await lab.switch();
+    for (const [label, settings] of Object.entries(table.ports)) {
+      const host = await lab.netns(`${kind}-${label}`, { ipv6: false });
+      await lab.plug(lan, host, kind, settings);
+      wires[label] = host.wire();
     }
+  });
+  afterAll(() => lab.close());
+  return { wires, lan: () => lan! };
+}
 
-    test('every frame is accounted for', () => expectBalance(lan));
-  },
-);
+describe.each(CASES)('ports of kind $kind: $name', ({ kind, table }) => {
+  const { wires, lan } = plugged(kind, table);
+
+  test.each(table.rows)('%s, %s', async (from, _, tags, expected) => {
+    for (const wire of Object.values(wires)) wire.clear();
+    const before = lan().stats();
+    wires[from]!.send(frame({ tags, src: mac(1) }));
+    await until('the switch to be done with the frame', () => {
+      const { rx, tx, dropped } = lan().stats().totals;
+      return rx > before.totals.rx && tx + dropped >= before.totals.tx + before.totals.dropped + copiesOf(expected);
+    });
+    await sleep(5);
+    const sent = Object.entries(wires)
+      .map(([label, wire]) => [label, wire.captured().map(({ frame: bytes }) => tagsOf(bytes))] as const)
+      .filter(([, tagged]) => tagged.length > 0)
+      .map(([label, tagged]) => `${label}=${tagged.join(',')}`);
+    const drops = Object.entries(lan().stats().drops)
+      .filter(([reason, count]) => count > (before.drops[reason] ?? 0))
+      .map(([reason]) => `drop ${reason}`);
+    expect([...sent, ...drops].join(' ')).toBe(expected);
+  });
+
+  test('every frame is accounted for', () => expectBalance(lan()));
+});
+
+describe.each(KINDS)('ports of kind %s', (kind) => {
+  const { wires, lan } = plugged(kind, VLAN_TABLES[0]!);
+
+  test('all 8 priorities and DEI come through, payload untouched', async () => {
+    const sent = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((pcp) =>
+      [0, 1].map((dei) => frame({ src: mac(1), tags: [{ vid: 30, pcp, dei }], payload: 100 + pcp })),
+    );
+    for (const bytes of sent) wires['trunk']!.send(bytes);
+    await until('all frames to arrive', () => wires['trunk20']!.captured().length >= sent.length);
+    expect(wires['trunk20']!.captured().map((captured) => captured.frame)).toEqual(sent);
+  });
+
+  test('TPID 9100 is payload', async () => {
+    for (const wire of Object.values(wires)) wire.clear();
+    const sent = frame({ src: mac(1), etherType: 0x9100 });
+    wires['nativeU']!.send(sent);
+    await until('it to arrive', () => wires['access10']!.captured().length > 0);
+    expect(wires['access10']!.captured().map((captured) => captured.frame)).toEqual([sent]);
+    await expectBalance(lan());
+  });
+});
 
 function copiesOf(expected: string): number {
   return expected.split(' ').filter((word) => word.includes('=') || word === 'drop').length;

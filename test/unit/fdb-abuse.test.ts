@@ -138,7 +138,7 @@ describe('given entries', () => {
     fdb.learn(...key(2), VICTIM, 0);
     const told: number[] = [];
     expect(fdb.sweep(AGEING + 10, ({ kind }) => told.push(kind))).toBe(2);
-    expect(told.sort()).toEqual([1, KIND_STICKY]);
+    expect(told.toSorted((a, b) => a - b)).toEqual([1, KIND_STICKY]);
     expect([fdb.count, fdb.givenCount]).toEqual([0, 0]);
   });
 
