@@ -20,12 +20,14 @@ import { tswitch } from './system/tswitch.ts';
 import { vdeSwitch } from './system/vde.ts';
 
 const SUBJECTS: readonly Subject[] = [tswitch('veth'), tswitch('tap'), linuxBridge, ovsNetdev, vdeSwitch, bareVeth];
+/** Run only if named: what several workers cost and gain. They share the switch's core, so the cost is what shows. */
+const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
 /** @returns the exit code */
 async function main(options: Options, signal: AbortSignal): Promise<number> {
   const { settings, size, only } = options;
-  const chosen = SUBJECTS.filter(({ name }) => only === null || only.includes(name));
+  const chosen = [...SUBJECTS.filter(({ name }) => only === null || only.includes(name)), ...named(only)];
   const chosenMicro = MICRO_BENCHMARKS.filter(({ name }) => only === null || only.includes(name));
   const runnable = chosen.filter((subject) => subject.unavailable() === null);
   const skipped = chosen.flatMap((subject) => {
@@ -53,6 +55,10 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   console.log(renderReport(report));
   console.error(`written to ${await writeResults(report, options.output ?? RESULTS)}`);
   return failures.length > 0 ? 1 : 0;
+}
+
+function named(only: readonly string[] | null): Subject[] {
+  return NAMED_SUBJECTS.filter(({ name }) => only?.includes(name));
 }
 
 /** The cores this process may run on. */
@@ -83,7 +89,7 @@ async function writeResults(report: Report, folder: string): Promise<string> {
 
 /** One line about what is wrong with the command line or the user; null if nothing is. */
 function refusal({ only }: Options): string | null {
-  const names = [...SUBJECTS, ...MICRO_BENCHMARKS].map(({ name }) => name);
+  const names = [...SUBJECTS, ...NAMED_SUBJECTS, ...MICRO_BENCHMARKS].map(({ name }) => name);
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown !== undefined) return `there is no ${unknown}; there are ${names.join(', ')}`;
   return process.getuid?.() === 0 ? null : 'the benchmarks make namespaces and need root';

@@ -8,8 +8,6 @@ import { type Host, makeSite } from './hosts.ts';
 import type { Bench, Rig, Subject } from './subject.ts';
 
 const PROGRAM = [process.execPath, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
-const WORKERS = 1;
-
 export type TswitchKind = 'veth' | 'tap';
 
 export interface TswitchRig extends Rig {
@@ -17,19 +15,21 @@ export interface TswitchRig extends Rig {
   fill(ports: number): Promise<void>;
 }
 
-export function tswitch(kind: TswitchKind): TswitchSubject {
-  return new TswitchSubject(kind);
+export function tswitch(kind: TswitchKind, workers = 1): TswitchSubject {
+  return new TswitchSubject(kind, workers);
 }
 
 export class TswitchSubject implements Subject {
   readonly name: string;
   readonly about: string;
   readonly #kind: TswitchKind;
+  readonly #workers: number;
 
-  constructor(kind: TswitchKind) {
-    this.name = `tswitch-${kind}`;
-    this.about = `tswitch with two ${kind} ports and ${WORKERS} worker, default settings`;
+  constructor(kind: TswitchKind, workers: number) {
+    this.name = workers === 1 ? `tswitch-${kind}` : `tswitch-${kind}-${workers}w`;
+    this.about = `tswitch with two ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, default settings`;
     this.#kind = kind;
+    this.#workers = workers;
   }
 
   unavailable(): null {
@@ -50,7 +50,7 @@ export class TswitchSubject implements Subject {
 
   async #serve(bench: Bench, stack: AsyncDisposableStack, switchNetns: string) {
     const socket = join(await mkdtemp(join(bench.folder, 'tswitch-')), 'api.sock');
-    const argv = [...PROGRAM, 'serve', '--socket', socket, '--workers', String(WORKERS), '--ephemeral'];
+    const argv = [...PROGRAM, 'serve', '--socket', socket, '--workers', String(this.#workers), '--ephemeral'];
     const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(bench.switchCore, argv))));
     await daemon.printed(/listening on/, bench.signal);
     const plug = async (host: Host, extra: number): Promise<void> => {
