@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
 import { MICRO_BENCHMARKS, runMicro } from './micro/micro.ts';
-import { renderReport, type Report } from './report.ts';
+import { renderReport } from './report/markdown.ts';
+import type { Report } from './report/report.ts';
 import { Results, runRounds } from './rounds.ts';
 import { type Options, parseOptions, USAGE } from './settings.ts';
 import { bareVeth } from './system/bare-veth.ts';
@@ -51,7 +52,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   }
   const subjects = runnable.map(({ name, about }) => ({ name, about }));
   const { samples, failures } = results;
-  const report: Report = { environment, size, settings, subjects, skipped, samples, failures };
+  const report: Report = { environment, size, settings, subjects, skipped, samples, distributions: [], failures };
   console.log(renderReport(report));
   console.error(`written to ${await writeResults(report, options.output ?? RESULTS)}`);
   return failures.length > 0 ? 1 : 0;

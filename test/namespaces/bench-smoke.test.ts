@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Report } from '../../bench/report.ts';
+import type { Report } from '../../bench/report/report.ts';
 import { METRICS, type MetricName } from '../../bench/metrics.ts';
 
 const MAIN = join(import.meta.dirname, '../../bench/main.ts');

@@ -1,0 +1,20 @@
+/** A run: what was measured, where, and what could not be. As JSON it is the result file. */
+import type { Environment } from '../environment.ts';
+import type { Distribution, Failure, Sample } from '../metrics.ts';
+import type { Settings } from '../settings.ts';
+
+export interface Report {
+  environment: Environment;
+  size: string;
+  settings: Settings;
+  /** Name and description of each subject, in the order of the tables. */
+  subjects: { name: string; about: string }[];
+  /** What was asked for and could not run, with the reason. */
+  skipped: { name: string; reason: string }[];
+  samples: Sample[];
+  distributions: Distribution[];
+  failures: Failure[];
+}
+
+/** The subject that ratios are formed with. */
+export const REFERENCE = 'linux-bridge';
