@@ -1,7 +1,6 @@
 /** The benchmarks' arithmetic: figures that people decide by are not to come from a wrong median or a broken frame. */
 import { describe, expect, test } from 'vitest';
 import { ratioOf, type Sample, spreadOf } from '../../bench/metrics.ts';
-import { renderReport, type Report } from '../../bench/report.ts';
 import { parseOptions } from '../../bench/settings.ts';
 import { FRAME_BYTES, makeFrame, NUMBER_AT, readNumber, writeNumber } from '../../bench/system/measure/test-frame.ts';
 
@@ -58,46 +57,6 @@ describe('figures', () => {
     expect(ratioOf(samples, 'x', 'y', 'framesPerSecond')).toEqual({ median: 2.5, min: 2, max: 3 });
     expect(ratioOf(samples, 'x', 'z', 'framesPerSecond')).toBeNull();
   });
-});
-
-test('the report shows ratios before figures, judges targets, and names what failed and was skipped', () => {
-  const samples: Sample[] = [1, 2, 3].flatMap((round): Sample[] => [
-    { round, subject: 'tswitch-veth', metric: 'framesPerSecond', value: 300_000 },
-    { round, subject: 'linux-bridge', metric: 'framesPerSecond', value: 200_000 },
-    { round, subject: 'tswitch-veth', metric: 'tcpBetter', value: 1e9 },
-    { round, subject: 'linux-bridge', metric: 'tcpBetter', value: 10e9 },
-  ]);
-  const report: Report = {
-    environment: {
-      date: '2026-01-01T00:00:00.000Z',
-      kernel: '6.18',
-      cpu: 'a CPU',
-      cores: 2,
-      memoryBytes: 1,
-      mitigations: {},
-      node: 'v26',
-      tswitch: '0.1.0',
-      commit: null,
-      modified: false,
-      openVswitch: null,
-      loadBefore: 0,
-    },
-    size: 'quick',
-    settings: parseOptions(['--quick']).settings,
-    subjects: [
-      { name: 'tswitch-veth', about: 'tswitch' },
-      { name: 'linux-bridge', about: 'bridge' },
-    ],
-    skipped: [{ name: 'vde-switch', reason: 'not installed' }],
-    samples,
-    failures: [{ round: 2, subject: 'linux-bridge', message: 'it broke' }],
-  };
-  const text = renderReport(report);
-  expect(text.indexOf('## Ratios')).toBeLessThan(text.indexOf('## Figures'));
-  expect(text).toMatch(/frames delivered +\| ≥ 1\.00 × linux-bridge +\| 1\.50 × +\| met /);
-  expect(text).toMatch(/better direction +\| ≥ 0\.60 × linux-bridge +\| 0\.10 × +\| \*\*short\*\* /);
-  expect(text).toContain('- vde-switch: not installed');
-  expect(text).toContain('- linux-bridge, round 2: it broke');
 });
 
 test('options: sizes, lists and counts are read, nonsense is refused', () => {
