@@ -8,58 +8,87 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
-import { MICRO_BENCHMARKS, runMicro } from './micro/micro.ts';
+import { conditionsKey } from './metrics.ts';
+import { MICRO_BENCHMARKS, type MicroBenchmark, runMicro } from './micro/micro.ts';
 import { renderReport } from './report/markdown.ts';
 import type { Report } from './report/report.ts';
-import { Results, runRounds } from './rounds.ts';
+import { MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
+import { Results, type Run, runRounds, secondsOfRun } from './rounds.ts';
 import { type Options, parseOptions, USAGE } from './settings.ts';
-import { bareVeth } from './system/bare-veth.ts';
-import { linuxBridge } from './system/linux-bridge.ts';
-import { ovsNetdev } from './system/ovs-netdev.ts';
 import type { Subject } from './system/subject.ts';
-import { tswitch } from './system/tswitch.ts';
-import { vdeSwitch } from './system/vde.ts';
+import { NAMED_SUBJECTS, SUBJECTS, whyNot } from './system/subjects.ts';
 
-const SUBJECTS: readonly Subject[] = [tswitch('veth'), tswitch('tap'), linuxBridge, ovsNetdev, vdeSwitch, bareVeth];
-/** Run only if named: what several workers cost and gain. They share the switch's core, so the cost is what shows. */
-const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+
+/** What a run would do, before anything is looked at. */
+interface Wanted {
+  plan: readonly Step[];
+  subjects: Subject[];
+  micro: readonly MicroBenchmark[];
+}
+
+function wantedBy({ size, only, measure }: Options): Wanted {
+  const planned = PLANNED_SUBJECTS[size];
+  const plan = PLANS[size].filter(({ measurement }) => measure?.includes(measurement.name) ?? true);
+  const subjects = only
+    ? [...SUBJECTS, ...NAMED_SUBJECTS].filter(({ name }) => only.includes(name))
+    : SUBJECTS.filter(({ name }) => planned?.includes(name) ?? true);
+  const micro = MICRO_BENCHMARKS.filter(({ name }) => only?.includes(name) ?? measure === null);
+  return { plan, subjects: subjects.filter((subject) => tasksOf(plan, subject).size > 0), micro };
+}
 
 /** @returns the exit code */
 async function main(options: Options, signal: AbortSignal): Promise<number> {
-  const { settings, size, only } = options;
-  const chosen = [...SUBJECTS.filter(({ name }) => only === null || only.includes(name)), ...named(only)];
-  const chosenMicro = MICRO_BENCHMARKS.filter(({ name }) => only === null || only.includes(name));
-  const runnable = chosen.filter((subject) => subject.unavailable() === null);
-  const skipped = chosen.flatMap((subject) => {
-    const reason = subject.unavailable();
-    return reason === null ? [] : [{ name: subject.name, reason }];
-  });
-  for (const { name, reason } of skipped) console.error(`skipped ${name}: ${reason}`);
-
+  const { settings, size } = options;
+  const { plan, subjects, micro } = wantedBy(options);
   const environment = await describeEnvironment();
   const results = new Results();
+  const runnable: Subject[] = [];
   await removeLeftovers();
   {
     await using stack = new AsyncDisposableStack();
     const [generatorCore = 0, switchCore = generatorCore] = allowedCores();
     const bench = { prefix: runPrefix(), folder: await makeFolder(stack), generatorCore, switchCore, signal };
-    for (const micro of chosenMicro) {
-      console.error(micro.name);
-      await results.attempt(0, micro.name, signal, () => runMicro(bench, micro, settings, results));
+    for (const subject of subjects) {
+      const reason = await whyNot(bench, subject);
+      if (reason === null) runnable.push(subject);
+      else {
+        results.leaveOut(subject.name, reason);
+        console.error(`skipped ${subject.name}: ${reason}`);
+      }
     }
-    await runRounds(bench, runnable, settings, results, makeProgress());
+    for (const benchmark of micro) {
+      console.error(benchmark.name);
+      await results.attempt(0, benchmark.name, signal, () => runMicro(bench, benchmark, settings, results));
+    }
+    const run = { plan, subjects: runnable, settings, withFootprint: options.measure === null };
+    await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   }
-  const subjects = runnable.map(({ name, about }) => ({ name, about }));
-  const { samples, failures } = results;
-  const report: Report = { environment, size, settings, subjects, skipped, samples, distributions: [], failures };
+  const told = runnable.map(({ name, about, help }) => ({ name, about: help === null ? about : `${about}; ${help}` }));
+  const { samples, distributions, failures, skipped } = results;
+  const report: Report = { environment, size, settings, subjects: told, skipped, samples, distributions, failures };
   console.log(renderReport(report));
   console.error(`written to ${await writeResults(report, options.output ?? RESULTS)}`);
   return failures.length > 0 ? 1 : 0;
 }
 
-function named(only: readonly string[] | null): Subject[] {
-  return NAMED_SUBJECTS.filter(({ name }) => only?.includes(name));
+/** What there is, and what a run with these options would do. */
+function renderList(options: Options): string {
+  const { plan, subjects, micro } = wantedBy(options);
+  const run = { plan, subjects, settings: options.settings, withFootprint: options.measure === null };
+  const names = (list: readonly { name: string }[]): string => list.map(({ name }) => name).join(', ');
+  return [
+    'subjects:',
+    ...[...SUBJECTS, ...NAMED_SUBJECTS].map(({ name, about, help }) => `  ${name}: ${about}${help ? `; ${help}` : ''}`),
+    `micro-benchmarks: ${names(MICRO_BENCHMARKS)}`,
+    'measurements:',
+    ...MEASUREMENTS.map(({ name, about }) => `  ${name}: ${about}`),
+    `this run: ${names([...subjects, ...micro]) || 'nothing'}; about ${Math.ceil(secondsOfRun(run) / 60)} minutes`,
+    ...plan.map(
+      ({ measurement, subjects: by, at }) =>
+        `  ${measurement.name}${by === null ? '' : ` (${by.join(', ')})`}: ${at.map((one) => conditionsKey(one) || 'once').join('; ')}`,
+    ),
+  ].join('\n');
 }
 
 /** The cores this process may run on. */
@@ -71,14 +100,20 @@ function allowedCores(): number[] {
   });
 }
 
-function makeProgress(): (next: string, stepsLeft: number) => void {
+/** @param secondsOfAll as planned; what has run so far says how far off the plan is */
+function makeProgress(secondsOfAll: number): Run['progress'] {
   const startMs = performance.now();
-  let done = 0;
-  return (next, stepsLeft) => {
-    const secondsLeft = done === 0 ? null : Math.ceil(((performance.now() - startMs) / done / 1000) * stepsLeft);
-    console.error(secondsLeft === null ? next : `${next} (about ${secondsLeft} s left)`);
-    done++;
+  let planned = 0;
+  return (next, seconds) => {
+    const took = (performance.now() - startMs) / 1000;
+    const secondsLeft = (secondsOfAll - planned) * (planned > 0 ? took / planned : 1);
+    console.error(`${next} (about ${tellTime(secondsLeft)} left)`);
+    planned += seconds;
   };
+}
+
+function tellTime(seconds: number): string {
+  return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }
 
 async function writeResults(report: Report, folder: string): Promise<string> {
@@ -89,11 +124,14 @@ async function writeResults(report: Report, folder: string): Promise<string> {
 }
 
 /** One line about what is wrong with the command line or the user; null if nothing is. */
-function refusal({ only }: Options): string | null {
-  const names = [...SUBJECTS, ...NAMED_SUBJECTS, ...MICRO_BENCHMARKS].map(({ name }) => name);
-  const unknown = only?.find((name) => !names.includes(name));
-  if (unknown !== undefined) return `there is no ${unknown}; there are ${names.join(', ')}`;
-  return process.getuid?.() === 0 ? null : 'the benchmarks make namespaces and need root';
+function refusal({ only, measure, list }: Options): string | null {
+  const subjects = [...SUBJECTS, ...NAMED_SUBJECTS, ...MICRO_BENCHMARKS].map(({ name }) => name);
+  const measurements = MEASUREMENTS.map(({ name }) => name);
+  const unknown = only?.find((name) => !subjects.includes(name));
+  if (unknown !== undefined) return `--only: there is no ${unknown}; there are ${subjects.join(', ')}`;
+  const unmeasured = measure?.find((name) => !measurements.includes(name));
+  if (unmeasured !== undefined) return `--measure: there is no ${unmeasured}; there are ${measurements.join(', ')}`;
+  return list || process.getuid?.() === 0 ? null : 'the benchmarks make namespaces and need root';
 }
 
 function readOptions(): Options {
@@ -114,6 +152,10 @@ const refused = refusal(options);
 if (refused !== null) {
   console.error(refused);
   process.exit(2);
+}
+if (options.list) {
+  console.log(renderList(options));
+  process.exit(0);
 }
 // Debian's `su` leaves out the folders that ip, ethtool and the switches are in.
 process.env['PATH'] += ':/usr/sbin:/sbin';

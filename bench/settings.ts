@@ -1,19 +1,38 @@
-/** What a run measures and for how long: the command line, and the three sizes of a run. */
+/** How much a run measures and for how long: the command line, and the four sizes of a run. What is measured: plan.ts. */
 import { parseArgs } from 'node:util';
 
 /** How long each measurement takes. All loads are bounded by these. */
 export interface Settings {
   /** Every subject is set up and measured once per round. */
   rounds: number;
-  /** Length of the window in which frames are counted, in seconds. */
+  /** At overload, before frames are counted: for queues to fill and for the engine to compile what is hot, in seconds. */
+  warmUpSeconds: number;
+  /** Length of the window in which frames are counted at overload, in seconds. */
   frameSeconds: number;
-  /** UDP source ports the frames are spread over. */
-  flows: number;
+  /** One trial of the search for a rate. RFC 2544 asks for 60 seconds. */
+  trialSeconds: number;
+  /** How often a trial is repeated that failed by little. */
+  trialRepeats: number;
+  /** Share of the rate within which the search ends. */
+  precision: number;
+  /** Each of overload and the time to recover in, in seconds. */
+  overloadSeconds: number;
+  /** RFC 2544 asks for 120 seconds, with one frame of them measured. */
+  latencySeconds: number;
   /** Numbered frames are sent at full speed for this long, in seconds, and what arrives is compared. */
   integritySeconds: number;
   /** Length of one TCP run, in whole seconds; there is one for each direction. */
   tcpSeconds: number;
-  pings: number;
+  udpSeconds: number;
+  requestSeconds: number;
+  /** At one ping per second it is five times as long. */
+  pingSeconds: number;
+  /** Offered, to see how many a switch holds. */
+  capacityAddresses: number;
+  /** New addresses of one trial of the learning rate. */
+  lessonAddresses: number;
+  /** Numbers of ports for which memory is told. */
+  footprintPorts: readonly number[];
   /** Time without any traffic in which CPU time is counted, in seconds. */
   idleSeconds: number;
   /** Before that, for start-up work (compiling, first collections) to end, in seconds. */
@@ -22,57 +41,101 @@ export interface Settings {
   microSeconds: number;
 }
 
-const FULL: Settings = {
+const DEFAULT: Settings = {
   rounds: 5,
-  frameSeconds: 3,
-  flows: 1,
-  integritySeconds: 0.5,
-  tcpSeconds: 3,
-  pings: 200,
+  warmUpSeconds: 0.5,
+  frameSeconds: 1.5,
+  trialSeconds: 0.4,
+  trialRepeats: 1,
+  precision: 0.03,
+  overloadSeconds: 1,
+  latencySeconds: 1.5,
+  integritySeconds: 0.3,
+  tcpSeconds: 2,
+  udpSeconds: 1,
+  requestSeconds: 1,
+  pingSeconds: 1,
+  capacityAddresses: 100_000,
+  lessonAddresses: 8192,
+  footprintPorts: [8, 64],
   idleSeconds: 5,
   settleSeconds: 2,
   microSeconds: 1,
 };
 const QUICK: Settings = {
-  ...FULL,
+  ...DEFAULT,
   rounds: 3,
   frameSeconds: 1,
   tcpSeconds: 1,
-  pings: 100,
+  pingSeconds: 0.5,
+  footprintPorts: [8],
   idleSeconds: 2,
   microSeconds: 0.5,
 };
+const FULL: Settings = {
+  ...DEFAULT,
+  frameSeconds: 3,
+  trialSeconds: 1,
+  trialRepeats: 2,
+  precision: 0.01,
+  overloadSeconds: 3,
+  latencySeconds: 5,
+  integritySeconds: 1,
+  tcpSeconds: 5,
+  udpSeconds: 3,
+  requestSeconds: 3,
+  pingSeconds: 2,
+  capacityAddresses: 1_200_000,
+  footprintPorts: [8, 64, 256],
+};
 const SMOKE: Settings = {
-  ...FULL,
   rounds: 1,
-  frameSeconds: 0.2,
-  integritySeconds: 0.2,
+  warmUpSeconds: 0.05,
+  frameSeconds: 0.15,
+  trialSeconds: 0.06,
+  trialRepeats: 0,
+  precision: 0.25,
+  overloadSeconds: 0.15,
+  latencySeconds: 0.1,
+  integritySeconds: 0.1,
   tcpSeconds: 1,
-  pings: 20,
+  udpSeconds: 0.1,
+  requestSeconds: 0.1,
+  pingSeconds: 0.1,
+  capacityAddresses: 1000,
+  lessonAddresses: 256,
+  footprintPorts: [8, 64, 256],
   idleSeconds: 0.2,
   settleSeconds: 0.1,
   microSeconds: 0.05,
 };
-const SMOKE_ONLY = ['tswitch-veth', 'tswitch-tap', 'linux-bridge', 'ffi-call', 'heap-per-frame'];
 
-export const FLOWS_MAX = 4096;
+export const SIZES = ['default', 'quick', 'full', 'smoke'] as const;
+export type Size = (typeof SIZES)[number];
+const SETTINGS: Readonly<Record<Size, Settings>> = { default: DEFAULT, quick: QUICK, full: FULL, smoke: SMOKE };
 
-export const USAGE = `usage: npm run bench -- [--quick | --smoke] [--rounds N] [--flows N] [--only NAME,...] [--output FOLDER]
+export const USAGE = `usage: npm run bench -- [--quick | --full | --smoke] [--rounds N] [--only NAME,...] [--measure NAME,...]
+                       [--output FOLDER] [--list]
 
-  --quick          3 rounds of short measurements, about 2 minutes
-  --smoke          seconds; tswitch and Linux bridge only; shows that the harness works, its figures mean nothing
-  --rounds N       rounds, each of which sets up and measures every subject once
-  --flows N        UDP flows the 64-byte frames are spread over, 1 to ${FLOWS_MAX} (default 1)
-  --only NAME,...  some subjects only; an unknown name prints those there are
-  --output FOLDER  where the JSON goes (default bench/results)`;
+                     without any of them: 5 rounds of a named subset, about 45 minutes
+  --quick            3 short rounds of what matters most, about 5 minutes
+  --full             the whole grid, many hours; narrow it by --only and --measure
+  --smoke            seconds; tswitch and Linux bridge only; shows that the harness works, its figures mean nothing
+  --rounds N         rounds, each of which sets up and measures every subject once
+  --only NAME,...    some subjects and micro-benchmarks only
+  --measure NAME,... some measurements only; without the micro-benchmarks
+  --output FOLDER    where the JSON goes (default bench/results)
+  --list             prints the names there are, and what this run would measure`;
 
 export interface Options {
   settings: Settings;
-  /** `full`, `quick` or `smoke`. */
-  size: string;
-  /** Names of subjects and micro-benchmarks; null: all. */
+  size: Size;
+  /** Names of subjects and micro-benchmarks; null: all of the plan. */
   only: string[] | null;
+  /** Names of measurements; null: all of the plan. */
+  measure: string[] | null;
   output: string | null;
+  list: boolean;
   help: boolean;
 }
 
@@ -82,21 +145,22 @@ export function parseOptions(args: string[]): Options {
     args,
     options: {
       quick: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      flows: { type: 'string' },
       only: { type: 'string' },
+      measure: { type: 'string' },
       output: { type: 'string' },
+      list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.quick && values.smoke) throw new Error('--quick and --smoke exclude each other');
-  const size = values.smoke ? 'smoke' : values.quick ? 'quick' : 'full';
-  const settings = { ...(values.smoke ? SMOKE : values.quick ? QUICK : FULL) };
+  const [size = 'default', another] = (['quick', 'full', 'smoke'] as const).filter((name) => values[name]);
+  if (another !== undefined) throw new Error(`--${size} and --${another} exclude each other`);
+  const settings = { ...SETTINGS[size] };
   if (values.rounds !== undefined) settings.rounds = parseCount('--rounds', values.rounds, 1000);
-  if (values.flows !== undefined) settings.flows = parseCount('--flows', values.flows, FLOWS_MAX);
-  const only = values.only?.split(',') ?? (values.smoke ? SMOKE_ONLY : null);
-  return { settings, size, only, output: values.output ?? null, help: values.help };
+  const { only, measure, output = null, list, help } = values;
+  return { settings, size, only: only?.split(',') ?? null, measure: measure?.split(',') ?? null, output, list, help };
 }
 
 function parseCount(flag: string, text: string, max: number): number {

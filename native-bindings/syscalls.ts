@@ -37,6 +37,9 @@ export interface Syscalls {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, sockaddr: Uint8Array, length: number): number;
   connect(fd: number, sockaddr: Uint8Array, length: number): number;
+  listen(fd: number, backlog: number): number;
+  /** The peer's address is not asked for. */
+  accept(fd: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** Gives the length of the value read. */
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
@@ -62,6 +65,9 @@ export interface Syscalls {
   /** @param timeoutMs -1 waits for ever, which no worker may (limits.ts: WORKER_WAIT_MS_MAX) */
   epollWait(epfd: number, events: number, count: number, timeoutMs: number): number;
 
+  /** @param timespec address of one structure (abi/time.ts: TIMESPEC) */
+  clockGettime(clock: number, timespec: number): number;
+
   /** Moves the calling thread to another namespace. */
   setns(fd: number, type: number): number;
   /** @param attributes the part of union bpf_attr that the command uses; the kernel takes the rest for zero */
@@ -77,6 +83,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
   const sendBytes = ffi.bind('send', 'long', ['int', 'bytes', 'long', 'int']);
   const setsockopt = ffi.bind('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
   const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
+  const accept = ffi.bind('accept', 'int', ['int', 'bytes', 'bytes']);
   const bpf = ffi.bind('syscall', 'long', ['long', 'int', 'bytes', 'uint']);
   return {
     addressOf: (bytes) => ffi.addressOf(bytes),
@@ -98,6 +105,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     socket: ffi.bind('socket', 'int', ['int', 'int', 'int']),
     bind: ffi.bind('bind', 'int', ['int', 'bytes', 'uint']),
     connect: ffi.bind('connect', 'int', ['int', 'bytes', 'uint']),
+    listen: ffi.bind('listen', 'int', ['int', 'int']),
+    accept: (fd) => accept(fd, null, null),
     setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
     getsockopt(fd, level, option, value) {
       const length = new Uint32Array([value.length]);
@@ -118,6 +127,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     epollCreate: ffi.bind('epoll_create1', 'int', ['int']),
     epollCtl: ffi.bind('epoll_ctl', 'int', ['int', 'int', 'int', 'bytes']),
     epollWait: ffi.bind('epoll_wait', 'int', ['int', 'address', 'int', 'int']),
+
+    clockGettime: ffi.bind('clock_gettime', 'int', ['int', 'address']),
 
     setns: ffi.bind('setns', 'int', ['int', 'int']),
     bpf: (command, attributes) => bpf(SYS_BPF, command, attributes, attributes.length),

@@ -6,13 +6,16 @@ import type { Subject } from './subject.ts';
 export const bareVeth: Subject = {
   name: 'bare-veth',
   about: 'a veth pair and no switch: the ceiling',
-  unavailable: () => null,
-  async setUp(bench, stack) {
-    const { a, b } = await makeSite(bench, stack);
+  help: null,
+  layouts: ['pair'],
+  mayBeRefused: false,
+  missing: () => null,
+  async setUp(bench, stack, layout) {
+    const { hosts, a, b } = await makeSite(bench, stack, layout);
     const far = ['peer', 'name', b.ifname, 'netns', b.netns];
     await run(['ip', '-n', a.netns, 'link', 'add', a.ifname, 'type', 'veth', ...far]);
     await configureHost(a);
     await configureHost(b);
-    return { a, b, switchPids: [] };
+    return { layout, hosts, a, b, switchPids: [] };
   },
 };

@@ -64,6 +64,14 @@ export class Child implements AsyncDisposable {
     if (!this.running) throw new Error(`${this.#name} ended: ${this.#tail()}`);
   }
 
+  hasPrinted(text: string): boolean {
+    return this.#output.includes(text);
+  }
+
+  write(text: string): void {
+    this.#process.stdin?.write(text);
+  }
+
   closeStdin(): void {
     this.#process.stdin?.end();
   }

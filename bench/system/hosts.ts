@@ -1,9 +1,9 @@
-/** The two hosts that talk through a subject, and the namespace it lives in: deleting the three removes all netdevs made. */
+/** The hosts that talk through a subject, and the namespace it lives in: deleting them removes all netdevs made. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 import { inNetns, run } from './command.ts';
-import type { Bench } from './subject.ts';
+import { type Bench, HOSTS, type Layout } from './subject.ts';
 
 const MEET_TIMEOUT_MS = 10_000;
 /**
@@ -28,16 +28,25 @@ export interface Host {
 }
 
 export interface Site {
+  /** As many as the layout has, with consecutive addresses. */
+  readonly hosts: readonly Host[];
   readonly a: Host;
   readonly b: Host;
   /** The namespace for the switch and its ends. */
   readonly switchNetns: string;
 }
 
-/** Makes the namespaces, still without interfaces. Of three namespaces, host names end in a and b, the switch's in s. */
-export async function makeSite(bench: Bench, stack: AsyncDisposableStack): Promise<Site> {
+/** Makes the namespaces, still without interfaces. Host names end in a, b, c and d, the switch's namespace in s. */
+export async function makeSite(bench: Bench, stack: AsyncDisposableStack, layout: Layout): Promise<Site> {
   const switchNetns = await makeNetns(bench, stack, 's');
-  return { a: await makeHost(bench, stack, 'a', 10), b: await makeHost(bench, stack, 'b', 11), switchNetns };
+  const hosts: Host[] = [];
+  for (let k = 0; k < HOSTS[layout]; k++) hosts.push(await makeHost(bench, stack, 'abcd'[k]!, 10 + k));
+  return { hosts, a: hosts[0]!, b: hosts[1]!, switchNetns };
+}
+
+/** The host that has no address, but an interface at each further port of a switch. */
+export async function makeCrowd(bench: Bench, stack: AsyncDisposableStack): Promise<Host> {
+  return makeHost(bench, stack, 'x', 20);
 }
 
 async function makeHost(bench: Bench, stack: AsyncDisposableStack, letter: string, number: number): Promise<Host> {
@@ -59,12 +68,28 @@ async function makeNetns(bench: Bench, stack: AsyncDisposableStack, letter: stri
   return netns;
 }
 
-/** Gives the host a veth whose other end, `end`, lies in the switch's namespace, up. */
-export async function connectByVeth(host: Host, switchNetns: string, end: string): Promise<void> {
-  const far = ['peer', 'name', host.ifname, 'netns', host.netns];
-  await run(['ip', '-n', switchNetns, 'link', 'add', end, 'type', 'veth', ...far]);
-  await run(['ip', '-n', switchNetns, 'link', 'set', end, 'up']);
-  await configureHost(host);
+/** The switch's end of a host's veth. */
+export function endOf(host: Host): string {
+  return `to-${host.netns.at(-1)}`;
+}
+
+/**
+ * Gives each host a veth whose other end, named by `endOf`, lies in the switch's namespace, up.
+ * @param queues null: one for each core, as the kernel makes them
+ */
+export async function connectByVeth({ hosts, switchNetns }: Site, queues: number | null = null): Promise<void> {
+  const cut = queues === null ? [] : ['numrxqueues', String(queues), 'numtxqueues', String(queues)];
+  for (const host of hosts) {
+    const near = ['ip', '-n', switchNetns, 'link', 'add', endOf(host), ...cut, 'type', 'veth'];
+    await run([...near, 'peer', 'name', host.ifname, ...cut, 'netns', host.netns]);
+    await run(['ip', '-n', switchNetns, 'link', 'set', endOf(host), 'up']);
+    await configureHost(host);
+  }
+}
+
+/** For switches that read frames raw, and leave a checksum unfinished that the host left to the hardware. */
+export async function switchOffTxChecksums(hosts: readonly Host[]): Promise<void> {
+  for (const { netns, ifname } of hosts) await run(inNetns(netns, ['ethtool', '-K', ifname, 'tx', 'off']));
 }
 
 /** Gives the host's interface its addresses and sets it up. */
@@ -74,8 +99,23 @@ export async function configureHost(host: Host): Promise<void> {
   await run(['ip', '-n', netns, 'address', 'add', `${host.address}/24`, 'dev', ifname]);
 }
 
-/** Pings until an answer comes: the way is open and all addresses are learned. */
-export async function meet(from: Host, to: Host, signal: AbortSignal): Promise<void> {
+/**
+ * Pings until an answer comes: the way is open and all addresses are learned. From then on the hosts know each other without
+ * asking, so no frame of theirs joins those that are counted.
+ */
+export async function meet(hosts: readonly Host[], signal: AbortSignal): Promise<void> {
+  const [first, ...others] = hosts;
+  for (const other of others) await reach(first!, other, signal);
+  for (const host of hosts) {
+    for (const other of hosts) {
+      if (other === host) continue;
+      const neighbour = [other.address, 'lladdr', other.mac, 'dev', host.ifname, 'nud', 'permanent'];
+      await run(['ip', '-n', host.netns, 'neighbour', 'replace', ...neighbour]);
+    }
+  }
+}
+
+async function reach(from: Host, to: Host, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + MEET_TIMEOUT_MS;
   for (;;) {
     try {
@@ -91,22 +131,30 @@ export async function meet(from: Host, to: Host, signal: AbortSignal): Promise<v
 
 export interface Counters {
   received: number;
+  receivedBytes: number;
   /** Frames the host offered, also those that its interface had no room for. */
   offered: number;
 }
 
 /** Columns of /proc/net/dev behind the interface's name. */
+const RX_BYTES = 0;
 const RX_PACKETS = 1;
 const TX_PACKETS = 9;
 const TX_DROPPED = 11;
 
+/** Of all interfaces of the host but lo, together. */
 export function readCounters(host: Host): Counters {
-  const line = readFileSync(`/proc/${host.pid}/net/dev`, 'utf8')
-    .split('\n')
-    .find((text) => text.trim().startsWith(`${host.ifname}:`));
-  if (line === undefined) throw new Error(`${host.netns} has no ${host.ifname}`);
-  const columns = line.split(':')[1]!.trim().split(/\s+/).map(Number);
-  return { received: columns[RX_PACKETS]!, offered: columns[TX_PACKETS]! + columns[TX_DROPPED]! };
+  const counters = { received: 0, receivedBytes: 0, offered: 0 };
+  const lines = readFileSync(`/proc/${host.pid}/net/dev`, 'utf8').split('\n').slice(2);
+  for (const line of lines) {
+    const [name = '', values] = line.split(':');
+    if (values === undefined || name.trim() === 'lo') continue;
+    const columns = values.trim().split(/\s+/).map(Number);
+    counters.received += columns[RX_PACKETS]!;
+    counters.receivedBytes += columns[RX_BYTES]!;
+    counters.offered += columns[TX_PACKETS]! + columns[TX_DROPPED]!;
+  }
+  return counters;
 }
 
 export async function interfaceIndex(host: Host): Promise<number> {

@@ -1,18 +1,19 @@
 /** tswitch as a user runs it: the daemon on a private socket, the hosts plugged in by the command line. */
 import { mkdtemp } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.ts';
 import { inNetns, onCore, run } from './command.ts';
-import { type Host, makeSite } from './hosts.ts';
-import type { Bench, Rig, Subject } from './subject.ts';
+import { connectByVeth, endOf, type Host, makeCrowd, makeSite, type Site } from './hosts.ts';
+import { type Bench, type Layout, type Rig, type Subject, TRUNK_VLAN } from './subject.ts';
 
 const PROGRAM = [process.execPath, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
-export type TswitchKind = 'veth' | 'tap';
+/** `veth` and `tap`: tswitch makes the hosts' interfaces; `packet` and `xdp`: it is given the ends of two veths. */
+export type TswitchKind = 'veth' | 'tap' | 'packet' | 'xdp';
 
 export interface TswitchRig extends Rig {
-  /** Plugs further interfaces of host a in, until the switch has so many ports. */
-  fill(ports: number): Promise<void>;
+  readonly fill: (ports: number) => Promise<Host>;
 }
 
 export function tswitch(kind: TswitchKind, workers = 1): TswitchSubject {
@@ -22,43 +23,89 @@ export function tswitch(kind: TswitchKind, workers = 1): TswitchSubject {
 export class TswitchSubject implements Subject {
   readonly name: string;
   readonly about: string;
-  readonly #kind: TswitchKind;
-  readonly #workers: number;
+  readonly help = null;
+  readonly layouts: readonly Layout[] = ['pair', 'trio', 'quad', 'trunk'];
+  readonly mayBeRefused: boolean;
+  readonly kind: TswitchKind;
+  readonly workers: number;
 
   constructor(kind: TswitchKind, workers: number) {
     this.name = workers === 1 ? `tswitch-${kind}` : `tswitch-${kind}-${workers}w`;
-    this.about = `tswitch with two ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, default settings`;
-    this.#kind = kind;
-    this.#workers = workers;
+    this.about = `tswitch with ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, default settings`;
+    this.mayBeRefused = kind === 'xdp';
+    this.kind = kind;
+    this.workers = workers;
   }
 
-  unavailable(): null {
+  missing(): null {
     return null;
   }
 
-  async setUp(bench: Bench, stack: AsyncDisposableStack): Promise<TswitchRig> {
-    const { a, b, switchNetns } = await makeSite(bench, stack);
-    const { daemon, plug } = await this.#serve(bench, stack, switchNetns);
-    await plug(a, 0);
-    await plug(b, 0);
-    let plugged = 2;
-    const fill = async (ports: number): Promise<void> => {
-      for (; plugged < ports; plugged++) await plug(a, plugged);
+  async setUp(bench: Bench, stack: AsyncDisposableStack, layout: Layout): Promise<TswitchRig> {
+    const site = await makeSite(bench, stack, layout);
+    const { hosts, a, b, switchNetns } = site;
+    const socket = join(await mkdtemp(join(bench.folder, 'tswitch-')), 'api.sock');
+    const serve = ['serve', '--socket', socket, '--workers', String(this.workers), '--ephemeral'];
+    const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(bench.switchCore, [...PROGRAM, ...serve]))));
+    await daemon.printed(/listening on/, bench.signal);
+    const command = (...args: string[]) => run([...PROGRAM, ...args, '--socket', socket], { signal: bench.signal });
+    await this.#plugIn(site, layout, command);
+    const allowAddresses = async (addresses: number): Promise<void> => {
+      await command('switch', 'set', '--fdb-limit', String(addresses));
     };
-    return { a, b, switchPids: [daemon.pid], fill };
+    const fill = makeFill(bench, stack, socket, hosts.length);
+    return { layout, hosts, a, b, switchPids: [daemon.pid], fill, allowAddresses };
   }
 
-  async #serve(bench: Bench, stack: AsyncDisposableStack, switchNetns: string) {
-    const socket = join(await mkdtemp(join(bench.folder, 'tswitch-')), 'api.sock');
-    const argv = [...PROGRAM, 'serve', '--socket', socket, '--workers', String(this.#workers), '--ephemeral'];
-    const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(bench.switchCore, argv))));
-    await daemon.printed(/listening on/, bench.signal);
-    const plug = async (host: Host, extra: number): Promise<void> => {
-      const first = ['--ip', `${host.address}/24`, '--mac', host.mac];
-      const further = ['--name', `${host.netns}-${extra}`, '--ifname', `eth${extra}`];
-      const what = ['--kind', this.#kind, '--socket', socket, ...(extra === 0 ? first : further)];
-      await run([...PROGRAM, 'plug', host.netns, ...what], { signal: bench.signal });
-    };
-    return { daemon, plug };
+  async #plugIn(site: Site, layout: Layout, command: (...args: string[]) => Promise<string>): Promise<void> {
+    const isPlugged = this.kind === 'veth' || this.kind === 'tap';
+    if (!isPlugged) await connectByVeth(site);
+    for (const host of site.hosts) {
+      const vlan = vlanOf(layout, isPlugged, host === site.a);
+      if (isPlugged) {
+        const addresses = ['--ip', `${host.address}/24`, '--mac', host.mac];
+        await command('plug', host.netns, '--kind', this.kind, ...addresses, ...vlan);
+      } else {
+        await command('port', 'add', endOf(host), '--kind', this.kind, '--netdev', endOf(host), ...vlan);
+      }
+    }
   }
+}
+
+function vlanOf(layout: Layout, isPlugged: boolean, isTrunk: boolean): string[] {
+  const vlan = String(TRUNK_VLAN);
+  if (layout !== 'trunk') return [];
+  if (!isTrunk) return ['--vlan', vlan];
+  return isPlugged ? ['--trunk', vlan] : ['--mode', 'trunk', '--trunks', vlan];
+}
+
+/** Hundreds of ports: by the API, as a process for each would take minutes. They are veths, whatever the first ones are. */
+function makeFill(bench: Bench, stack: AsyncDisposableStack, socket: string, plugged: number) {
+  let crowd: Host | null = null;
+  let next = plugged;
+  return async (ports: number): Promise<Host> => {
+    crowd ??= await makeCrowd(bench, stack);
+    for (; next < ports; next++) {
+      const port = { name: `crowd-${next}`, kind: 'veth', netns: crowd.netns, ifname: `eth${next}` };
+      await addPort(socket, port, bench.signal);
+    }
+    return crowd;
+  };
+}
+
+async function addPort(socketPath: string, port: object, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const headers = { 'content-type': 'application/json' };
+  const call = request({ socketPath, path: '/v1/ports', method: 'POST', headers, signal, agent: false }, (response) => {
+    let body = '';
+    response.setEncoding('utf8').on('data', (text: string) => (body += text));
+    response.on('error', reject);
+    response.on('end', () => {
+      if (response.statusCode === 201) resolve();
+      else reject(new Error(`tswitch refused a port: ${body}`));
+    });
+  });
+  call.on('error', reject);
+  call.end(JSON.stringify(port));
+  await promise;
 }

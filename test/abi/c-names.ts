@@ -65,6 +65,8 @@ export const C_NAMES: Record<string, CNames> = {
     headers: ['linux/filter.h'],
     expressions: {
       BPF_LD_W_LEN: 'BPF_LD | BPF_W | BPF_LEN',
+      BPF_LD_H_ABS: 'BPF_LD | BPF_H | BPF_ABS',
+      BPF_JEQ_K: 'BPF_JMP | BPF_JEQ | BPF_K',
       BPF_JGT_K: 'BPF_JMP | BPF_JGT | BPF_K',
       BPF_RET_K: 'BPF_RET | BPF_K',
     },
@@ -80,6 +82,12 @@ export const C_NAMES: Record<string, CNames> = {
     },
   },
   'if-tun.ts': { headers: ['sys/ioctl.h', 'linux/if_tun.h'] },
+  'in.ts': {
+    headers: ['netinet/in.h', 'netinet/tcp.h', 'linux/udp.h'],
+    structs: {
+      SOCKADDR_IN: { type: 'struct sockaddr_in', prefix: 'sin_' },
+    },
+  },
   'ioctl.ts': {
     headers: ['linux/sockios.h', 'linux/if.h'],
     structs: {
@@ -116,6 +124,7 @@ export const C_NAMES: Record<string, CNames> = {
       SOCKADDR_LL: { type: 'struct sockaddr_ll', prefix: 'sll_' },
     },
   },
+  'time.ts': { headers: ['time.h'], structs: { TIMESPEC: { type: 'struct timespec', prefix: 'tv_' } } },
 };
 
 /** C's expression for every number of a table of offsets. */

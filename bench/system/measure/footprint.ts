@@ -1,27 +1,31 @@
 /** What tswitch costs while nothing moves: CPU time with few and many ports, and memory. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MetricName } from '../../metrics.ts';
 import type { Settings } from '../../settings.ts';
 import type { Bench } from '../subject.ts';
 import type { TswitchSubject } from '../tswitch.ts';
 import { cpuNs, residentBytes } from './process-usage.ts';
 
-export interface Footprint {
-  /** Percent of one core. */
-  idleCpuPercent2: number;
-  idleCpuPercent8: number;
-  rssBytes8: number;
-}
+const RSS: Readonly<Record<number, MetricName>> = { 8: 'rssBytes8', 64: 'rssBytes64', 256: 'rssBytes256' };
 
-export async function measureFootprint(bench: Bench, subject: TswitchSubject, settings: Settings): Promise<Footprint> {
+export async function measureFootprint(
+  bench: Bench,
+  subject: TswitchSubject,
+  settings: Settings,
+  add: (metric: MetricName, value: number) => void,
+): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const rig = await subject.setUp(bench, stack);
+  const rig = await subject.setUp(bench, stack, 'pair');
   const [pid = 0] = rig.switchPids;
-  const idleCpuPercent2 = await measureIdle(bench, pid, settings);
-  await rig.fill(8);
-  const idleCpuPercent8 = await measureIdle(bench, pid, settings);
-  return { idleCpuPercent2, idleCpuPercent8, rssBytes8: residentBytes(pid) };
+  add('idleCpuPercent2', await measureIdle(bench, pid, settings));
+  for (const ports of settings.footprintPorts) {
+    await rig.fill(ports);
+    if (ports === 8) add('idleCpuPercent8', await measureIdle(bench, pid, settings));
+    add(RSS[ports]!, residentBytes(pid));
+  }
 }
 
+/** Percent of one core. */
 async function measureIdle(bench: Bench, pid: number, settings: Settings): Promise<number> {
   await sleep(settings.settleSeconds * 1000, undefined, { signal: bench.signal });
   const startMs = performance.now();

@@ -1,49 +1,58 @@
 /**
- * Frames per second at overload: the generator offers all it can from host a, and what reaches host b's interface is counted
- * there, in a window that begins when queues are full and ends while the generator still sends.
+ * Frames per second at overload (RFC 2889, section 5.1, asks for the forwarding rate at the maximum offered load): the
+ * generator offers all it can, and what reaches the other host's interface is counted there. With the CPU time it took.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readCounters } from '../hosts.ts';
-import type { Bench, Rig } from '../subject.ts';
-import { offerFrames } from './offer.ts';
-import { cpuNs } from './process-usage.ts';
+import type { Context, Measurement } from '../../measurement.ts';
+import type { Conditions } from '../../metrics.ts';
+import type { Host } from '../hosts.ts';
+import type { LoadOptions } from './load.ts';
+import { measureOverload } from './window.ts';
 
-/** TEST-NET-2 (RFC 5737): host b has no route to it, so its stack drops the frames early and without an answer. */
-const NOWHERE = '198.51.100.1';
-const DISCARD_PORT = 9;
-/** For queues to fill and for the engine to compile what is hot. */
-const WARM_UP_MS = 500;
+/** At `frameBytes`, `flows`, and `direction`: both hosts send to each other at once. */
+export const frameRate: Measurement = {
+  name: 'rate',
+  about: 'frames delivered at overload, loss, CPU time of the switch and softirq time per frame',
+  layout: 'pair',
+  seconds: (settings) => settings.frameSeconds + 1,
+  async measure(context, at) {
+    const { a, b } = context.rig;
+    if (at.direction !== 'both') return addRate(context, at, optionsOf(at), [b]);
+    const ways = [
+      [a, b],
+      [b, a],
+    ] as const;
+    await addRate(context, at, { ...optionsOf(at), ways }, [a, b]);
+  },
+};
 
-export interface FrameRate {
-  framesPerSecond: number;
-  /** Of the frames offered, those that did not arrive. */
-  lossPercent: number;
-  /** CPU time of the switch's processes per frame delivered; null where the kernel forwards. */
-  cpuNsPerFrame: number | null;
+/** At `ports`: the same traffic between two of them, while the others are up and silent. */
+export const portScaling: Measurement = {
+  name: 'ports',
+  about: 'the same between two of many ports',
+  layout: 'pair',
+  seconds: (settings, at) => settings.frameSeconds + 1 + Number(at.ports) * 0.03,
+  async measure(context, at) {
+    const { rig } = context;
+    if (rig.fill === undefined) throw new Error('the number of ports is fixed');
+    if (Number(at.ports) > rig.hosts.length) await rig.fill(Number(at.ports));
+    await addRate(context, at, optionsOf(at), [rig.b]);
+  },
+};
+
+export function optionsOf(at: Conditions): LoadOptions {
+  return { frameBytes: at.frameBytes ?? 64, flows: Number(at.flows ?? 1) };
 }
 
-export async function measureFrameRate(bench: Bench, rig: Rig, seconds: number, flows: number): Promise<FrameRate> {
-  const offer = { destinationAddress: NOWHERE, destinationPort: DISCARD_PORT, flows, seconds };
-  await using generator = await offerFrames(bench, rig, offer);
-  await sleep(WARM_UP_MS, undefined, { signal: bench.signal });
-  const before = look(rig);
-  await sleep(seconds * 1000, undefined, { signal: bench.signal });
-  const after = look(rig);
-  generator.assertRunning();
-
-  const delivered = after.received - before.received;
-  const offered = after.offered - before.offered;
-  if (delivered === 0) throw new Error(`none of ${offered} frames arrived`);
-  return {
-    framesPerSecond: (delivered / (after.atMs - before.atMs)) * 1000,
-    lossPercent: Math.max(0, 1 - delivered / offered) * 100,
-    cpuNsPerFrame: rig.switchPids.length > 0 ? (after.cpuNs - before.cpuNs) / delivered : null,
-  };
-}
-
-/** Both cores are busy, so the harness may wake late: what counts is what is read together with the clock. */
-function look(rig: Rig): { atMs: number; received: number; offered: number; cpuNs: number } {
-  const { received } = readCounters(rig.b);
-  const { offered } = readCounters(rig.a);
-  return { atMs: performance.now(), received, offered, cpuNs: cpuNs(rig.switchPids) };
+export async function addRate(
+  context: Context,
+  at: Conditions,
+  options: LoadOptions,
+  to: readonly Host[],
+): Promise<void> {
+  const { add } = context;
+  const rate = await measureOverload(context, options, to);
+  add('framesPerSecond', rate.framesPerSecond, at);
+  add('lossPercent', rate.lossPercent, at);
+  add('softirqNsPerFrame', rate.softirqNsPerFrame, at);
+  if (rate.cpuNsPerFrame !== null) add('cpuNsPerFrame', rate.cpuNsPerFrame, at);
 }

@@ -1,96 +1,190 @@
 /**
- * The generator: a process of its own, in a host's namespace and on its own core, that offers frames as fast as one core
- * can: sendmmsg on a packet socket, past the queueing discipline. It ends by itself after `secondsMax`.
+ * The generator: a process of its own on its own core, that offers frames from one host or from several by sendmmsg on
+ * packet sockets, past the queueing discipline: as fast as one core can, or at a rate.
  *
- * Argument: GeneratorTask as JSON. Prints `sending` once the first frames are out.
+ * Argument: GeneratorTask as JSON. Prints `ready`, then obeys one GeneratorCommand after the other, each a line of JSON on
+ * stdin: prints `sending N` when the first frames are out, and `done N {…}` with GeneratorResult. It ends with its stdin.
  */
-import { writeSync } from 'node:fs';
-import { EAGAIN, ENOBUFS } from '../../../native-bindings/abi/errno.ts';
-import { PACKET_QDISC_BYPASS } from '../../../native-bindings/abi/if-packet.ts';
-import {
-  AF_PACKET,
-  IOVEC,
-  MMSGHDR,
-  MSG_DONTWAIT,
-  SOCKADDR_LL,
-  SOCK_RAW,
-  SOL_PACKET,
-} from '../../../native-bindings/abi/socket.ts';
-import { check, ffi, sys, SyscallError } from '../../../native-bindings/syscalls.ts';
-import { FRAME_BYTES, makeFrame, type Way, writeNumber } from './test-frame.ts';
+import { readSync, writeSync } from 'node:fs';
+import { O_CLOEXEC, O_RDONLY } from '../../../native-bindings/abi/fcntl.ts';
+import { CLONE_NEWNET } from '../../../native-bindings/abi/sched.ts';
+import { check, sys } from '../../../native-bindings/syscalls.ts';
+import { type AddressRange, BATCH_FRAMES, type FrameMix, Sender } from './burst.ts';
+import { paceOf, Schedule } from './pacing.ts';
+import { Probes, type ProbeSummary } from './probes.ts';
 
-export interface GeneratorTask extends Way {
+/** An interface in a namespace of /run/netns. */
+export interface Place {
+  netns: string;
   interfaceIndex: number;
-  flows: number;
+}
+
+export interface GeneratorTask {
+  senders: { from: Place; mix: FrameMix }[];
+  /** Frames whose latency is measured: which, sent from where, and where they arrive. */
+  probes: { from: Place; mix: FrameMix; to: Place } | null;
+}
+
+/** Frames at one rate. */
+export interface Phase {
+  /** Of all senders and probes together; null: as many as one core can, 0: probes only. */
+  framesPerSecond: number | null;
   secondsMax: number;
+  /** Ends earlier, with exactly so many frames; null: when its time is over. */
+  frames: number | null;
 }
 
-const BATCH_FRAMES = 256;
+export interface GeneratorCommand {
+  phases: Phase[];
+  /** 0: none. They lie at random distances, so that they see queues as they are on average. */
+  probesPerSecond: number;
+  /** Written into the frames of every sender; null: what the ways say. */
+  addresses: AddressRange | null;
+}
 
-/** Frames side by side, and a struct mmsghdr for each. There are whole batches of them, and every flow is among them. */
-class Burst {
-  readonly frames: Buffer;
-  readonly count: number;
-  /** What the kernel reads by address must not be collected. */
-  readonly keep: readonly Buffer[];
-  readonly #messagesAddress: number;
+export interface PhaseResult {
+  /** Frames offered, probes included. */
+  sent: number;
+  seconds: number;
+  /** Of these, how many the generator was kept from running and did not make up. */
+  lostSeconds: number;
+}
 
-  constructor(task: GeneratorTask) {
-    this.count = Math.ceil(task.flows / BATCH_FRAMES) * BATCH_FRAMES;
-    this.frames = Buffer.alloc(this.count * FRAME_BYTES);
-    const vectors = Buffer.alloc(this.count * IOVEC.size);
-    const messages = Buffer.alloc(this.count * MMSGHDR.size);
-    const framesAddress = ffi.addressOf(this.frames);
-    const vectorsAddress = ffi.addressOf(vectors);
-    for (let i = 0; i < this.count; i++) {
-      makeFrame(task, i % task.flows).copy(this.frames, i * FRAME_BYTES);
-      vectors.writeBigUInt64LE(BigInt(framesAddress + i * FRAME_BYTES), i * IOVEC.size + IOVEC.base);
-      vectors.writeBigUInt64LE(BigInt(FRAME_BYTES), i * IOVEC.size + IOVEC.len);
-      messages.writeBigUInt64LE(BigInt(vectorsAddress + i * IOVEC.size), i * MMSGHDR.size + MMSGHDR.iov);
-      messages.writeBigUInt64LE(1n, i * MMSGHDR.size + MMSGHDR.iovlen);
+export interface GeneratorResult {
+  phases: PhaseResult[];
+  /** Of all phases; losses are told as seen from the begin of the last one. */
+  probes: ProbeSummary | null;
+}
+
+/** For the last probes to arrive. */
+const PROBES_SETTLE_MS = 200;
+
+class FrameGenerator {
+  readonly #senders: Sender[];
+  readonly #probes: Probes | null = null;
+  #probeIntervalMs = Infinity;
+  #nextProbeMs = Infinity;
+  #turn = 0;
+
+  constructor({ senders, probes }: GeneratorTask) {
+    this.#senders = senders.map(({ from, mix }) => {
+      enter(from);
+      return new Sender(from.interfaceIndex, mix);
+    });
+    if (probes === null) return;
+    enter(probes.from);
+    const sender = new Sender(probes.from.interfaceIndex, probes.mix);
+    enter(probes.to);
+    this.#probes = new Probes(sender, probes.to.interfaceIndex);
+  }
+
+  obey({ phases, probesPerSecond, addresses }: GeneratorCommand, onFirst: () => void): GeneratorResult {
+    if (addresses !== null) for (const sender of this.#senders) sender.useAddresses(addresses);
+    const firstProbe = this.#probes?.sent ?? 0;
+    let firstOfLastPhase = firstProbe;
+    this.#probeIntervalMs = 1000 / probesPerSecond;
+    this.#nextProbeMs = probesPerSecond > 0 ? performance.now() : Infinity;
+    const results = phases.map((phase) => {
+      firstOfLastPhase = this.#probes?.sent ?? 0;
+      return this.#run(phase, probesPerSecond, onFirst);
+    });
+    if (this.#probes === null || probesPerSecond === 0) return { phases: results, probes: null };
+    const settled = performance.now() + PROBES_SETTLE_MS;
+    while (performance.now() < settled) this.#probes.collect();
+    return { phases: results, probes: this.#probes.summarise(firstProbe, firstOfLastPhase) };
+  }
+
+  #run(phase: Phase, probesPerSecond: number, onFirst: () => void): PhaseResult {
+    const { framesPerSecond, secondsMax, frames } = phase;
+    const loadPerSecond = framesPerSecond === null ? null : framesPerSecond - probesPerSecond;
+    const probesBefore = this.#probes?.sent ?? 0;
+    const startMs = performance.now();
+    const endMs = startMs + secondsMax * 1000;
+    let load = 0;
+    let lostMs = 0;
+    if (loadPerSecond === null) load = this.#flood(endMs, frames ?? Infinity, onFirst);
+    else if (loadPerSecond > 0) {
+      const schedule = new Schedule(paceOf(loadPerSecond), startMs);
+      load = this.#pace(schedule, endMs, frames ?? Infinity, onFirst);
+      lostMs = schedule.lostMs;
+    } else {
+      onFirst();
+      for (let now = startMs; now < endMs; now = performance.now()) this.#probe(now);
     }
-    this.#messagesAddress = ffi.addressOf(messages);
-    this.keep = [vectors, messages];
+    const sent = load + (this.#probes?.sent ?? 0) - probesBefore;
+    return { sent, seconds: (performance.now() - startMs) / 1000, lostSeconds: lostMs / 1000 };
   }
 
-  messageAddress(i: number): number {
-    return this.#messagesAddress + i * MMSGHDR.size;
+  /** @returns the frames sent */
+  #flood(endMs: number, frames: number, onFirst: () => void): number {
+    let sent = 0;
+    for (let now = performance.now(); now < endMs && sent < frames; now = performance.now()) {
+      this.#send(Math.min(BATCH_FRAMES, frames - sent));
+      if (sent === 0) onFirst();
+      sent += Math.min(BATCH_FRAMES, frames - sent);
+      this.#probe(now);
+    }
+    return sent;
+  }
+
+  #pace(schedule: Schedule, endMs: number, frames: number, onFirst: () => void): number {
+    const { burst } = schedule.pace;
+    let sent = 0;
+    for (let now = performance.now(); now < endMs && sent < frames; now = performance.now()) {
+      if (schedule.take(now)) {
+        const count = Math.min(burst, frames - sent);
+        this.#send(count);
+        if (sent === 0) onFirst();
+        sent += count;
+      }
+      this.#probe(now);
+    }
+    return sent;
+  }
+
+  /** From one sender after the other. */
+  #send(frames: number): void {
+    this.#senders[this.#turn]!.send(frames);
+    this.#turn = (this.#turn + 1) % this.#senders.length;
+  }
+
+  #probe(nowMs: number): void {
+    if (nowMs < this.#nextProbeMs || this.#probes === null) return;
+    this.#probes.collect();
+    this.#probes.send();
+    this.#nextProbeMs = nowMs + this.#probeIntervalMs * (0.5 + Math.random());
   }
 }
 
-function openSocket(interfaceIndex: number): number {
-  const fd = check('socket', sys.socket(AF_PACKET, SOCK_RAW, 0));
-  const on = new Uint8Array(new Int32Array([1]).buffer);
-  check('setsockopt PACKET_QDISC_BYPASS', sys.setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, on));
-  const address = Buffer.alloc(SOCKADDR_LL.size);
-  address.writeUInt16LE(AF_PACKET, SOCKADDR_LL.family);
-  address.writeInt32LE(interfaceIndex, SOCKADDR_LL.ifindex);
-  check('bind', sys.bind(fd, address, address.length));
-  return fd;
+function enter(place: Place): void {
+  const fd = check('open', sys.open(`/run/netns/${place.netns}`, O_RDONLY | O_CLOEXEC));
+  check('setns', sys.setns(fd, CLONE_NEWNET));
+  sys.close(fd);
 }
 
-function generate(task: GeneratorTask): void {
-  const burst = new Burst(task);
-  const fd = openSocket(task.interfaceIndex);
-  const endMs = performance.now() + task.secondsMax * 1000;
-  let number = 0;
-  for (let first = 0; performance.now() < endMs; first = (first + BATCH_FRAMES) % burst.count) {
-    for (let i = 0; i < BATCH_FRAMES; i++) writeNumber(burst.frames, (first + i) * FRAME_BYTES, number + i);
-    sendBatch(fd, burst, first);
-    if (number === 0) writeSync(1, 'sending\n');
-    number = (number + BATCH_FRAMES) >>> 0;
+/** Lines of stdin, waited for without an event loop: between two commands nothing else is to run. */
+function* lines(): Generator<string> {
+  const chunk = Buffer.alloc(64 * 1024);
+  let text = '';
+  for (;;) {
+    const bytes = readSync(0, chunk);
+    if (bytes === 0) return;
+    text += chunk.toString('utf8', 0, bytes);
+    const complete = text.split('\n');
+    text = complete.pop() ?? '';
+    yield* complete;
   }
 }
 
-/** A frame that the interface has no room for is lost, as on a wire; the interface counts it. */
-function sendBatch(fd: number, burst: Burst, first: number): void {
-  let sent = 0;
-  while (sent < BATCH_FRAMES) {
-    const result = sys.sendmmsg(fd, burst.messageAddress(first + sent), BATCH_FRAMES - sent, MSG_DONTWAIT);
-    if (result > 0) sent += result;
-    else if (result === -ENOBUFS || result === -EAGAIN) sent++;
-    else throw new SyscallError('sendmmsg', -result);
-  }
+const generator = new FrameGenerator(JSON.parse(process.argv[2] ?? '') as GeneratorTask);
+writeSync(1, 'ready\n');
+let number = 0;
+for (const line of lines()) {
+  number++;
+  let isFirst = true;
+  const result = generator.obey(JSON.parse(line) as GeneratorCommand, () => {
+    if (isFirst) writeSync(1, `sending ${number}\n`);
+    isFirst = false;
+  });
+  writeSync(1, `done ${number} ${JSON.stringify(result)}\n`);
 }
-
-generate(JSON.parse(process.argv[2] ?? '') as GeneratorTask);

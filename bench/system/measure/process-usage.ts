@@ -1,4 +1,4 @@
-/** What processes use, as the kernel accounts for it. */
+/** What processes and the machine use, as the kernel accounts for it. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
@@ -14,6 +14,19 @@ export function cpuNs(pids: readonly number[]): number {
     }
   }
   return total;
+}
+
+/** Columns of a line of /proc/stat, which count USER_HZ ticks; that is 100 on every machine Node runs on. */
+const SOFTIRQ = 7;
+const TICK_NS = 1e7;
+
+/**
+ * Time all cores spent in softirqs so far, in nanoseconds: the kernel's receive work, on whoever's back. It is sampled, a
+ * tick at a time, so it needs a window of a second at least.
+ */
+export function softirqNs(): number {
+  const [, ...columns] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.split(/\s+/);
+  return Number(columns[SOFTIRQ - 1]) * TICK_NS;
 }
 
 /** Resident memory in bytes (VmRSS of /proc/PID/status). */

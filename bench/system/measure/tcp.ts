@@ -1,30 +1,51 @@
-/** One TCP flow with iperf3, in both directions one after the other, with the offloads the hosts have. */
+/** TCP with iperf3: one flow or several, in both directions one after the other or at once, with the hosts' offloads. */
+import type { Measurement } from '../../measurement.ts';
 import { Child } from '../child.ts';
 import { inNetns, run } from '../command.ts';
-import type { Bench, Rig } from '../subject.ts';
 
 const SPARE_MS = 10_000;
 
-/** Bits per second received: from host a to b, and from b to a. */
-export interface TcpRates {
-  there: number;
-  back: number;
+/** At `streams`; with `direction` both, half of the figures are of each direction and the sum is what counts. */
+export const tcp: Measurement = {
+  name: 'tcp',
+  about: 'TCP throughput, better and other direction, or both at once',
+  layout: 'pair',
+  seconds: ({ tcpSeconds }, at) => (at.direction === 'both' ? 1 : 2) * (tcpSeconds + 0.3) + 0.3,
+  async measure({ bench, rig, settings, add }, at) {
+    const { a, b } = rig;
+    const { tcpSeconds } = settings;
+    await using server = Child.start(inNetns(b.netns, ['iperf3', '--server', '--bind', b.address, '--forceflush']));
+    await server.printed(/Server listening/, bench.signal);
+    const streams = ['--parallel', String(at.streams)];
+    const client = ['iperf3', '--client', b.address, '--time', String(tcpSeconds), ...streams, '--json'];
+    const options = { signal: bench.signal, timeoutMs: tcpSeconds * 1000 + SPARE_MS };
+    const iperf = async (...more: string[]): Promise<End> =>
+      (JSON.parse(await run(inNetns(a.netns, [...client, ...more]), options)) as { end?: End }).end ?? {};
+
+    if (at.direction === 'both') {
+      const { sum_received: there, sum_received_bidir_reverse: back } = await iperf('--bidir');
+      add('tcpSum', rateOf(there) + rateOf(back), at);
+      return;
+    }
+    const there = rateOf((await iperf()).sum_received);
+    const back = rateOf((await iperf('--reverse')).sum_received);
+    add('tcpBetter', Math.max(there, back), at);
+    add('tcpWorse', Math.min(there, back), at);
+  },
+};
+
+interface Sum {
+  bits_per_second?: number;
 }
 
-export async function measureTcp(bench: Bench, rig: Rig, seconds: number): Promise<TcpRates> {
-  const { a, b } = rig;
-  await using server = Child.start(inNetns(b.netns, ['iperf3', '--server', '--bind', b.address, '--forceflush']));
-  await server.printed(/Server listening/, bench.signal);
-  const client = ['iperf3', '--client', b.address, '--time', String(seconds), '--json'];
-  const options = { signal: bench.signal, timeoutMs: seconds * 1000 + SPARE_MS };
-  const there = await run(inNetns(a.netns, client), options);
-  const back = await run(inNetns(a.netns, [...client, '--reverse']), options);
-  return { there: bitsPerSecond(there), back: bitsPerSecond(back) };
+/** `end` of iperf3 --json. */
+interface End {
+  sum_received?: Sum;
+  sum_received_bidir_reverse?: Sum;
 }
 
-function bitsPerSecond(json: string): number {
-  const result = JSON.parse(json) as { end?: { sum_received?: { bits_per_second?: number } } };
-  const rate = result.end?.sum_received?.bits_per_second;
+function rateOf(sum: Sum | undefined): number {
+  const rate = sum?.bits_per_second;
   if (rate === undefined || rate <= 0) throw new Error('iperf3 received nothing');
   return rate;
 }

@@ -1,0 +1,44 @@
+/**
+ * Overload and recovery (RFC 2544, section 26.5: system recovery): one and a half times the NDR for a while, then half of
+ * it, and how long it takes from there until nothing is lost any more.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Measurement } from '../../measurement.ts';
+import { Load, phase } from './load.ts';
+import { ndrOf } from './throughput.ts';
+import { measureWindow } from './window.ts';
+
+/** Losses are told by numbered probes among the load, so recovery is known to this resolution. */
+const PROBES_PER_SECOND = 10_000;
+const RECOVERY_LOAD = 0.5;
+/** Of the rate asked for, what the generator must reach for the figure to count. */
+const REACHED = 0.93;
+/** Shares of the overload phase: before the window, and the window. */
+const BEFORE = 0.25;
+const WINDOW = 0.5;
+
+/** At `frameBytes` and `loadPercent` of the NDR. */
+export const overload: Measurement = {
+  name: 'overload',
+  about: 'frames delivered at 150 % of the NDR, and time to recover at 50 %',
+  layout: 'pair',
+  seconds: (settings) => settings.overloadSeconds * 2 + 1,
+  async measure(context, at) {
+    const { bench, rig, settings } = context;
+    const ndr = await ndrOf(context, at);
+    if (ndr === null) return;
+    const wanted = (ndr * Number(at.loadPercent)) / 100;
+    await using load = await Load.start(bench, rig, { frameBytes: at.frameBytes ?? 64, probes: true });
+    const { overloadSeconds } = settings;
+    const phases = [phase(wanted, overloadSeconds), phase(ndr * RECOVERY_LOAD, overloadSeconds)];
+    await load.begin(phases, { probesPerSecond: PROBES_PER_SECOND });
+    await sleep(overloadSeconds * BEFORE * 1000, undefined, { signal: bench.signal });
+    const delivery = await measureWindow(bench, rig, load, overloadSeconds * WINDOW, [rig.b]);
+    const { phases: sent, probes } = await load.end(2 * overloadSeconds);
+    if (sent[0]!.sent / sent[0]!.seconds < wanted * REACHED) {
+      return context.leaveOut(`overload: the generator cannot offer ${at.loadPercent} % of the NDR`);
+    }
+    context.add('overloadFps', delivery.framesPerSecond, at);
+    context.add('recoverySeconds', probes?.lastLossSeconds ?? 0, at);
+  },
+};

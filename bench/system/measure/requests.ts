@@ -1,0 +1,27 @@
+/** TCP requests answered in a second, one after the other over one connection. The scheduler places both programs. */
+import { fileURLToPath } from 'node:url';
+import type { Measurement } from '../../measurement.ts';
+import { Child } from '../child.ts';
+import { inNetns, run } from '../command.ts';
+
+const PROGRAM = fileURLToPath(new URL('request-peer.ts', import.meta.url));
+const PORT = 9012;
+const SPARE_MS = 10_000;
+
+export const requests: Measurement = {
+  name: 'requests',
+  about: 'TCP requests of one byte in a second, one after the other',
+  layout: 'pair',
+  seconds: (settings) => settings.requestSeconds + 0.6,
+  async measure({ bench, rig, settings, add }, at) {
+    const { a, b } = rig;
+    const peer = (role: string, seconds: number): string[] => {
+      return [process.execPath, PROGRAM, role, b.address, String(PORT), String(seconds)];
+    };
+    const { requestSeconds } = settings;
+    await using server = Child.start(inNetns(b.netns, peer('serve', 0)));
+    await server.printed(/^listening$/m, bench.signal);
+    const options = { signal: bench.signal, timeoutMs: requestSeconds * 1000 + SPARE_MS };
+    add('requestsPerSecond', Number(await run(inNetns(a.netns, peer('ask', requestSeconds)), options)), at);
+  },
+};

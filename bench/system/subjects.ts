@@ -1,0 +1,41 @@
+/** The subjects there are, in the order of reports. A new one implements `Subject` and joins here. */
+import { bareVeth } from './bare-veth.ts';
+import { meet } from './hosts.ts';
+import { linuxBridge } from './linux-bridge.ts';
+import { ovsAfxdp, ovsNetdev } from './ovs.ts';
+import type { Bench, Subject } from './subject.ts';
+import { testpmdAfPacket, testpmdAfXdp } from './testpmd.ts';
+import { tswitch } from './tswitch.ts';
+import { vdeSwitch } from './vde.ts';
+
+export const SUBJECTS: readonly Subject[] = [
+  tswitch('veth'),
+  tswitch('xdp'),
+  tswitch('tap'),
+  tswitch('packet'),
+  linuxBridge,
+  ovsNetdev,
+  ovsAfxdp,
+  vdeSwitch,
+  testpmdAfPacket,
+  testpmdAfXdp,
+  bareVeth,
+];
+
+/** Run only if named: what several workers cost and gain. They share the switch's core, so the cost is what shows. */
+export const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
+
+/** Why the subject cannot run here, in one line; null if it can. */
+export async function whyNot(bench: Bench, subject: Subject): Promise<string | null> {
+  const missing = subject.missing();
+  if (missing !== null || !subject.mayBeRefused) return missing;
+  try {
+    await using stack = new AsyncDisposableStack();
+    const { hosts } = await subject.setUp(bench, stack, 'pair');
+    await meet(hosts, bench.signal);
+    return null;
+  } catch (error) {
+    bench.signal.throwIfAborted();
+    return (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s*\n\s*/g, ' | ');
+  }
+}
