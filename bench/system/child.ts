@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const START_TIMEOUT_MS = 15_000;
 const END_TIMEOUT_MS = 5_000;
 const OUTPUT_CHARS_MAX = 64 * 1024;
+/** Of a command line, in messages. */
+const NAME_CHARS_MAX = 160;
 
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcess;
@@ -34,7 +36,7 @@ export class Child implements AsyncDisposable {
       stdio: 'pipe',
       env: { ...process.env, ...env },
     });
-    return new Child(child, argv.join(' '));
+    return new Child(child, argv.join(' ').slice(0, NAME_CHARS_MAX));
   }
 
   /** setpriv, nsenter and taskset all replace themselves: this is the program's own pid. */

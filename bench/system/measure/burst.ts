@@ -62,7 +62,7 @@ export class Sender {
     this.#frames = Buffer.alloc(this.#count * this.#strideBytes);
     const lengths: number[] = [];
     for (let i = 0; i < this.#count; i++) {
-      const frame = makeFrame(ways[i % ways.length]!, i % flows, sizes[i % sizes.length]!, vlan);
+      const frame = makeFrame(ways[i % ways.length]!, i % flows, sizes[i % sizes.length], vlan);
       frame.copy(this.#frames, i * this.#strideBytes);
       lengths.push(frame.length);
     }

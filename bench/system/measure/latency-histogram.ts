@@ -44,7 +44,7 @@ function histogramOf(sorted: Float64Array): { edgesNs: number[]; counts: number[
   if (sorted.length === 0) return { edgesNs: [], counts: [] };
   const first = bucketOf(sorted[0]!);
   const buckets = bucketOf(sorted.at(-1)!) - first + 1;
-  const counts = new Array<number>(buckets).fill(0);
+  const counts = Array.from({ length: buckets }, () => 0);
   for (const ns of sorted) counts[bucketOf(ns) - first]!++;
   const edgesNs = counts.map((_, k) => Math.round(2 ** ((first + k) / PER_OCTAVE)));
   return { edgesNs, counts };

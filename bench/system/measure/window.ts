@@ -32,7 +32,7 @@ export async function measureOverload(
   await using load = await Load.start(bench, rig, options);
   await load.begin([phase(null, warmUpSeconds + frameSeconds + SPARE_SECONDS)]);
   await sleep(warmUpSeconds * 1000, undefined, { signal: bench.signal });
-  return measureWindow(bench, rig, load, frameSeconds, to);
+  return await measureWindow(bench, rig, load, frameSeconds, to);
 }
 
 /** Of a load that is being sent and goes on for longer. */
