@@ -1,5 +1,5 @@
 /** A run as Markdown: ratios first, as they hold on other machines too; then targets; then figures with their spread; then the rest. */
-import type { MetricName } from '../metrics.ts';
+import { METRICS, type MetricName, type Sample } from '../metrics.ts';
 import { TARGETS } from '../targets.ts';
 import {
   common,
@@ -11,6 +11,7 @@ import {
   tell,
   tellAll,
   varying,
+  without,
 } from './conditions.ts';
 import { describeHost, describeVersions } from './host-lines.ts';
 import { heading, list, printFigure, printRatio, printSpread, table } from './print.ts';
@@ -20,35 +21,47 @@ import { judge, type Verdict } from './verdicts.ts';
 interface TableOf {
   title: string;
   metrics: readonly MetricName[];
+  /** Which samples take part, and under which conditions they are shown; left out: all, as they are. */
+  view?: (sample: Sample) => Sample | null;
 }
 
 /** What is compared by ratio. */
 const RATIOS: readonly TableOf[] = [
-  { title: 'Frames', metrics: ['ndr', 'pdr', 'framesPerSecond', 'overloadFps', 'meshFps', 'learningFps'] },
+  { title: 'Throughput', metrics: ['ndr', 'pdr'] },
+  { title: 'Overload', metrics: ['framesPerSecond', 'overloadFps', 'trunkToAccessFps', 'broadcastFps', 'meshFps'] },
   { title: 'Streams and requests', metrics: ['tcpBetter', 'tcpWorse', 'tcpSum', 'udpBps', 'requestsPerSecond'] },
-  { title: 'Round trip and latency', metrics: ['rttMedianUs', 'latencyP50Us', 'latencyP99Us'] },
+  { title: 'Latency', metrics: ['latencyP50Us', 'latencyP99Us'] },
+  { title: 'Ping', metrics: ['rttMedianUs'] },
+  { title: 'Addresses', metrics: ['learningFps', 'addressCapacity'] },
 ];
 /** CPU time stands beside every rate. */
 const FIGURES: readonly TableOf[] = [
+  { title: 'Throughput', metrics: ['ndr', 'pdr', 'cpuNsPerFrame'], view: costAtNdr },
   {
-    title: 'Frames',
-    metrics: [
-      'ndr',
-      'pdr',
-      'framesPerSecond',
-      'lossPercent',
-      'overloadFps',
-      'recoverySeconds',
-      'cpuNsPerFrame',
-      'softirqNsPerFrame',
-    ],
+    title: 'Overload',
+    metrics: ['framesPerSecond', 'lossPercent', 'cpuNsPerFrame', 'softirqNsPerFrame'],
+    view: costAtOverload,
   },
+  { title: 'Recovery', metrics: ['overloadFps', 'recoverySeconds'] },
   { title: 'Latency', metrics: ['latencyP50Us', 'latencyP90Us', 'latencyP99Us', 'latencyP999Us', 'latencyMaxUs'] },
   { title: 'Streams and requests', metrics: ['tcpBetter', 'tcpWorse', 'tcpSum', 'udpBps', 'requestsPerSecond'] },
   { title: 'Ping', metrics: ['rttMedianUs'] },
-  { title: 'Many ports and addresses', metrics: ['meshFps', 'learningFps', 'addressCapacity'] },
-  { title: 'At rest', metrics: ['idleCpuPercent2', 'idleCpuPercent8', 'rssBytes8'] },
+  { title: 'VLANs, broadcasts and many hosts', metrics: ['trunkToAccessFps', 'broadcastFps', 'meshFps'] },
+  { title: 'Addresses', metrics: ['learningFps', 'addressCapacity'] },
+  { title: 'At rest', metrics: ['idleCpuPercent2', 'idleCpuPercent8', 'rssBytes8', 'rssBytes64', 'rssBytes256'] },
 ];
+
+/** CPU time at the NDR stands under the conditions of the NDR, of which it is a part. */
+function costAtNdr(sample: Sample): Sample | null {
+  const { metric, at = {} } = sample;
+  if (metric !== 'cpuNsPerFrame') return sample;
+  return at.loadPercent === 100 ? { ...sample, at: without(at, 'loadPercent') } : null;
+}
+
+function costAtOverload(sample: Sample): Sample | null {
+  return sample.at?.loadPercent === undefined ? sample : null;
+}
+
 const MICRO: readonly MetricName[] = ['nsPerCall', 'nsPerFrame', 'heapBytesPerFrame'];
 
 export function renderReport(report: Report): string {
@@ -58,7 +71,7 @@ export function renderReport(report: Report): string {
     ...renderTables(report, groups),
     list('Failed', report.failures, ({ subject, round, message }) => `${subject}, round ${round}: ${message}`),
     list('Skipped', report.skipped, ({ name, reason }) => `${name}: ${reason}`),
-    list('Subjects, and what each was helped with', report.subjects, ({ name, about }) => `${name}: ${about}`),
+    list('Subjects, and what each was helped with', report.subjects, tellSubject),
     list('Environment', [...describeHost(report.environment), ...describeVersions(report.environment)], (line) => line),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
@@ -69,7 +82,7 @@ export function renderTables(report: Report, groups: Groups): string[] {
   return [
     section(`Ratios to ${REFERENCE}`, renderRatios(report, groups)),
     section('Targets', renderTargets(judge(groups, TARGETS))),
-    section('Figures', renderFigures(report, groups)),
+    section('Figures', renderFigures(report)),
     section('Micro-benchmarks', renderMicro(groups)),
   ].filter((text) => text !== '');
 }
@@ -85,38 +98,33 @@ function section(title: string, content: string): string {
 }
 
 export function renderRatios(report: Report, groups: Groups): string {
-  return renderParts(RATIOS, report, groups, (group) => {
+  return renderParts(RATIOS, report, titleOf, (group) => {
     const reference = groups.find(REFERENCE, group.metric, group.at);
     return group.subject === REFERENCE ? '' : printSpread(ratioOfGroups(group, reference), printRatio);
   });
 }
 
-export function renderFigures(report: Report, groups: Groups): string {
-  return renderParts(FIGURES, report, groups, ({ metric, spread }) =>
+export function renderFigures(report: Report): string {
+  return renderParts(FIGURES, report, heading, ({ metric, spread }) =>
     printSpread(spread, (value) => printFigure(metric, value)),
   );
 }
 
-function renderParts(
-  parts: readonly TableOf[],
-  report: Report,
-  groups: Groups,
-  cell: (group: Group) => string,
-): string {
+type Head = (metric: MetricName) => string;
+type CellOf = (group: Group) => string;
+
+function renderParts(parts: readonly TableOf[], report: Report, head: Head, cell: CellOf): string {
   return parts
-    .map((part) => renderPart(part, report, groups, cell))
+    .map((part) => renderPart(part, report, head, cell))
     .filter((text) => text !== '')
     .join('\n\n');
 }
 
 /** A row for each subject under each set of conditions; a column for each condition that varies and each metric measured. */
-function renderPart(
-  { title, metrics }: TableOf,
-  report: Report,
-  groups: Groups,
-  cell: (group: Group) => string,
-): string {
-  const told = groups.of(...metrics).filter((group) => cell(group) !== '');
+function renderPart({ title, metrics, view }: TableOf, report: Report, head: Head, cell: CellOf): string {
+  const ofTable = report.samples.filter(({ metric }) => metrics.includes(metric));
+  const groups = new Groups(view ? ofTable.map(view).filter((sample) => sample !== null) : ofTable);
+  const told = groups.all.filter((group) => cell(group) !== '');
   const shown = metrics.filter((metric) => told.some((group) => group.metric === metric));
   const all = distinct(told.map(({ at }) => at));
   const columns = varying(all);
@@ -129,11 +137,16 @@ function renderPart(
   );
   if (rows.length === 0) return '';
   const shared = tellAll(common(all));
-  const header = [...columns.map(headingOf), 'subject', ...shown.map(heading)];
+  const header = [...columns.map(headingOf), 'subject', ...shown.map(head)];
   return `### ${title}${shared === '' ? '' : ` (${shared})`}\n\n${table(header, rows)}`;
 }
 
-function cellOf(group: Group | null, cell: (group: Group) => string): string {
+/** A ratio has no unit. */
+function titleOf(metric: MetricName): string {
+  return METRICS[metric].title;
+}
+
+function cellOf(group: Group | null, cell: CellOf): string {
   return group === null ? '' : cell(group);
 }
 
@@ -143,7 +156,9 @@ export function renderTargets(verdicts: readonly Verdict[]): string {
   if (judged.length === 0) return '';
   const rows = judged.map(({ what, bound, measured, isMet }) => [what, bound, measured, isMet ? 'met' : '**short**']);
   const tail =
-    missing.length === 0 ? '' : `\n\nNot measured in this run: ${missing.map(({ what }) => what).join('; ')}.`;
+    missing.length === 0
+      ? ''
+      : `\n\nNot measured in this run: ${missing.map(({ what, bound }) => `${what} (${bound})`).join('; ')}.`;
   return `${table(['', 'target', 'measured', ''], rows)}${tail}`;
 }
 
@@ -159,4 +174,8 @@ export function renderMicro(groups: Groups): string {
     });
   });
   return rows.length === 0 ? '' : table(['', '', 'figure', 'to the first row'], rows);
+}
+
+function tellSubject({ name, about, help }: Report['subjects'][number]): string {
+  return `${name}: ${about}${help ? `; help: ${help}` : ''}`;
 }

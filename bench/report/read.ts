@@ -36,7 +36,7 @@ const REPORT = z.object({
   environment: ENVIRONMENT,
   size: z.string(),
   settings: z.custom<Settings>((settings) => z.looseObject({ rounds: z.number() }).safeParse(settings).success),
-  subjects: z.array(z.object({ name: z.string(), about: z.string() })),
+  subjects: z.array(z.object({ name: z.string(), about: z.string(), help: z.string().nullable().default(null) })),
   skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
   samples: z.array(
     z.object({ round: z.number(), subject: z.string(), metric: METRIC, value: z.number(), at: AT.default({}) }),

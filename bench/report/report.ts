@@ -7,8 +7,8 @@ export interface Report {
   environment: Environment;
   size: string;
   settings: Settings;
-  /** Name and description of each subject, in the order of the tables. */
-  subjects: { name: string; about: string }[];
+  /** In the order of the tables. `help`: what the harness does for it beyond plugging in. */
+  subjects: { name: string; about: string; help?: string | null }[];
   /** What was asked for and could not run, with the reason. */
   skipped: { name: string; reason: string }[];
   samples: Sample[];

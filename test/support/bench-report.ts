@@ -39,7 +39,7 @@ export function reportOf(samples: Sample[], changes: Partial<Report> = {}): Repo
     },
     size: 'quick',
     settings: parseOptions(['--quick']).settings,
-    subjects: SUBJECTS.map((name) => ({ name, about: `about ${name}` })),
+    subjects: SUBJECTS.map((name) => ({ name, about: `about ${name}`, help: name === 'ovs-netdev' ? 'a hand' : null })),
     skipped: [],
     samples,
     distributions: [],
@@ -53,7 +53,7 @@ export function wideReport(): Report {
   const samples = SUBJECTS.flatMap((subject, k) => [
     ...[64, 1518, 'imix'].flatMap((frameBytes) => [
       ...rounds(subject, 'ndr', 500_000 / (k + 1), { frameBytes, flows: 1 }),
-      ...rounds(subject, 'cpuNsPerFrame', 1500 * (k + 1), { frameBytes, flows: 1 }),
+      ...rounds(subject, 'cpuNsPerFrame', 1500 * (k + 1), { frameBytes, flows: 1, loadPercent: 100 }),
     ]),
     ...[1, 1000, 65_536].flatMap((macs, step) =>
       rounds(subject, 'framesPerSecond', (400_000 - 20_000 * step) / (k + 1), { frameBytes: 64, macs }),
