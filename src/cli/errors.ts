@@ -22,3 +22,14 @@ export class RefusedError extends CliError {
     this.body = body;
   }
 }
+
+/** A program that a command ran has failed, and has said why itself. */
+export class ProgramFailed extends Error {
+  override readonly name = 'ProgramFailed';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}

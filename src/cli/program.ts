@@ -1,11 +1,12 @@
 /**
- * The command line. Every command but `serve` is a client of the daemon's HTTP API and prints what it answers.
+ * The command line. Every command but `serve` and `bench` is a client of the daemon's HTTP API and prints what it answers.
  * Exit codes: 0 done, 1 failed (one line on stderr), 2 wrong usage.
  */
 import { Command, CommanderError } from 'commander';
 import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { SOCKET_DEFAULT } from './cli.ts';
+import { addBenchCommand } from './commands/bench.ts';
 import { addDropsCommand } from './commands/drops.ts';
 import { addEventCommand } from './commands/events.ts';
 import { addExplainCommand } from './commands/explain.ts';
@@ -15,7 +16,7 @@ import { addPortCommands } from './commands/port.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addSwitchCommands, addVlanCommands } from './commands/switch.ts';
-import { CliError, RefusedError, UsageError } from './errors.ts';
+import { CliError, ProgramFailed, RefusedError, UsageError } from './errors.ts';
 import { printable } from './output.ts';
 
 const EXIT_FAILED = 1;
@@ -44,6 +45,7 @@ function makeProgram(): Command {
   addDropsCommand(program);
   addExplainCommand(program);
   addEventCommand(program);
+  addBenchCommand(program);
   return program;
 }
 
@@ -55,6 +57,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof ProgramFailed) return error.exitCode;
     const { json } = program.opts<{ json?: boolean }>();
     if (json && error instanceof RefusedError) process.stdout.write(`${error.body}\n`);
     if (!(error instanceof CliError || error instanceof TswitchError)) throw error;
