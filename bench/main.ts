@@ -1,11 +1,9 @@
 /**
  * npm run bench: measures tswitch beside other switches, on the same host and in the same run. The report goes to stdout,
- * progress to stderr, and everything as JSON into bench/results/. See README.md for the method.
+ * progress to stderr, and result, report and plots as files into bench/results/. See README.md for the method.
  */
-import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
 import { conditionsKey } from './metrics.ts';
@@ -13,10 +11,12 @@ import { MICRO_BENCHMARKS, type MicroBenchmark, runMicro } from './micro/micro.t
 import { renderReport } from './report/markdown.ts';
 import type { Report } from './report/report.ts';
 import { MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
-import { Results, type Run, runRounds, secondsOfRun } from './rounds.ts';
+import { makeProgress } from './progress.ts';
+import { Results, runRounds, secondsOfRun } from './rounds.ts';
 import { type Options, parseOptions, USAGE } from './settings.ts';
 import type { Subject } from './system/subject.ts';
 import { NAMED_SUBJECTS, SUBJECTS, whyNot } from './system/subjects.ts';
+import { writeResults } from './write-results.ts';
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
@@ -47,8 +47,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   await removeLeftovers();
   {
     await using stack = new AsyncDisposableStack();
-    const [generatorCore = 0, switchCore = generatorCore] = allowedCores();
-    const bench = { prefix: runPrefix(), folder: await makeFolder(stack), generatorCore, switchCore, signal };
+    const bench = { prefix: runPrefix(), folder: await makeFolder(stack), ...chooseCores(), signal };
     for (const subject of subjects) {
       const reason = await whyNot(bench, subject);
       if (reason === null) runnable.push(subject);
@@ -64,11 +63,12 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     const run = { plan, subjects: runnable, settings, withFootprint: options.measure === null };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   }
-  const told = runnable.map(({ name, about, help }) => ({ name, about: help === null ? about : `${about}; ${help}` }));
+  const told = runnable.map(({ name, about, help }) => ({ name, about, help }));
   const { samples, distributions, failures, skipped } = results;
   const report: Report = { environment, size, settings, subjects: told, skipped, samples, distributions, failures };
-  console.log(renderReport(report));
-  console.error(`written to ${await writeResults(report, options.output ?? RESULTS)}`);
+  const markdown = renderReport(report);
+  console.log(markdown);
+  console.error(`written to ${await writeResults(report, markdown, options.output ?? RESULTS)}`);
   return failures.length > 0 ? 1 : 0;
 }
 
@@ -89,38 +89,6 @@ function renderList(options: Options): string {
         `  ${measurement.name}${by === null ? '' : ` (${by.join(', ')})`}: ${at.map((one) => conditionsKey(one) || 'once').join('; ')}`,
     ),
   ].join('\n');
-}
-
-/** The cores this process may run on. */
-function allowedCores(): number[] {
-  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return list.split(',').flatMap((range) => {
-    const [first = 0, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 }, (_, k) => first + k);
-  });
-}
-
-/** @param secondsOfAll as planned; what has run so far says how far off the plan is */
-function makeProgress(secondsOfAll: number): Run['progress'] {
-  const startMs = performance.now();
-  let planned = 0;
-  return (next, seconds) => {
-    const took = (performance.now() - startMs) / 1000;
-    const secondsLeft = (secondsOfAll - planned) * (planned > 0 ? took / planned : 1);
-    console.error(`${next} (about ${tellTime(secondsLeft)} left)`);
-    planned += seconds;
-  };
-}
-
-function tellTime(seconds: number): string {
-  return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
-}
-
-async function writeResults(report: Report, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, `${report.environment.date.replaceAll(':', '-')}.json`);
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  return file;
 }
 
 /** One line about what is wrong with the command line or the user; null if nothing is. */

@@ -2,14 +2,15 @@
  * What `tswitch bench` runs: this version of tswitch beside the Linux bridge and, where they are installed, Open vSwitch and
  * vde_switch, on this host. A page of answer, or the result as JSON, goes to stdout, progress to stderr.
  */
+import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
+import { makeProgress } from './progress.ts';
 import type { Report } from './report/report.ts';
 import { Results, runRounds, secondsOfRun } from './rounds.ts';
 import type { Bench, Subject } from './system/subject.ts';
 import { whyNot } from './system/subjects.ts';
 import { renderAnswer } from './user/answer.ts';
-import { coresFor } from './user/cores.ts';
 import { missingTools, parseUserOptions, type UserOptions } from './user/options.ts';
 import { PEERS, settingsOf, USER_PLAN, userSubject } from './user/plan.ts';
 
@@ -24,7 +25,7 @@ async function main(options: UserOptions, signal: AbortSignal): Promise<number> 
   const subjects: Subject[] = [];
   {
     await using stack = new AsyncDisposableStack();
-    const bench: Bench = { prefix: runPrefix(), folder: await makeFolder(stack), ...coresFor(options.workers), signal };
+    const bench: Bench = { prefix: runPrefix(), folder: await makeFolder(stack), ...chooseCores(), signal };
     for (const subject of [ours, ...PEERS]) {
       const reason = await whyNot(bench, subject);
       if (reason === null) subjects.push(subject);
@@ -48,15 +49,6 @@ async function main(options: UserOptions, signal: AbortSignal): Promise<number> 
   };
   console.log(options.json ? JSON.stringify(report) : renderAnswer(report));
   return failures.length > 0 ? 1 : 0;
-}
-
-/** Each step with about how long all that is left takes. */
-function makeProgress(totalSeconds: number): (next: string, seconds: number) => void {
-  let secondsLeft = totalSeconds;
-  return (next, seconds) => {
-    console.error(`${next} (about ${Math.ceil(secondsLeft)} s left)`);
-    secondsLeft -= seconds;
-  };
 }
 
 /** Debian's `su` leaves out the folders that ip, ethtool and the switches are in. */

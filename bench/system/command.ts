@@ -61,7 +61,7 @@ export function inNetns(netns: string, argv: readonly string[]): string[] {
   return ['nsenter', `--net=/run/netns/${netns}`, ...argv];
 }
 
-/** The argument vector that runs another one on one core. */
-export function onCore(core: number, argv: readonly string[]): string[] {
+/** @returns the argument vector that runs another one on one core, or on several: a list like 1,2-3 */
+export function onCore(core: number | string, argv: readonly string[]): string[] {
   return ['taskset', '-c', String(core), ...argv];
 }

@@ -11,6 +11,8 @@ export interface Bench {
   readonly generatorCore: number;
   /** The switch's processes share the other. The same number where there is one core only. */
   readonly switchCore: number;
+  /** Where a switch has several workers: theirs, as taskset lists cores. */
+  readonly workerCores: string;
   /** Aborted by Ctrl-C; everything that waits listens to it. */
   readonly signal: AbortSignal;
 }

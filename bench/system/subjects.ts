@@ -22,7 +22,7 @@ export const SUBJECTS: readonly Subject[] = [
   bareVeth,
 ];
 
-/** Run only if named: what several workers cost and gain. They share the switch's core, so the cost is what shows. */
+/** Run only if named: what several workers cost and gain. They have all cores but the generator's; of two, that is one. */
 export const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
 
 /** Why the subject cannot run here, in one line; null if it can. */

@@ -46,7 +46,8 @@ export class TswitchSubject implements Subject {
     const { hosts, a, b, switchNetns } = site;
     const socket = join(await mkdtemp(join(bench.folder, 'tswitch-')), 'api.sock');
     const serve = ['serve', '--socket', socket, '--workers', String(this.workers), '--ephemeral'];
-    const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(bench.switchCore, [...PROGRAM, ...serve]))));
+    const cores = this.workers === 1 ? bench.switchCore : bench.workerCores;
+    const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(cores, [...PROGRAM, ...serve]))));
     await daemon.printed(/listening on/, bench.signal);
     const command = (...args: string[]) => run([...PROGRAM, ...args, '--socket', socket], { signal: bench.signal });
     await this.#plugIn(site, layout, command);

@@ -4,7 +4,7 @@ import type { Conditions, MetricName, Spread } from '../metrics.ts';
 import { Groups, ratioOfGroups } from '../report/conditions.ts';
 import { nameOf } from '../report/findings.ts';
 import { printFigure, printSpread } from '../report/print.ts';
-import { REFERENCE, type Report } from '../report/report.ts';
+import type { Report } from '../report/report.ts';
 import { FRAMES, PINGS, STREAMS } from './plan.ts';
 
 interface Column {
@@ -38,38 +38,46 @@ export function renderAnswer(report: Report, colour = false): string {
     formatTable(['', ...COLUMNS.map(({ head }) => head)], rows, colour),
     describeRatios(groups, subjects[0]?.name ?? ''),
     [
-      settings.rounds === 1 ? 'One round: no spread is known.' : `Median of ${settings.rounds} rounds (lowest–highest).`,
+      settings.rounds === 1
+        ? 'One round: no spread is known.'
+        : `Median of ${settings.rounds} rounds (lowest–highest).`,
       'Frames: as many as one processor sends. CPU: of all threads of the switch; the kernel accounts none to its bridge.',
-      ...(loadBefore > BUSY ? [`The host was busy before (load ${loadBefore.toFixed(1)}): the figures are too low.`] : []),
+      ...(loadBefore > BUSY
+        ? [`The host was busy before (load ${loadBefore.toFixed(1)}): the figures are too low.`]
+        : []),
       ...subjects.flatMap(({ name, help }) => (help ? [`Help for ${name}: ${help}.`] : [])),
       ...skipped.map(({ name, reason }) => `Not compared: ${name}: ${reason}.`),
       ...failures.map(({ subject, round, message }) => `Failed: ${subject}, round ${round}: ${message}`),
-    ].map(printable).join('\n'),
+    ]
+      .map(printable)
+      .join('\n'),
   ];
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
 const BUSY = 0.5;
 
+/** What a ratio to another subject is of. */
+const WORDS: Partial<Record<MetricName, string>> = {
+  framesPerSecond: 'frames',
+  cpuNsPerFrame: 'CPU time',
+  tcpBetter: 'TCP',
+  rttMedianUs: 'ping time',
+};
+
 /** tswitch as so many times each other subject. */
 function describeRatios(groups: Groups, ours: string): string {
   const peers = [...new Set(groups.all.map(({ subject }) => subject))].filter((name) => name !== ours);
   const lines = peers.flatMap((peer) => {
     const parts = COLUMNS.flatMap(({ metric, at }) => {
+      const word = WORDS[metric];
       const ratio = ratioOfGroups(groups.find(ours, metric, at), groups.find(peer, metric, at));
-      return ratio === null || WORDS[metric] === undefined ? [] : [`${ratioText(ratio)} ${WORDS[metric]}`];
+      return ratio === null || word === undefined ? [] : [`${word} ${ratioText(ratio)}`];
     });
-    return parts.length === 0 ? [] : [`  of ${nameOf(peer)}: ${parts.join(', ')}`];
+    return parts.length === 0 ? [] : [`  to ${nameOf(peer)}: ${parts.join(', ')}`];
   });
-  return lines.length === 0 ? '' : [`${ours}, in parts`, ...lines].join('\n');
+  return lines.length === 0 ? '' : [`${ours}, as a ratio (of frames and TCP more is better)`, ...lines].join('\n');
 }
-
-const WORDS: Partial<Record<MetricName, string>> = {
-  framesPerSecond: 'in frames',
-  cpuNsPerFrame: 'in CPU time',
-  tcpBetter: 'in TCP',
-  rttMedianUs: 'in ping time',
-};
 
 function ratioText({ median }: Spread): string {
   return `${median.toFixed(median >= 10 ? 0 : 2)} ×`;
