@@ -10,7 +10,7 @@ import { conditionsKey } from './metrics.ts';
 import { MICRO_BENCHMARKS, type MicroBenchmark, runMicro } from './micro/micro.ts';
 import { renderReport } from './report/markdown.ts';
 import type { Report } from './report/report.ts';
-import { MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
+import { AT_REST, MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
 import { makeProgress } from './progress.ts';
 import { Results, runRounds, secondsOfRun } from './rounds.ts';
 import { type Options, parseOptions, USAGE } from './settings.ts';
@@ -24,6 +24,7 @@ const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 interface Wanted {
   plan: readonly Step[];
   subjects: Subject[];
+  atRest: Subject[];
   micro: readonly MicroBenchmark[];
 }
 
@@ -34,13 +35,14 @@ function wantedBy({ size, only, measure }: Options): Wanted {
     ? [...SUBJECTS, ...NAMED_SUBJECTS].filter(({ name }) => only.includes(name))
     : SUBJECTS.filter(({ name }) => planned?.includes(name) ?? true);
   const micro = MICRO_BENCHMARKS.filter(({ name }) => only?.includes(name) ?? measure === null);
-  return { plan, subjects: subjects.filter((subject) => tasksOf(plan, subject).size > 0), micro };
+  const atRest = measure === null ? subjects.filter(({ name }) => AT_REST[size].includes(name)) : [];
+  return { plan, subjects: subjects.filter((subject) => tasksOf(plan, subject).size > 0), atRest, micro };
 }
 
 /** @returns the exit code */
 async function main(options: Options, signal: AbortSignal): Promise<number> {
   const { settings, size } = options;
-  const { plan, subjects, micro } = wantedBy(options);
+  const { plan, subjects, atRest, micro } = wantedBy(options);
   const environment = await describeEnvironment();
   const results = new Results();
   const runnable: Subject[] = [];
@@ -60,7 +62,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       console.error(benchmark.name);
       await results.attempt(0, benchmark.name, signal, () => runMicro(bench, benchmark, settings, results));
     }
-    const run = { plan, subjects: runnable, settings, withFootprint: options.measure === null };
+    const run = { plan, subjects: runnable, settings, atRest: atRest.filter((subject) => runnable.includes(subject)) };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   }
   const told = runnable.map(({ name, about, help }) => ({ name, about, help }));
@@ -74,8 +76,8 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
 
 /** What there is, and what a run with these options would do. */
 function renderList(options: Options): string {
-  const { plan, subjects, micro } = wantedBy(options);
-  const run = { plan, subjects, settings: options.settings, withFootprint: options.measure === null };
+  const { plan, subjects, atRest, micro } = wantedBy(options);
+  const run = { plan, subjects, settings: options.settings, atRest };
   const names = (list: readonly { name: string }[]): string => list.map(({ name }) => name).join(', ');
   return [
     'subjects:',

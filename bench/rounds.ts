@@ -14,7 +14,6 @@ import { meet } from './system/hosts.ts';
 import { measureFootprint } from './system/measure/footprint.ts';
 import type { LatencySummary } from './system/measure/latency-histogram.ts';
 import type { Bench, Layout, Subject } from './system/subject.ts';
-import { TswitchSubject } from './system/tswitch.ts';
 
 /** What could not be measured, and why; nothing failed. */
 export interface Skipped {
@@ -76,20 +75,19 @@ export interface Run {
   readonly plan: readonly Step[];
   readonly subjects: readonly Subject[];
   readonly settings: Settings;
-  /** Whether idle CPU time and memory of tswitch are measured too, after the rounds. */
-  readonly withFootprint: boolean;
+  /** Those whose CPU time and memory at rest are measured, after the rounds. */
+  readonly atRest: readonly Subject[];
   /** Is told what comes next, and about how long it takes, in seconds. */
   readonly progress: (next: string, seconds: number) => void;
 }
 
 /** About how long all of it takes, in seconds. */
-export function secondsOfRun({ plan, subjects, settings, withFootprint }: Omit<Run, 'bench' | 'progress'>): number {
+export function secondsOfRun({ plan, subjects, settings, atRest }: Omit<Run, 'bench' | 'progress'>): number {
   let seconds = 0;
   for (const subject of subjects) {
     seconds += settings.rounds * secondsOf(tasksOf(plan, subject), settings);
-    if (withFootprint && subject instanceof TswitchSubject) seconds += footprintSeconds(settings);
   }
-  return seconds;
+  return seconds + atRest.length * footprintSeconds(settings);
 }
 
 export async function runRounds(run: Run, results: Results): Promise<void> {
@@ -108,9 +106,7 @@ export async function runRounds(run: Run, results: Results): Promise<void> {
       }
     }
   }
-  if (!run.withFootprint) return;
-  for (const subject of subjects) {
-    if (!(subject instanceof TswitchSubject)) continue;
+  for (const subject of run.atRest) {
     progress(`at rest: ${subject.name}`, footprintSeconds(settings));
     await results.attempt(0, subject.name, bench.signal, () =>
       measureFootprint(bench, subject, settings, (metric, value) => results.add(0, subject.name, metric, value)),

@@ -104,7 +104,7 @@ const SMOKE: Settings = {
   pingSeconds: 0.1,
   capacityAddresses: 1000,
   lessonAddresses: 256,
-  footprintPorts: [8, 64, 256],
+  footprintPorts: [8],
   idleSeconds: 0.2,
   settleSeconds: 0.1,
   microSeconds: 0.05,

@@ -9,7 +9,7 @@ import { connectByVeth, endOf, type Host, makeCrowd, makeSite, type Site } from 
 import { type Bench, type Layout, type Rig, type Subject, TRUNK_VLAN } from './subject.ts';
 
 const PROGRAM = [process.execPath, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
-/** `veth` and `tap`: tswitch makes the hosts' interfaces; `packet` and `xdp`: it is given the ends of two veths. */
+/** `packet`: tswitch is given the ends of veths; the others: it makes the hosts' interfaces. */
 export type TswitchKind = 'veth' | 'tap' | 'packet' | 'xdp';
 
 export interface TswitchRig extends Rig {
@@ -49,7 +49,7 @@ export class TswitchSubject implements Subject {
     const cores = this.workers === 1 ? bench.switchCore : bench.workerCores;
     const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(cores, [...PROGRAM, ...serve]))));
     await daemon.printed(/listening on/, bench.signal);
-    const command = (...args: string[]) => run([...PROGRAM, ...args, '--socket', socket], { signal: bench.signal });
+    const command = (...args: string[]) => runCommand([...args, '--socket', socket], bench.signal);
     await this.#plugIn(site, layout, command);
     const allowAddresses = async (addresses: number): Promise<void> => {
       await command('switch', 'set', '--fdb-limit', String(addresses));
@@ -59,17 +59,25 @@ export class TswitchSubject implements Subject {
   }
 
   async #plugIn(site: Site, layout: Layout, command: (...args: string[]) => Promise<string>): Promise<void> {
-    const isPlugged = this.kind === 'veth' || this.kind === 'tap';
+    const isPlugged = this.kind !== 'packet';
     if (!isPlugged) await connectByVeth(site);
-    for (const host of site.hosts) {
+    const plug = (host: Host): Promise<string> => {
       const vlan = vlanOf(layout, isPlugged, host === site.a);
-      if (isPlugged) {
-        const addresses = ['--ip', `${host.address}/24`, '--mac', host.mac];
-        await command('plug', host.netns, '--kind', this.kind, ...addresses, ...vlan);
-      } else {
-        await command('port', 'add', endOf(host), '--kind', this.kind, '--netdev', endOf(host), ...vlan);
-      }
-    }
+      const addresses = ['--ip', `${host.address}/24`, '--mac', host.mac];
+      if (isPlugged) return command('plug', host.netns, '--kind', this.kind, ...addresses, ...vlan);
+      return command('port', 'add', endOf(host), '--kind', this.kind, '--netdev', endOf(host), ...vlan);
+    };
+    await Promise.all(site.hosts.map(plug));
+  }
+}
+
+async function runCommand(args: string[], signal: AbortSignal): Promise<string> {
+  try {
+    return await run([...PROGRAM, ...args], { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(message.replace(PROGRAM.join(' '), 'tswitch'), { cause: error });
   }
 }
 

@@ -1,25 +1,26 @@
-/** What tswitch costs while nothing moves: CPU time with few and many ports, and memory. */
+/** What a switch costs while nothing moves: CPU time with few and many ports, and memory. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MetricName } from '../../metrics.ts';
 import type { Settings } from '../../settings.ts';
-import type { Bench } from '../subject.ts';
-import type { TswitchSubject } from '../tswitch.ts';
+import type { Bench, Subject } from '../subject.ts';
 import { cpuNs, residentBytes } from './process-usage.ts';
 
 const RSS: Readonly<Record<number, MetricName>> = { 8: 'rssBytes8', 64: 'rssBytes64', 256: 'rssBytes256' };
 
 export async function measureFootprint(
   bench: Bench,
-  subject: TswitchSubject,
+  subject: Subject,
   settings: Settings,
   add: (metric: MetricName, value: number) => void,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const rig = await subject.setUp(bench, stack, 'pair');
-  const [pid = 0] = rig.switchPids;
+  const [pid] = rig.switchPids;
+  const { fill } = rig;
+  if (pid === undefined || fill === undefined) throw new Error('it has no process, or a fixed number of ports');
   add('idleCpuPercent2', await measureIdle(bench, pid, settings));
   for (const ports of settings.footprintPorts) {
-    await rig.fill(ports);
+    await fill(ports);
     if (ports === 8) add('idleCpuPercent8', await measureIdle(bench, pid, settings));
     add(RSS[ports]!, residentBytes(pid));
   }

@@ -16,7 +16,7 @@ export const lossCurve: Measurement = {
   async measure(context, at) {
     await using load = await Load.start(context.bench, context.rig, optionsOf(at));
     const wanted = Number(at.offeredFps);
-    await runTrial(context, load, wanted, context.settings.trialSeconds / 4);
+    await runTrial(context, load, wanted, context.settings.warmUpSeconds);
     const { offeredFps, lossRatio } = await runTrial(context, load, wanted, context.settings.trialSeconds);
     if (offeredFps >= wanted * REACHED) context.add('lossRatio', lossRatio, at);
     else context.leaveOut(`loss at ${wanted} frames/s: the generator cannot offer so many`);

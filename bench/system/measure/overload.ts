@@ -30,6 +30,7 @@ export const overload: Measurement = {
     const wanted = (ndr * Number(at.loadPercent)) / 100;
     await using load = await Load.start(bench, rig, { frameBytes: at.frameBytes ?? 64, probes: true });
     const { overloadSeconds } = settings;
+    await load.send([phase(ndr * RECOVERY_LOAD, settings.warmUpSeconds)], { probesPerSecond: PROBES_PER_SECOND });
     const phases = [phase(wanted, overloadSeconds), phase(ndr * RECOVERY_LOAD, overloadSeconds)];
     await load.begin(phases, { probesPerSecond: PROBES_PER_SECOND });
     await sleep(overloadSeconds * BEFORE * 1000, undefined, { signal: bench.signal });
