@@ -74,20 +74,21 @@ const QUICK: readonly Step[] = [
 ];
 
 const DEFAULT: readonly Step[] = [
-  step(frameRate, null, vary('flows', [1, 4096], SMALL)),
+  step(frameRate, null, [ONE_FLOW]),
+  step(frameRate, CORE, vary('flows', [4096], SMALL)),
   step(frameRate, GROWING, [BOTH]),
   step(integrity, null, WHOLE),
   step(throughput, null, [SMALL]),
   step(throughput, CORE, vary('frameBytes', ['imix'])),
-  step(latency, null, vary('loadPercent', [0, 50], SMALL)),
-  step(latency, CORE, vary('loadPercent', [90], SMALL)),
+  step(latency, null, vary('loadPercent', [50], SMALL)),
+  step(latency, CORE, vary('loadPercent', [0, 90], SMALL)),
   step(overload, CORE, vary('loadPercent', [150], SMALL)),
-  step(lossCurve, GROWING, vary('offeredFps', [100_000, 200_000, 300_000, 400_000, 500_000], SMALL)),
+  step(lossCurve, GROWING, vary('offeredFps', [150_000, 300_000, 450_000, 600_000], SMALL)),
   step(roundTrip, null, vary('pingsPerSecond', [1000])),
   step(roundTrip, CORE, vary('pingsPerSecond', [1])),
   step(requests, CORE, [{}]),
   step(tcp, null, [{ streams: 1 }]),
-  step(tcp, CORE, [{ streams: 8 }, { streams: 1, direction: 'both' }]),
+  step(tcp, GROWING, [{ streams: 8 }, { streams: 1, direction: 'both' }]),
   step(udp, CORE, vary('gso', [0, 1])),
   // Last of their layout: the ports stay.
   step(portScaling, GROWING, vary('ports', [2, 64], SMALL)),
