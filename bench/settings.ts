@@ -46,7 +46,7 @@ const DEFAULT: Settings = {
   warmUpSeconds: 0.5,
   frameSeconds: 1.5,
   trialSeconds: 0.4,
-  trialRepeats: 1,
+  trialRepeats: 2,
   precision: 0.03,
   overloadSeconds: 1,
   latencySeconds: 1.5,

@@ -11,7 +11,7 @@ import type { Subject } from './subject.ts';
 const BUFFERS = 32_768;
 const MEMORY_MIB = 512;
 
-function testpmd(driver: 'net_af_packet' | 'net_af_xdp', debianPackage: string): Subject {
+function testpmd(driver: 'net_af_packet' | 'net_af_xdp'): Subject {
   return {
     name: `testpmd-${driver.slice('net_'.length).replace('_', '-')}`,
     about: `DPDK testpmd, io mode over two veths by ${driver}: a wire without look-ups, its thread spins`,
@@ -20,7 +20,7 @@ function testpmd(driver: 'net_af_packet' | 'net_af_xdp', debianPackage: string):
     mayBeRefused: true,
     missing() {
       const program = missingProgram('dpdk-testpmd', 'ethtool');
-      return program && `${program} is not installed (Debian packages dpdk, ${debianPackage} and ethtool)`;
+      return program && `${program} is not installed (\`sh src/setup/setup.sh bench-dpdk\` does: Debian package dpdk-dev)`;
     },
     async setUp(bench, stack, layout) {
       const site = await makeSite(bench, stack, layout);
@@ -42,5 +42,5 @@ function testpmd(driver: 'net_af_packet' | 'net_af_xdp', debianPackage: string):
   };
 }
 
-export const testpmdAfPacket = testpmd('net_af_packet', 'librte-net-af-packet23');
-export const testpmdAfXdp = testpmd('net_af_xdp', 'librte-net-af-xdp23');
+export const testpmdAfPacket = testpmd('net_af_packet');
+export const testpmdAfXdp = testpmd('net_af_xdp');

@@ -3,7 +3,7 @@
 # lockfile, and the link node_modules/.bin/tswitch. Every npm script calls it first, so a complete checkout must cost
 # next to nothing and print nothing. POSIX sh, because which shell runs npm scripts is the user's choice.
 #
-# usage: sh src/setup/setup.sh demo|test|bench
+# usage: sh src/setup/setup.sh demo|test|bench|bench-dpdk
 set -eu
 
 say() { printf 'tswitch: %s\n' "$*" >&2; }
@@ -14,11 +14,14 @@ fail() {
 
 # A tool, and the Debian package that has it. A tool with a slash is a file.
 demo='ip:iproute2 ping:iputils-ping iperf3:iperf3 nsenter:util-linux'
+peers='ethtool:ethtool ovs-vswitchd:openvswitch-switch vde_switch:vde2'
 case ${1-} in
   demo) tools=$demo ;;
   test) tools="$demo cc:gcc /usr/include/stdio.h:libc6-dev tcpdump:tcpdump ethtool:ethtool" ;;
-  bench) tools="$demo ethtool:ethtool ovs-vswitchd:openvswitch-switch vde_switch:vde2" ;;
-  *) fail 'usage: sh src/setup/setup.sh demo|test|bench' ;;
+  bench) tools="$demo $peers" ;;
+  # Apart, as it brings two hundred packages with it.
+  bench-dpdk) tools="$demo $peers dpdk-testpmd:dpdk-dev" ;;
+  *) fail 'usage: sh src/setup/setup.sh demo|test|bench|bench-dpdk' ;;
 esac
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
