@@ -63,17 +63,30 @@ export const TARGETS: readonly Target[] = [
       value,
     ),
   ),
-  atMost('p99 at 50 % of NDR', { subjects: VETH, metric: 'latencyP99Us', at: { loadPercent: 50 } }, null, 250),
+  atMost('p99 at 50 % of NDR', { subjects: BEST, metric: 'latencyP99Us', at: { loadPercent: 50 } }, null, 250),
   atMost(
     'longest pause at 50 % of NDR',
     { subjects: VETH, metric: 'latencyMaxUs', at: { loadPercent: 50 } },
     null,
     5000,
   ),
+  atLeast(
+    '200,000 MACs, to 1',
+    { subjects: VETH, metric: 'framesPerSecond', at: { frameBytes: 64, macs: 200_000 } },
+    { at: { macs: 1 } },
+    0.9,
+  ),
+  atLeast(
+    '64 ports, to 2',
+    { subjects: VETH, metric: 'framesPerSecond', at: { frameBytes: 64, ports: 64 } },
+    { at: { ports: 2 } },
+    0.85,
+  ),
   atMost('JavaScript per frame', { subjects: ['tswitch data path'], metric: 'nsPerFrame', at: {} }, null, 100),
   atMost('heap per frame', { subjects: ['tswitch data path'], metric: 'heapBytesPerFrame', at: {} }, null, 0),
   atMost('idle CPU, 8 ports', { subjects: VETH, metric: 'idleCpuPercent8', at: {} }, null, 0.5),
   atMost('resident memory, 8 ports', { subjects: VETH, metric: 'rssBytes8', at: {} }, null, 250e6),
+  atMost('resident memory, 64 ports', { subjects: VETH, metric: 'rssBytes64', at: {} }, null, 800e6),
 ];
 
 function atLeast(what: string, of: Target['of'], against: Measure | null, value: number): Target {

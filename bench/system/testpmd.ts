@@ -20,7 +20,9 @@ function testpmd(driver: 'net_af_packet' | 'net_af_xdp'): Subject {
     mayBeRefused: true,
     missing() {
       const program = missingProgram('dpdk-testpmd', 'ethtool');
-      return program && `${program} is not installed (\`sh src/setup/setup.sh bench-dpdk\` does: Debian package dpdk-dev)`;
+      return (
+        program && `${program} is not installed (\`sh src/setup/setup.sh bench-dpdk\` does: Debian package dpdk-dev)`
+      );
     },
     async setUp(bench, stack, layout) {
       const site = await makeSite(bench, stack, layout);
@@ -36,7 +38,8 @@ function testpmd(driver: 'net_af_packet' | 'net_af_xdp'): Subject {
       const argv = ['dpdk-testpmd', ...eal, ...cores, ...ports, '--', ...how];
       // It ends when its stdin closes, so that is left open.
       const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(switchCore, argv))));
-      await daemon.printed(/Press enter to exit|packet forwarding - ports=/, bench.signal);
+      // The last line that it does not hold back; the hosts find out when frames pass.
+      await daemon.printed(/Checking link statuses/, bench.signal);
       return { layout, hosts, a, b, switchPids: [daemon.pid] };
     },
   };

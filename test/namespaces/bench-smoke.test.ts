@@ -9,6 +9,8 @@ import { METRICS, type MetricName } from '../../bench/metrics.ts';
 
 const MAIN = join(import.meta.dirname, '../../bench/main.ts');
 const TIMEOUT_MS = 120_000;
+/** What takes hundreds of ports. */
+const TOO_LONG: MetricName[] = ['rssBytes64', 'rssBytes256'];
 const undo: (() => void)[] = [];
 
 afterEach(() => {
@@ -66,9 +68,10 @@ test(
     const report: Report = JSON.parse(readFileSync(join(folder, file!), 'utf8'));
     expect(report.environment.kernel).toMatch(/^\d/);
     const measured = new Set<MetricName>(report.samples.map(({ metric }) => metric));
-    expect(Object.keys(METRICS).filter((name) => !measured.has(name as MetricName))).toEqual([]);
-    for (const subject of ['tswitch-veth', 'tswitch-tap', 'linux-bridge']) {
-      expect(report.samples.filter((sample) => sample.subject === subject).length).toBeGreaterThan(4);
+    expect(Object.keys(METRICS).filter((name) => !measured.has(name as MetricName))).toEqual(TOO_LONG);
+    expect(report.distributions.length).toBeGreaterThan(0);
+    for (const subject of ['tswitch-veth', 'tswitch-tap', 'tswitch-packet', 'linux-bridge']) {
+      expect(report.samples.filter((sample) => sample.subject === subject).length).toBeGreaterThan(2);
     }
   },
 );

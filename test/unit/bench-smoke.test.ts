@@ -2,7 +2,19 @@
 import { describe, expect, test } from 'vitest';
 import { ratioOf, type Sample, spreadOf } from '../../bench/metrics.ts';
 import { parseOptions } from '../../bench/settings.ts';
-import { FRAME_BYTES, makeFrame, NUMBER_AT, readNumber, writeNumber } from '../../bench/system/measure/test-frame.ts';
+import {
+  FRAME_BYTES,
+  FRAME_SIZES,
+  IMIX,
+  macTail,
+  makeFrame,
+  NUMBER_AT,
+  readNumber,
+  sizesOf,
+  TAG_BYTES,
+  writeMacTail,
+  writeNumber,
+} from '../../bench/system/measure/test-frame.ts';
 
 const WAY = {
   sourceMac: '02:00:00:00:00:0a',
@@ -25,13 +37,46 @@ describe('test frames', () => {
     'frame %i has right checksums and gives its number back',
     (number) => {
       const frame = makeFrame(WAY, 3);
-      writeNumber(frame, 0, number);
+      writeNumber(frame, NUMBER_AT, number);
       expect(frame.length).toBe(FRAME_BYTES);
       expect(onesComplementSum(frame.subarray(14, 34), 0)).toBe(0xffff);
       expect(onesComplementSum(frame.subarray(26), 17 + FRAME_BYTES - 34)).toBe(0xffff);
       expect(readNumber(frame.subarray(NUMBER_AT))).toBe(number);
     },
   );
+
+  test.each([...FRAME_SIZES, ...new Set(IMIX)])('a frame of %i bytes has right lengths and checksums', (size) => {
+    const [bytes = 0] = sizesOf(size);
+    const frame = makeFrame(WAY, 1, bytes);
+    expect(frame.length).toBe(size - 4);
+    expect(frame.readUInt16BE(16)).toBe(bytes - 14);
+    expect(frame.readUInt16BE(38)).toBe(bytes - 34);
+    expect(onesComplementSum(frame.subarray(26), 17 + bytes - 34)).toBe(0xffff);
+    expect(readNumber(frame.subarray(NUMBER_AT))).toBe(0);
+    expect(readNumber(frame.subarray(NUMBER_AT, -2))).toBeNull();
+  });
+
+  test('a tag stands behind the addresses and changes nothing else', () => {
+    const plain = makeFrame(WAY, 0);
+    const tagged = makeFrame(WAY, 0, FRAME_BYTES, 0x123);
+    expect(tagged.subarray(12, 16)).toEqual(Buffer.from([0x81, 0x00, 0x01, 0x23]));
+    expect(Buffer.concat([tagged.subarray(0, 12), tagged.subarray(12 + TAG_BYTES)])).toEqual(plain);
+  });
+
+  test('IMIX is seven short, four middling and one long frame', () => {
+    const count = (size: number): number => IMIX.filter((bytes) => bytes === size).length;
+    expect([64, 594, 1518].map(count)).toEqual([7, 4, 1]);
+    expect(sizesOf('imix')).toHaveLength(12);
+  });
+
+  test('a million addresses are all different, and neighbours lie far apart', () => {
+    const tails = new Set(Array.from({ length: 1_000_000 }, (_, k) => macTail(k)));
+    expect(tails.size).toBe(1_000_000);
+    const frame = makeFrame(WAY, 0);
+    writeMacTail(frame, 6, 0x123456);
+    expect(frame.subarray(6, 12).toString('hex')).toBe('020000123456');
+    expect(Math.abs(macTail(1) - macTail(2))).toBeGreaterThan(1000);
+  });
 
   test('a flipped bit anywhere in the payload shows', () => {
     const payload = makeFrame(WAY, 0).subarray(NUMBER_AT);
@@ -60,7 +105,8 @@ describe('figures', () => {
 });
 
 test('options: sizes, lists and counts are read, nonsense is refused', () => {
-  expect(parseOptions([])).toMatchObject({ size: 'full', only: null, settings: { rounds: 5 } });
+  expect(parseOptions([])).toMatchObject({ size: 'default', only: null, measure: null, settings: { rounds: 5 } });
+  expect(parseOptions(['--full', '--measure', 'ping,tcp'])).toMatchObject({ size: 'full', measure: ['ping', 'tcp'] });
   expect(parseOptions(['--quick', '--rounds', '7', '--only', 'a,b'])).toMatchObject({
     size: 'quick',
     only: ['a', 'b'],
