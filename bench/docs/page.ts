@@ -11,6 +11,8 @@ import { judge } from '../report/verdicts.ts';
 import { TARGETS } from '../targets.ts';
 
 const FRAME = fileURLToPath(new URL('frame.md', import.meta.url));
+/** Above it a run is disturbed (bench/README.md). */
+const QUIET_LOAD = 0.5;
 /** As in .prettierrc.json. */
 const FORMAT = { parser: 'markdown', printWidth: 120 } as const;
 
@@ -35,7 +37,7 @@ function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, 
   const micro = renderMicro(groups);
   const run = `Run of ${environment.date}, size \`${size}\`, ${settings.rounds} rounds`;
   return {
-    findings: bullets(plots.map(({ title }) => title)),
+    findings: [bullets(plots.map(({ title }) => title)), warningOf(report)].filter((text) => text !== '').join('\n\n'),
     targets: renderTargets(judge(groups, TARGETS)) || 'None of them was measured in this run.',
     ratios: renderRatios(report, groups),
     plots: plots.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('\n\n'),
@@ -46,6 +48,17 @@ function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, 
     failures: titled('Failed:', failures, ({ subject, round, message }) => `${subject}, round ${round}: ${message}`),
     environment: bullets([run, ...describeHost(environment), ...describeVersions(environment)]),
   };
+}
+
+/** What takes the worth from a run's figures. */
+function warningOf({ environment: { loadBefore }, settings: { rounds } }: Report): string {
+  const warnings = [
+    ...(loadBefore > QUIET_LOAD
+      ? [`The machine was busy with other things (load ${loadBefore.toFixed(1)} before the run).`]
+      : []),
+    ...(rounds < 5 ? [`${rounds} short rounds only.`] : []),
+  ];
+  return warnings.length === 0 ? '' : `**${warnings.join(' ')} The figures scatter widely; read the brackets.**`;
 }
 
 function titled<T>(title: string, items: readonly T[], tell: (item: T) => string): string {

@@ -5,7 +5,7 @@ import { shortHost } from '../report/host-lines.ts';
 import { plotLatency } from './latency.ts';
 import { plotLoss } from './loss.ts';
 import { type Drawing, renderPage } from './page.ts';
-import { plotCpu, plotRoundTrip, plotTcp, plotThroughput } from './rates.ts';
+import { plotCpu, plotOverload, plotRoundTrip, plotTcp, plotThroughput } from './rates.ts';
 import { plotScaling } from './scaling.ts';
 
 /** What a plot says, before it is put on a page. */
@@ -28,6 +28,7 @@ export function renderPlots(report: Report): PlotFile[] {
   const groups = new Groups(report.samples);
   const plots = [
     plotThroughput(report, groups),
+    plotOverload(report, groups),
     plotCpu(report, groups),
     plotLoss(report, groups),
     plotLatency(report, groups),

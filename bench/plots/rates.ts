@@ -9,27 +9,34 @@ import type { Plot } from './plots.ts';
 import { seriesAlong } from './series.ts';
 
 /** The first that was measured is plotted. */
-const RATES: readonly MetricName[] = ['ndr', 'pdr', 'framesPerSecond'];
+const RATES: readonly MetricName[] = ['ndr', 'pdr'];
 const PANELS_MAX = 8;
 const BARS = 'Bar: median of the rounds; whisker: lowest to highest round.';
 
 export function plotThroughput(report: Report, groups: Groups): Plot | null {
   const metric = RATES.find((name) => groups.of(name).length > 0);
-  if (metric === undefined) return null;
+  return metric === undefined ? null : plotRate(report, groups, metric, 'throughput', 'carries');
+}
+
+export function plotOverload(report: Report, groups: Groups): Plot | null {
+  return plotRate(report, groups, 'framesPerSecond', 'overload', 'delivers');
+}
+
+function plotRate(report: Report, groups: Groups, metric: MetricName, name: string, verb: string): Plot | null {
   const chosen = seriesAlong(groups, metric, 'frameBytes')?.groups ?? groups.of(metric);
   const [smallest = {}] = distinct(chosen.map(({ at }) => at));
-  const frame = smallest.frameBytes === undefined ? 'Frames' : `${smallest.frameBytes}-byte frames`;
-  const finding = comparison(groups, metric, smallest, 'delivers');
+  const { title } = METRICS[metric];
+  const what = smallest.frameBytes === undefined ? 'Frames' : `${smallest.frameBytes}-byte frames`;
+  const when = name === 'overload' ? ' at overload' : '';
   return plotBars(report, chosen, metric, {
-    name: 'throughput',
-    title: finding === null ? `${METRICS[metric].title}, by subject` : `${frame}: ${finding}`,
-    subtitle: `${capital(METRICS[metric].title)}, in thousands of frames per second; more is better. ${BARS}`,
+    name,
+    title: `${what}${when}: ${comparison(groups, metric, smallest, verb) ?? title}`,
+    subtitle: `${capital(title)}, in thousands of frames per second; more is better. ${BARS}`,
   });
 }
 
 export function plotCpu(report: Report, groups: Groups): Plot | null {
-  const all = groups.of('cpuNsPerFrame');
-  const chosen = seriesAlong(groups, 'cpuNsPerFrame', 'frameBytes')?.groups ?? all;
+  const chosen = seriesAlong(groups, 'cpuNsPerFrame', 'frameBytes')?.groups ?? groups.of('cpuNsPerFrame');
   const [smallest = {}] = distinct(chosen.map(({ at }) => at));
   const finding = comparison(groups, 'cpuNsPerFrame', smallest, 'takes', 'less');
   return plotBars(report, chosen, 'cpuNsPerFrame', {

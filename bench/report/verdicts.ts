@@ -27,7 +27,10 @@ function judgeOne(groups: Groups, target: Target): Verdict {
   const { median } = found.spread;
   const name = of.subjects.length > 1 ? `${found.subject}: ` : '';
   const isMet = bound === 'atLeast' ? median >= value : median <= value;
-  return { ...words, measured: `${name}${printSpread(found.spread, print)}`, isMet };
+  // What falls short by less than the last digit is shown with one more.
+  const isHidden = !isMet && print(median) === print(value);
+  const printMore = isHidden && against !== null ? (ratio: number) => `${ratio.toFixed(4)} ×` : print;
+  return { ...words, measured: `${name}${printSpread(found.spread, printMore)}`, isMet };
 }
 
 function measure(groups: Groups, target: Target): { subject: string; spread: Spread } | null {

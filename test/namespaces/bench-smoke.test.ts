@@ -64,7 +64,18 @@ test(
     expect(run.stdout).toContain('## Ratios to linux-bridge');
     expect(leftOf(run)).toEqual([]);
 
-    const [file] = readdirSync(folder);
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    expect(files.filter((name) => name.endsWith('.svg')).length).toBeGreaterThan(5);
+    expect(
+      readFileSync(
+        join(
+          folder,
+          files.find((name) => name.endsWith('.md'))!,
+        ),
+        'utf8',
+      ),
+    ).toBe(run.stdout.slice(0, -1));
+    const file = files.find((name) => name.endsWith('.json'));
     const report: Report = JSON.parse(readFileSync(join(folder, file!), 'utf8'));
     expect(report.environment.kernel).toMatch(/^\d/);
     const measured = new Set<MetricName>(report.samples.map(({ metric }) => metric));

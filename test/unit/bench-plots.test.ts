@@ -48,6 +48,7 @@ describe('the plots of a run', () => {
   test('are those that there are samples for', () => {
     expect(plots.map(({ name }) => name)).toEqual([
       'throughput',
+      'overload',
       'cpu',
       'loss',
       'latency',
@@ -90,7 +91,7 @@ describe('the plots of a run', () => {
   test('their titles say what was found', () => {
     const titles = Object.fromEntries(plots.map(({ name, title }) => [name, title]));
     expect(titles['throughput']).toBe(
-      '64-byte frames: tswitch-veth delivers 2.00 × the Linux bridge, 3.0 × Open vSwitch',
+      '64-byte frames: tswitch-veth carries 2.00 × the Linux bridge, 3.0 × Open vSwitch',
     );
     expect(titles['cpu']).toBe('CPU time per frame: tswitch-veth takes 0.50 × the Linux bridge, 0.33 × Open vSwitch');
     expect(titles['loss']).toBe(

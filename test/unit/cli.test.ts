@@ -203,6 +203,8 @@ describe('wrong usage is exit code 2, with a line that says what', () => {
     ['no hex', ['explain', '--port', 'red', '--frame', 'red'], /--frame: give hex digits/],
     ['half a byte', ['explain', '--port', 'red', '--frame', 'ff f'], /--frame: a byte has two hex digits/],
     ['unknown event', ['events', '--name', 'port.gone'], /Allowed choices are port\.added/],
+    ['bench without time', ['bench', '--seconds', '0'], /seconds from 0\.1 to 60/],
+    ['bench of no kind', ['bench', '--kind', 'tun'], /Allowed choices are veth, tap, packet, xdp/],
     ['MTU 67', ['plug', 'red', '--mtu', '67'], /from 68 to 9000/],
   ])('%s', async (_, args, sentence) => {
     const { code, stdout, stderr } = await usage(args);
@@ -229,7 +231,7 @@ test('help and version are exit code 0; every command has examples and the globa
     'port show',
     ...['fdb ls', 'fdb add', 'fdb rm', 'fdb flush'],
   ];
-  const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops', 'explain', 'events'];
+  const more = ['vlan ls', 'switch show', 'switch set', 'stats', 'drops', 'explain', 'events', 'bench'];
   for (const command of [...commands, ...more]) {
     const { code, stdout } = await usage([...command.split(' '), '--help']);
     expect([command, code]).toEqual([command, 0]);
