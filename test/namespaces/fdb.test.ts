@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwitchEvent } from '../../src/control/events.ts';
 import type { FdbFilter, FdbRequest, SwitchControl } from '../../src/control/model.ts';
 import { frame, mac } from '../support/frames.ts';
-import { Lab, sleep, until } from '../support/lab.ts';
+import { expectBalance, Lab, sleep, until } from '../support/lab.ts';
 import type { Host } from '../support/lab.ts';
 import type { Wire } from '../support/wire.ts';
 
@@ -34,12 +34,13 @@ function learned(filter: FdbFilter = {}): string[] {
     .map(({ mac: text, port, vlan }) => `${parseInt(text.slice(12).replace(':', ''), 16)}@${label(port)}/${vlan}`);
 }
 
-/** Sends a frame from each address into the port, and waits until the switch has taken them. */
+/** Sends a frame from each address into the port, and waits until the switch has taken and done with them. */
 async function announce(from: 'a' | 'b' | 'c', numbers: number[]): Promise<void> {
   const taken = (): number => lan.port(hosts[from].name).stats.rx.frames;
   const before = taken();
   for (const n of numbers) wires[from].send(frame({ src: mac(n) }));
   await until('the switch to take the frames', () => taken() >= before + numbers.length);
+  await expectBalance(lan);
 }
 
 const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, k) => first + k);
