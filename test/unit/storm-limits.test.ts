@@ -47,6 +47,18 @@ describe('limits', () => {
     expect(burst(lan, mac(2), 100)).toBe(100);
   });
 
+  test('a worker a tick behind the others does not fill the bucket anew', () => {
+    const lan = new Lan({ a: { broadcastLimit: 100 }, b: {} });
+    lan.seconds = 1;
+    expect(burst(lan, BROADCAST, 200)).toBe(100);
+    let sent = 0;
+    for (let k = 0; k < 100; k++) {
+      lan.seconds = k % 2 === 0 ? 1.1 : 1;
+      sent += burst(lan, BROADCAST, 20);
+    }
+    expect(sent).toBe(10);
+  });
+
   test('one record a tick, with the address that sent too much', () => {
     const lan = new Lan({ a: { broadcastLimit: 10 }, b: {} });
     burst(lan, BROADCAST, 500);
