@@ -10,7 +10,7 @@ import { PORTS_MAX, RESERVED_ADDRESSES } from '../limits.ts';
 import { GatherList } from '../ports/gather-list.ts';
 import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
-import { type Board, Counter, INSTANCE } from '../shared/board.ts';
+import { type Board, Counter } from '../shared/board.ts';
 import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { Happenings } from '../shared/happenings.ts';
@@ -55,7 +55,7 @@ export class DataPath {
   readonly #tally: Tally;
   readonly #list: GatherList;
   readonly #happenings: Happenings;
-  readonly #instance: Uint8Array;
+  readonly #probeTokens: Uint8Array;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
   #logic: Logic;
 
@@ -67,7 +67,7 @@ export class DataPath {
     const { board, worker } = options;
     this.#list = new GatherList(options.memory, options.gatherListAt);
     this.#happenings = new Happenings(board.buffers.happenings[worker]!);
-    this.#instance = Uint8Array.from(new Uint8Array(board.words.buffer, INSTANCE * 4, 8));
+    this.#probeTokens = board.probeTokens;
     this.#egress = new Egress({
       table: this.#table,
       reach: this.#reach,
@@ -110,7 +110,7 @@ export class DataPath {
     if (!port || !this.#table.isIn(SET_UP, handle)) return;
     const list = this.#list;
     const tag = this.#table.tags(handle, vlan) ? tagOf(TPID_CUSTOMER, vlan) : NO_TAG;
-    const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#instance, handle);
+    const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#probeTokens, handle);
     list.addHeaded(head, 0, 0, 0);
     port.transmit(list);
     list.clear();
@@ -179,7 +179,7 @@ export class DataPath {
         continue;
       }
       if (bytes[offset[i]!] === PROBE_FIRST_BYTE) {
-        const from = readProbe(bytes, offset[i]!, length[i]!, this.#instance);
+        const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
         if (from >= 0) {
           this.#happenings.noteLoop(ingress, from, now);
           verdict[i] = drop(Drop.LOOP_PROBE);

@@ -94,6 +94,19 @@ describe('loop probe', () => {
     expect(new Lan({ a: {}, b: {} }).outcome('a', other.port('a').sent[0]!)).toBe('b=untagged');
   });
 
+  test('a host cannot make a probe of another port out of the one it saw', () => {
+    const lan = new Lan({ a: {}, b: {}, c: {} });
+    lan.dataPath.probe(lan.port('a').handle, 1);
+    const [forged] = lan.port('a').sent;
+    const handle = 14 + 8;
+    expect([...forged!.slice(handle, handle + 2)]).toEqual([0, lan.port('a').handle]);
+    for (const wrong of [lan.port('c').handle, 0xffff]) {
+      forged!.set([wrong >>> 8, wrong & 0xff], handle);
+      expect(lan.outcome('a', forged!)).toBe('b=untagged c=untagged');
+    }
+    expect(lan.happenings().filter(({ kind }) => kind === LOOP)).toEqual([]);
+  });
+
   test('a blocked port neither sends nor takes', () => {
     const lan = new Lan({ a: {}, b: { blocked: true }, c: {} });
     expect(lan.outcome('a', frame())).toBe('c=untagged');
