@@ -71,12 +71,12 @@ test('flushed by port, by VLAN, or as a whole', async () => {
     await announce('c', [4]);
   };
   await teach();
-  expect(lan.flushFdb({ port: hosts.b.name })).toBe(2);
+  expect(await lan.flushFdb({ port: hosts.b.name })).toBe(2);
   expect(learned()).toEqual(['1@a/1', '4@c/20']);
   await teach();
-  expect(lan.flushFdb({ vlan: 20 })).toBe(1);
+  expect(await lan.flushFdb({ vlan: 20 })).toBe(1);
   expect(learned()).toEqual(['1@a/1', '2@b/1', '3@b/1']);
-  expect(lan.flushFdb({})).toBe(3);
+  expect(await lan.flushFdb({})).toBe(3);
   expect(learned()).toEqual([]);
 });
 
@@ -141,8 +141,8 @@ describe('given entries', () => {
     await announce('a', [1, 1, 1]);
     expect(learned()).toEqual(['1@b/1']);
     expect(lan.port(hosts.a.name).stats.drops).toEqual({ SOURCE_PINNED: 3 });
-    expect(lan.flushFdb({})).toBe(0);
-    expect(lan.flushFdb({ kind: 'static' })).toBe(1);
+    expect(await lan.flushFdb({})).toBe(0);
+    expect(await lan.flushFdb({ kind: 'static' })).toBe(1);
     await announce('a', [1]);
     expect(learned()).toEqual(['1@a/1']);
   });
@@ -166,6 +166,18 @@ describe('given entries', () => {
     await announce('a', [1]);
     await lan.patchPort(hosts.a.name, { admin: 'down' });
     expect(learned()).toEqual(['9@a/1']);
+  });
+
+  test('a limit that they would not fit into is refused', async () => {
+    for (const n of range(1, 5))
+      await lan.addFdb({ mac: mac(n), port: hosts.a.name, kind: n > 2 ? 'static' : 'sticky' });
+    await expect(lan.patchSettings({ fdbLimit: 4 })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringMatching(/^fdbLimit: 5 entries are given/),
+    });
+    expect(lan.settings().fdbLimit).toBe(65_536);
+    await lan.patchSettings({ fdbLimit: 5 });
+    expect(learned()).toHaveLength(5);
   });
 
   test('outlives a change of the limit, which gives up learned ones first', async () => {
