@@ -103,10 +103,17 @@ export async function restoreEntries(from: Fdb, into: Fdb, now: number): Promise
   let count = 0;
   from.forEach(now, ({ high, low, handle, kind, seen }) => {
     if (count === from.limit) return;
-    words.set([high, low, handle, kind, seen], count * COPY_WORDS);
+    const at = count * COPY_WORDS;
+    words[at] = high;
+    words[at + 1] = low;
+    words[at + 2] = handle;
+    words[at + 3] = kind;
+    words[at + 4] = seen;
     const rank = kind === KIND_DYNAMIC ? 1 + Math.max(0, now - seen) : 0;
-    ranks[count] = rank * PLACES + count++;
+    ranks[count] = rank * PLACES + count;
+    count++;
   });
+  await nextTurn();
   const order = ranks.subarray(0, count).sort().subarray(0, into.limit);
   for (let done = 0; done < order.length; done++) {
     if (done % RESTORED_PER_TURN === 0) await nextTurn();
