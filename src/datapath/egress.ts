@@ -6,28 +6,48 @@
  * Counting (a super-frame is one frame): `forwarded` and `flooded` count on the ingress port when the verdict is carried
  * out; each copy then ends in the egress port's `tx.frames` or `tx.drops`.
  */
-import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../native-bindings/abi/errno.ts';
+import * as errnos from '../../native-bindings/abi/errno.ts';
 import type { Batch } from '../frame/batch.ts';
-import { ADDRESSES_BYTES, etherType, HEADER_BYTES } from '../frame/ethernet.ts';
+import * as ethernet from '../frame/ethernet.ts';
+import { etherType } from '../frame/ethernet.ts';
 import { completeChecksum } from '../frame/offload/checksum.ts';
 import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
-import { isTagTpid, NO_TAG, TAG_BYTES, tagOf, writeTag } from '../frame/vlan.ts';
-import { clearVnetHeader, FLAGS, GSO_NONE, GSO_TYPE, offloadsNeeded, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } from '../limits.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { isTagTpid, tagOf, writeTag } from '../frame/vlan.ts';
+import * as vnetHeader from '../frame/vnet-header.ts';
+import { clearVnetHeader, offloadsNeeded } from '../frame/vnet-header.ts';
+import * as limits from '../limits.ts';
 import type { GatherList } from '../ports/gather-list.ts';
-import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';
+import * as gatherList from '../ports/gather-list.ts';
 import type { Port } from '../ports/port.ts';
-import { Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
-import { Drop, type DropReason } from '../switching/drop-reasons.ts';
+import * as boardLayout from '../shared/board.ts';
+import * as dropReasons from '../switching/drop-reasons.ts';
+import type { DropReason } from '../switching/drop-reasons.ts';
 import { innerKey } from '../switching/inner-tag.ts';
-import { PORT_SET_WORDS } from '../switching/port-set.ts';
-import { type PortTable, SET_FLOOD } from '../switching/port-table.ts';
+import * as portSet from '../switching/port-set.ts';
+import * as portTable from '../switching/port-table.ts';
+import type { PortTable } from '../switching/port-table.ts';
 import type { Reach } from '../switching/reach.ts';
-import { FIRST_DROP, FLOOD } from '../switching/verdict.ts';
+import * as verdicts from '../switching/verdict.ts';
 import type { DropSamples } from '../shared/drop-samples.ts';
 import { EgressTags } from './egress-tags.ts';
-import { floodClass, STORM_REASONS, type StormLimiter } from './storm-limiter.ts';
+import * as stormLimiter from './storm-limiter.ts';
+import { floodClass, type StormLimiter } from './storm-limiter.ts';
 import type { Tally } from './tally.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } = errnos;
+const { ADDRESSES_BYTES, HEADER_BYTES } = ethernet;
+const { NO_TAG, TAG_BYTES } = vlanTag;
+const { FLAGS, GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
+const { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } = limits;
+const { HEAD_BYTES_MAX } = gatherList;
+const { Counter, FIRST_DROP_COUNTER } = boardLayout;
+const { Drop } = dropReasons;
+const { PORT_SET_WORDS } = portSet;
+const { SET_FLOOD } = portTable;
+const { FIRST_DROP, FLOOD } = verdicts;
+const { STORM_REASONS } = stormLimiter;
 
 /** Notes on a message: what it is of its frame, and the frame's index from NOTE_FRAME on. */
 const WHOLE = 0;

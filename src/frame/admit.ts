@@ -3,10 +3,19 @@
  * address, and its outer VLAN tag beside the bytes (see batch.ts), wherever the port left it.
  */
 import type { Batch } from './batch.ts';
-import { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, etherType, GROUP_BIT, HEADER_BYTES, SOURCE } from './ethernet.ts';
-import { isTagTpid, TAG_BYTES } from './vlan.ts';
-import { RESERVED_ADDRESSES } from '../limits.ts';
-import { shiftVnetHeader, VNET_HEADER_BYTES } from './vnet-header.ts';
+import * as ethernet from './ethernet.ts';
+import { etherType } from './ethernet.ts';
+import * as vlanTag from './vlan.ts';
+import { isTagTpid } from './vlan.ts';
+import * as limits from '../limits.ts';
+import * as vnetHeader from './vnet-header.ts';
+import { shiftVnetHeader } from './vnet-header.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, GROUP_BIT, HEADER_BYTES, SOURCE } = ethernet;
+const { TAG_BYTES } = vlanTag;
+const { RESERVED_ADDRESSES } = limits;
+const { VNET_HEADER_BYTES } = vnetHeader;
 
 /** What `admit` says of a frame; drop reasons are the switch's own words, so the caller maps these to them. */
 export const WELCOME = 0;

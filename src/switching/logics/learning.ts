@@ -4,12 +4,16 @@
  *
  * Frames come in trains, so what was found for a frame is used for the next one of the batch with the same addresses.
  */
-import { DESTINATION, GROUP_BIT, SOURCE } from '../../frame/ethernet.ts';
+import * as ethernet from '../../frame/ethernet.ts';
 import { keyHigh, keyLow } from '../fdb.ts';
 import { innerKey } from '../inner-tag.ts';
 import { Learner } from '../learner.ts';
 import type { Logic, LogicContext } from '../logic.ts';
-import { FLOOD, UNDECIDED } from '../verdict.ts';
+import * as verdicts from '../verdict.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { DESTINATION, GROUP_BIT, SOURCE } = ethernet;
+const { FLOOD, UNDECIDED } = verdicts;
 
 export function learning(context: LogicContext): Logic {
   const { ports, reach, fdb } = context;
