@@ -127,8 +127,10 @@ export class GatherList {
     const vector = (VECTORS_AT + part * IOVEC.size) >>> 2;
     this.#writer.write(vector + IOVEC.base / 4, first);
     words[vector + IOVEC.len / 4] = firstBytes;
-    this.#writer.write(vector + (IOVEC.size + IOVEC.base) / 4, second);
-    words[vector + (IOVEC.size + IOVEC.len) / 4] = secondBytes;
+    if (secondBytes !== 0) {
+      this.#writer.write(vector + (IOVEC.size + IOVEC.base) / 4, second);
+      words[vector + (IOVEC.size + IOVEC.len) / 4] = secondBytes;
+    }
     words[(MESSAGES_AT + i * MMSGHDR.size + MMSGHDR.iovlen) >>> 2] = secondBytes === 0 ? 1 : 2;
   }
 }
