@@ -94,6 +94,8 @@ export class Egress {
   readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
   /** Why a segment of the super-frame whose last segment is yet to be counted was refused; 0: none was. */
   #segmentErrno = 0;
+  /** The kinds on the gather list, or-ed: WHOLE if it holds whole frames only. */
+  #kinds = WHOLE;
   #now = 0;
 
   constructor({ table, reach, ports, list, tally, storms, samples }: EgressParts) {
@@ -231,6 +233,7 @@ export class Egress {
     const frame = batch.offset[i]!;
     const kind = batch.bytes[frame - VNET_HEADER_BYTES + GSO_TYPE] === GSO_NONE ? WHOLE : SUPER;
     const note = kind | (i << NOTE_FRAME);
+    this.#kinds |= kind;
     const tags = this.#tags;
     tags.choose(batch, i);
     if (tags.outer === NO_TAG) this.#list.addWhole(frame, batch.length[i]!, note);
@@ -283,6 +286,7 @@ export class Egress {
         if (inner !== NO_TAG) writeTag(bytes, end, inner);
       }
       const kind = k + 1 === segments ? LAST_SEGMENT : SEGMENT;
+      this.#kinds |= kind;
       list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), kind | (i << NOTE_FRAME));
     }
   }
@@ -293,12 +297,34 @@ export class Egress {
     this.#sample(batch, i, handle, reason);
   }
 
-  /** Sends the gather list and counts how each message fared. */
+  /** Sends the gather list and counts how it fared. */
   #flush(port: Port, batch: Batch): void {
     const list = this.#list;
     if (list.count === 0) return;
     port.transmit(list);
-    const { handle } = port;
+    if (this.#kinds !== WHOLE || !this.#countWhole(port.handle)) this.#countEach(port.handle, batch);
+    this.#kinds = WHOLE;
+    list.clear();
+  }
+
+  /** Counts a list of whole frames that were all sent, as most are; false, and counts nothing, if one was refused. */
+  #countWhole(handle: number): boolean {
+    const { status, wireBytes, count } = this.#list;
+    let refused = 0;
+    let bytes = 0;
+    for (let m = 0; m < count; m++) {
+      refused |= status[m]!;
+      bytes += wireBytes[m]!;
+    }
+    if (refused !== 0) return false;
+    this.#tally.add(handle, Counter.TX_FRAMES, count);
+    this.#tally.add(handle, Counter.TX_BYTES, bytes);
+    return true;
+  }
+
+  /** Counts how each message fared. */
+  #countEach(handle: number, batch: Batch): void {
+    const list = this.#list;
     let frames = 0;
     let bytes = 0;
     let superFrames = 0;
@@ -325,7 +351,6 @@ export class Egress {
     this.#tally.add(handle, Counter.TX_BYTES, bytes);
     if (superFrames > 0) this.#tally.add(handle, Counter.TX_SUPER_FRAMES, superFrames);
     if (segments > 0) this.#tally.add(handle, Counter.TX_SEGMENTS, segments);
-    list.clear();
   }
 }
 
