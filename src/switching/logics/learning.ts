@@ -4,7 +4,9 @@
  *
  * Frames come in trains, so what was found for a frame is used for the next one of the batch with the same addresses.
  */
+import type { Batch } from '../../frame/batch.ts';
 import * as ethernet from '../../frame/ethernet.ts';
+import * as limits from '../../limits.ts';
 import { keyHigh, keyLow } from '../fdb.ts';
 import { innerKey } from '../inner-tag.ts';
 import { Learner } from '../learner.ts';
@@ -13,11 +15,26 @@ import * as verdicts from '../verdict.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const { DESTINATION, GROUP_BIT, SOURCE } = ethernet;
+const { BATCH_FRAMES_MAX } = limits;
 const { FLOOD, UNDECIDED } = verdicts;
 
 export function learning(context: LogicContext): Logic {
   const { ports, reach, fdb } = context;
   const learner = new Learner(context);
+  /** The frames whose destination was found. */
+  const found = new Uint16Array(BATCH_FRAMES_MAX);
+
+  /** Somebody else changed the table while the batch was decided, so each look-up that found something is made sure of. */
+  function findAgain(batch: Batch, count: number, now: number): void {
+    const { bytes, offset, vlan, verdict } = batch;
+    for (let k = 0; k < count; k++) {
+      const i = found[k]!;
+      const to = offset[i]! + DESTINATION;
+      const known = fdb.lookup(keyHigh(bytes, to, vlan[i]!), keyLow(bytes, to), now);
+      verdict[i] = known < 0 ? FLOOD : reach.verdict(batch, i, innerKey(batch, i, reach.tunnelled), known);
+    }
+  }
+
   return {
     decide(batch, now) {
       const { bytes, offset, vlan, verdict, count, ingress } = batch;
@@ -31,6 +48,8 @@ export function learning(context: LogicContext): Logic {
       let targetLow = 0;
       let targetInner = 0;
       let towards = UNDECIDED;
+      let foundCount = 0;
+      fdb.watch();
       for (let i = 0; i < count; i++) {
         if (verdict[i] !== UNDECIDED) continue;
         const frame = offset[i]!;
@@ -59,11 +78,13 @@ export function learning(context: LogicContext): Logic {
           targetHigh = toHigh;
           targetLow = toLow;
           targetInner = inner;
-          const known = fdb.lookup(toHigh, toLow, now);
+          const known = fdb.peek(toHigh, toLow, now);
           towards = known < 0 ? FLOOD : reach.verdict(batch, i, inner, known);
         }
         verdict[i] = towards;
+        if (towards !== FLOOD) found[foundCount++] = i;
       }
+      if (!fdb.isUndisturbed()) findAgain(batch, foundCount, now);
     },
   };
 }
