@@ -55,6 +55,9 @@ const {
 /** An entry that just moves looks absent; the next look finds it. */
 const FIND_TRIES = 4;
 
+/** Entries lie apart, each on a cache line of its own: this many take half a megabyte. */
+const CACHED_ENTRIES = 8192;
+
 export class Fdb {
   readonly buffer: SharedArrayBuffer;
   /** After `learn` gave MOVED or HELD_NOW: the port that the address stood on before. */
@@ -154,6 +157,20 @@ export class Fdb {
     const meta = entries[at + META]!;
     if (isAged(kindOf(meta), entries[at + SEEN]!, now, this.#header[AGEING]!)) return -1;
     return this.#isStill(at, meta, high, low) ? meta & HANDLE_MASK : -1;
+  }
+
+  /** Whether look-ups wait for memory, as the table holds more than the processor's caches do. */
+  get isLarge(): boolean {
+    return this.#header[COUNT]! > CACHED_ENTRIES;
+  }
+
+  /**
+   * Loads what a look-up of the key needs into the cache. Called for many keys in a row, it makes the waits for memory
+   * overlap.
+   * @returns a number to keep, or the engine would leave the load out
+   */
+  fetch(high: number, low: number): number {
+    return this.#index.fetch(high, low);
   }
 
   /**

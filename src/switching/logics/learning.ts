@@ -24,6 +24,30 @@ export function learning(context: LogicContext): Logic {
   /** The frames whose destination was found. */
   const found = new Uint16Array(BATCH_FRAMES_MAX);
 
+  /** Where what `fetch` loaded is put, or the engine would leave the loads out. */
+  const fetched = new Int32Array(1);
+
+  /** Loads what the batch's look-ups are going to need, all of it at once: so the waits for memory overlap. */
+  function fetch({ bytes, offset, vlan, verdict, count }: Batch): void {
+    let lastLow = 0;
+    let lastToLow = 0;
+    let words = 0;
+    for (let i = 0; i < count; i++) {
+      if (verdict[i] !== UNDECIDED) continue;
+      const vid = vlan[i]!;
+      const from = offset[i]! + SOURCE;
+      const to = offset[i]! + DESTINATION;
+      const low = keyLow(bytes, from);
+      const toLow = keyLow(bytes, to);
+      // A train of frames with the same addresses; what only looks like one waits a little.
+      if (low === lastLow && toLow === lastToLow) continue;
+      lastLow = low;
+      lastToLow = toLow;
+      words ^= fdb.fetch(keyHigh(bytes, from, vid), low) ^ fdb.fetch(keyHigh(bytes, to, vid), toLow);
+    }
+    fetched[0] = words;
+  }
+
   /** Somebody else changed the table while the batch was decided, so each look-up that found something is made sure of. */
   function findAgain(batch: Batch, count: number, now: number): void {
     const { bytes, offset, vlan, verdict } = batch;
@@ -49,6 +73,7 @@ export function learning(context: LogicContext): Logic {
       let targetInner = 0;
       let towards = UNDECIDED;
       let foundCount = 0;
+      if (fdb.isLarge) fetch(batch);
       fdb.watch();
       for (let i = 0; i < count; i++) {
         if (verdict[i] !== UNDECIDED) continue;
