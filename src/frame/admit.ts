@@ -32,7 +32,8 @@ export function admit(batch: Batch, i: number, forwardReserved: Uint8Array): num
   const { bytes } = batch;
   const frame = batch.offset[i]!;
   if (batch.length[i]! < HEADER_BYTES) return RUNT;
-  if (bytes[frame + SOURCE]! & GROUP_BIT || isZero(bytes, frame + SOURCE)) return SOURCE_NOT_UNICAST;
+  const first = bytes[frame + SOURCE]!;
+  if (first & GROUP_BIT || (first === 0 && isZero(bytes, frame + SOURCE))) return SOURCE_NOT_UNICAST;
   if (bytes[frame + DESTINATION] === 0x01 && isReserved(bytes, frame) && forwardReserved[bytes[frame + 5]!] === 0) {
     return RESERVED_ADDRESS;
   }
@@ -66,7 +67,8 @@ function takeTag(batch: Batch, i: number): void {
   batch.tci[i] = (bytes[frame + ETHERTYPE + 2]! << 8) | bytes[frame + ETHERTYPE + 3]!;
   const header = frame - VNET_HEADER_BYTES;
   shiftVnetHeader(bytes, header, -TAG_BYTES);
-  bytes.copyWithin(header + TAG_BYTES, header, frame + ADDRESSES_BYTES);
+  // So few bytes that a call of copyWithin would cost more.
+  for (let at = frame + ADDRESSES_BYTES - 1; at >= header; at--) bytes[at + TAG_BYTES] = bytes[at]!;
   batch.offset[i] = frame + TAG_BYTES;
   batch.length[i] = batch.length[i]! - TAG_BYTES;
 }
