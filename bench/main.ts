@@ -50,8 +50,8 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     await runRounds(bench, runnable, settings, results, makeProgress());
   }
   const subjects = runnable.map(({ name, about }) => ({ name, about }));
-  const { samples, failures } = results;
-  const report: Report = { environment, size, settings, subjects, skipped, samples, failures };
+  const { samples, micro, failures } = results;
+  const report: Report = { environment, size, settings, subjects, skipped, samples, micro, failures };
   console.log(renderReport(report));
   console.error(`written to ${await writeResults(report, options.output ?? RESULTS)}`);
   return failures.length > 0 ? 1 : 0;

@@ -9,6 +9,8 @@ import {
   type Spread,
   spreadOfMetric,
 } from './metrics.ts';
+import type { MicroRow } from './micro/micro.ts';
+import { microTables } from './micro/report.ts';
 import type { Settings } from './settings.ts';
 import { type Target, TARGETS } from './targets.ts';
 
@@ -21,6 +23,7 @@ export interface Report {
   /** What was asked for and could not run, with the reason. */
   skipped: { name: string; reason: string }[];
   samples: Sample[];
+  micro: MicroRow[];
   failures: Failure[];
 }
 
@@ -36,7 +39,6 @@ const FIGURE_METRICS: MetricName[] = [
   'rttMedianUs',
 ];
 const FOOTPRINT_METRICS: MetricName[] = ['idleCpuPercent2', 'idleCpuPercent8', 'rssBytes8'];
-const MICRO_METRICS: MetricName[] = ['nsPerCall', 'nsPerFrame', 'heapBytesPerFrame'];
 
 export function renderReport(report: Report): string {
   const sections = [
@@ -49,7 +51,7 @@ export function renderReport(report: Report): string {
     renderTable(report, 'At rest', FOOTPRINT_METRICS, (subject, metric) =>
       renderFigure(report.samples, subject, metric),
     ),
-    renderMicro(report.samples),
+    renderMicro(report.micro),
     renderList('Failed', report.failures, ({ subject, round, message }) => `${subject}, round ${round}: ${message}`),
     renderList('Skipped', report.skipped, ({ name, reason }) => `${name}: ${reason}`),
     renderList('Subjects', report.subjects, ({ name, about }) => `${name}: ${about}`),
@@ -98,20 +100,9 @@ function renderTarget(samples: readonly Sample[], target: Target): string[] | nu
   ];
 }
 
-/** The micro-benchmarks name their rows themselves; the first of each metric is its reference. */
-function renderMicro(samples: readonly Sample[]): string {
-  const rows: string[][] = [];
-  for (const metric of MICRO_METRICS) {
-    const names = [...new Set(samples.filter((sample) => sample.metric === metric).map((sample) => sample.subject))];
-    const reference = names[0] === undefined ? null : spreadOfMetric(samples, names[0], metric);
-    for (const name of names) {
-      const spread = spreadOfMetric(samples, name, metric)!;
-      const isRatio = reference !== null && reference.median > 0 && names.length > 1;
-      const ratio = isRatio ? `${(spread.median / reference.median).toFixed(2)} ×` : '';
-      rows.push([name, heading(metric), renderFigure(samples, name, metric), ratio]);
-    }
-  }
-  return rows.length === 0 ? '' : `## Micro-benchmarks\n\n${table(['', '', 'figure', 'to the first row'], rows)}`;
+function renderMicro(rows: readonly MicroRow[]): string {
+  const tables = microTables(rows).map(({ title, header, rows: lines }) => `### ${title}\n\n${table(header, lines)}`);
+  return tables.length === 0 ? '' : `## Micro-benchmarks\n\n${tables.join('\n\n')}`;
 }
 
 function renderFigure(samples: readonly Sample[], subject: string, metric: MetricName): string {

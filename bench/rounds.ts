@@ -1,5 +1,6 @@
 /** The rounds of a run: every subject is set up, measured and taken down once per round, in an order that rotates. */
 import type { Failure, MetricName, Sample } from './metrics.ts';
+import type { MicroRow } from './micro/micro.ts';
 import type { Settings } from './settings.ts';
 import { meet } from './system/hosts.ts';
 import { measureFootprint } from './system/measure/footprint.ts';
@@ -13,6 +14,8 @@ import { TswitchSubject } from './system/tswitch.ts';
 /** What a run gathers. */
 export class Results {
   readonly samples: Sample[] = [];
+  /** What the micro-benchmarks say; each is a sample of round 0 too. */
+  readonly micro: MicroRow[] = [];
   readonly failures: Failure[] = [];
 
   add(round: number, subject: string, metric: MetricName, value: number): void {

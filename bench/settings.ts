@@ -53,7 +53,17 @@ const SMOKE: Settings = {
   settleSeconds: 0.1,
   microSeconds: 0.05,
 };
-const SMOKE_ONLY = ['tswitch-veth', 'tswitch-tap', 'linux-bridge', 'ffi-call', 'heap-per-frame'];
+const SMOKE_ONLY = [
+  'tswitch-veth',
+  'tswitch-tap',
+  'linux-bridge',
+  'admit',
+  'fdb',
+  'vlan-egress',
+  'offload',
+  'heap-per-frame',
+  'ffi-call',
+];
 
 export const FLOWS_MAX = 4096;
 

@@ -21,6 +21,8 @@ export const TARGETS: readonly Target[] = [
   { subject: 'tswitch-tap', metric: 'tcpBetter', against: 'vde-switch', bound: 'atLeast', value: 8 },
   { subject: 'tswitch-veth', metric: 'idleCpuPercent8', against: null, bound: 'atMost', value: 1 },
   { subject: 'tswitch-veth', metric: 'rssBytes8', against: null, bound: 'atMost', value: 250e6 },
+  { subject: 'tswitch data path', metric: 'nsPerFrame', against: null, bound: 'atMost', value: 100 },
+  { subject: 'tswitch data path, 256 pairs', metric: 'nsPerFrame', against: null, bound: 'atMost', value: 100 },
   { subject: 'tswitch data path', metric: 'heapBytesPerFrame', against: null, bound: 'atMost', value: 0 },
   { subject: 'tswitch data path, 256 pairs', metric: 'heapBytesPerFrame', against: null, bound: 'atMost', value: 0 },
 ];

@@ -90,12 +90,17 @@ test('the report shows ratios before figures, judges targets, and names what fai
     ],
     skipped: [{ name: 'vde-switch', reason: 'not installed' }],
     samples,
+    micro: [
+      { table: 't', name: 'slow', metric: 'nsPerFrame', value: 30, reference: 'base', hash: '0000abcd' },
+      { table: 't', name: 'base', metric: 'nsPerFrame', value: 20, reference: 'base', hash: '00001234' },
+    ],
     failures: [{ round: 2, subject: 'linux-bridge', message: 'it broke' }],
   };
   const text = renderReport(report);
   expect(text.indexOf('## Ratios')).toBeLessThan(text.indexOf('## Figures'));
   expect(text).toMatch(/frames delivered +\| ≥ 1\.00 × linux-bridge +\| 1\.50 × +\| met /);
   expect(text).toMatch(/better direction +\| ≥ 0\.60 × linux-bridge +\| 0\.10 × +\| \*\*short\*\* /);
+  expect(text).toMatch(/### t\n\n[^]*\| slow \| 30 +\| 1\.50 × +\| 0000abcd \|/);
   expect(text).toContain('- vde-switch: not installed');
   expect(text).toContain('- linux-bridge, round 2: it broke');
 });
