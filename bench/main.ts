@@ -65,13 +65,21 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     const run = { plan, subjects: runnable, settings, atRest: atRest.filter((subject) => runnable.includes(subject)) };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   }
-  const told = runnable.map(({ name, about, help }) => ({ name, about, help }));
-  const { samples, distributions, failures, skipped } = results;
-  const report: Report = { environment, size, settings, subjects: told, skipped, samples, distributions, failures };
+  const report: Report = {
+    environment,
+    size,
+    settings,
+    subjects: runnable.map(({ name, about, help }) => ({ name, about, help })),
+    skipped: results.skipped,
+    samples: results.samples,
+    distributions: results.distributions,
+    micro: results.micro,
+    failures: results.failures,
+  };
   const markdown = renderReport(report);
   console.log(markdown);
   console.error(`written to ${await writeResults(report, markdown, options.output ?? RESULTS)}`);
-  return failures.length > 0 ? 1 : 0;
+  return results.failures.length > 0 ? 1 : 0;
 }
 
 /** What there is, and what a run with these options would do. */

@@ -42,6 +42,9 @@ export const METRICS = {
   nsPerFrame: { title: 'JavaScript time per frame', unit: 'ns', scale: 1, digits: 0 },
   heapBytesPerFrame: { title: 'heap bytes per frame', unit: 'bytes', scale: 1, digits: 3 },
   nsPerCall: { title: 'time per FFI call', unit: 'ns', scale: 1, digits: 0 },
+  heapBytesPerCall: { title: 'heap bytes per FFI call', unit: 'bytes', scale: 1, digits: 3 },
+  nsPerOperation: { title: 'time per operation', unit: 'ns', scale: 1, digits: 1 },
+  heapBytesPerOperation: { title: 'heap bytes per operation', unit: 'bytes', scale: 1, digits: 3 },
 } as const satisfies Record<string, Metric>;
 export type MetricName = keyof typeof METRICS;
 

@@ -8,6 +8,7 @@ import {
   type MetricName,
   type Sample,
 } from './metrics.ts';
+import type { MicroRow } from './micro/micro.ts';
 import { secondsOf, type Step, type Task, tasksOf } from './plan.ts';
 import type { Settings } from './settings.ts';
 import { meet } from './system/hosts.ts';
@@ -25,6 +26,8 @@ export interface Skipped {
 export class Results {
   readonly samples: Sample[] = [];
   readonly distributions: Distribution[] = [];
+  /** What the micro-benchmarks say; each is a sample of round 0 too. */
+  readonly micro: MicroRow[] = [];
   readonly failures: Failure[] = [];
   readonly skipped: Skipped[] = [];
 

@@ -45,6 +45,7 @@ async function main(options: UserOptions, signal: AbortSignal): Promise<number> 
     skipped,
     samples,
     distributions,
+    micro: [],
     failures,
   };
   console.log(options.json ? JSON.stringify(report) : renderAnswer(report));

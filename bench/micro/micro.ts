@@ -8,9 +8,14 @@ import type { Bench } from '../system/subject.ts';
 
 /** One line of a micro-benchmark's table; the programs print an array of these as JSON on their last line. */
 export interface MicroRow {
+  table: string;
   name: string;
   metric: MetricName;
   value: number;
+  /** Name of the row of the table that ratios are formed with. */
+  reference: string;
+  /** Digest of what was computed, which was compared with what it must be. */
+  hash: string;
 }
 
 export interface MicroBenchmark {
@@ -23,8 +28,12 @@ export interface MicroBenchmark {
 const BIG_SEMI_SPACE = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 
 export const MICRO_BENCHMARKS: readonly MicroBenchmark[] = [
-  { name: 'ffi-call', file: 'ffi-call.ts', nodeFlags: [] },
+  { name: 'admit', file: 'admit.ts', nodeFlags: BIG_SEMI_SPACE },
+  { name: 'fdb', file: 'fdb.ts', nodeFlags: BIG_SEMI_SPACE },
+  { name: 'vlan-egress', file: 'vlan-egress.ts', nodeFlags: BIG_SEMI_SPACE },
+  { name: 'offload', file: 'offload.ts', nodeFlags: BIG_SEMI_SPACE },
   { name: 'heap-per-frame', file: 'heap-per-frame.ts', nodeFlags: BIG_SEMI_SPACE },
+  { name: 'ffi-call', file: 'ffi-call.ts', nodeFlags: BIG_SEMI_SPACE },
 ];
 
 const TIMEOUT_MS = 120_000;
@@ -39,5 +48,6 @@ export async function runMicro(
   const argv = onCore(bench.switchCore, [process.execPath, ...micro.nodeFlags, program, String(settings.microSeconds)]);
   const printed = await run(argv, { signal: bench.signal, timeoutMs: TIMEOUT_MS });
   const rows = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '') as MicroRow[];
+  results.micro.push(...rows);
   for (const { name, metric, value } of rows) results.add(0, name, metric, value);
 }

@@ -35,6 +35,9 @@ const BETTER: Record<MetricName, 'more' | 'less'> = {
   nsPerFrame: 'less',
   heapBytesPerFrame: 'less',
   nsPerCall: 'less',
+  heapBytesPerCall: 'less',
+  nsPerOperation: 'less',
+  heapBytesPerOperation: 'less',
 };
 
 export function isMoreBetter(metric: MetricName): boolean {

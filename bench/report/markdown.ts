@@ -1,5 +1,7 @@
 /** A run as Markdown: ratios first, as they hold on other machines too; then targets; then figures with their spread; then the rest. */
 import { METRICS, type MetricName, type Sample } from '../metrics.ts';
+import type { MicroRow } from '../micro/micro.ts';
+import { microTables } from '../micro/report.ts';
 import { TARGETS } from '../targets.ts';
 import {
   common,
@@ -62,8 +64,6 @@ function costAtOverload(sample: Sample): Sample | null {
   return sample.at?.loadPercent === undefined ? sample : null;
 }
 
-const MICRO: readonly MetricName[] = ['nsPerCall', 'nsPerFrame', 'heapBytesPerFrame'];
-
 export function renderReport(report: Report): string {
   const groups = new Groups(report.samples);
   const sections = [
@@ -83,7 +83,7 @@ export function renderTables(report: Report, groups: Groups): string[] {
     section(`Ratios to ${REFERENCE}`, renderRatios(report, groups)),
     section('Targets', renderTargets(judge(groups, TARGETS))),
     section('Figures', renderFigures(report)),
-    section('Micro-benchmarks', renderMicro(groups)),
+    section('Micro-benchmarks', renderMicro(report.micro, '###')),
   ].filter((text) => text !== '');
 }
 
@@ -162,18 +162,10 @@ export function renderTargets(verdicts: readonly Verdict[]): string {
   return `${table(['', 'target', 'measured', ''], rows)}${tail}`;
 }
 
-/** The micro-benchmarks name their rows themselves; the first of each metric is its reference. */
-export function renderMicro(groups: Groups): string {
-  const rows = MICRO.flatMap((metric) => {
-    const all = groups.of(metric);
-    const reference = all.length > 1 ? all[0]!.spread.median : 0;
-    return all.map(({ subject, at, spread }) => {
-      const figure = printSpread(spread, (value) => printFigure(metric, value));
-      const ratio = reference > 0 ? printRatio(spread.median / reference) : '';
-      return [[subject, tellAll(at)].filter((text) => text !== '').join(', '), heading(metric), figure, ratio];
-    });
-  });
-  return rows.length === 0 ? '' : table(['', '', 'figure', 'to the first row'], rows);
+/** @param level of the tables' headings, such as `###` */
+export function renderMicro(rows: readonly MicroRow[], level: string): string {
+  const tables = microTables(rows);
+  return tables.map(({ title, header, rows: lines }) => `${level} ${title}\n\n${table(header, lines)}`).join('\n\n');
 }
 
 function tellSubject({ name, about, help }: Report['subjects'][number]): string {

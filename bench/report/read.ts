@@ -53,6 +53,18 @@ const REPORT = z.object({
       }),
     )
     .default([]),
+  micro: z
+    .array(
+      z.object({
+        table: z.string(),
+        name: z.string(),
+        metric: METRIC,
+        value: z.number(),
+        reference: z.string(),
+        hash: z.string(),
+      }),
+    )
+    .default([]),
   failures: z.array(z.object({ round: z.number(), subject: z.string(), message: z.string() })),
 });
 
@@ -76,7 +88,8 @@ export function parseResult(file: string, text: string): Report {
     throw new Error(`${file} is no result of npm run bench: ${where === '' ? '' : `${where}: `}${issue?.message}`);
   }
   const samples = parsed.data.samples.filter(({ metric }) => metric in METRICS);
-  return { ...parsed.data, samples };
+  const micro = parsed.data.micro.filter(({ metric }) => metric in METRICS);
+  return { ...parsed.data, samples, micro };
 }
 
 function readText(file: string): string {

@@ -1,6 +1,7 @@
 /** A run: what was measured, where, and what could not be. As JSON it is the result file. */
 import type { Environment } from '../environment.ts';
 import type { Distribution, Failure, Sample } from '../metrics.ts';
+import type { MicroRow } from '../micro/micro.ts';
 import type { Settings } from '../settings.ts';
 
 export interface Report {
@@ -13,6 +14,8 @@ export interface Report {
   skipped: { name: string; reason: string }[];
   samples: Sample[];
   distributions: Distribution[];
+  /** The tables of the micro-benchmarks. */
+  micro: MicroRow[];
   failures: Failure[];
 }
 

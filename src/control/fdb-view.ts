@@ -1,7 +1,15 @@
 /** The FDB as users see it: filtered, ordered by VLAN and address, in pages. */
+import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { FDB_LIMIT_MAX } from '../limits.ts';
 import { type Fdb, type FdbEntry, KIND_DYNAMIC, KIND_STATIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { TswitchError } from './errors.ts';
 import type { FdbEntryView, FdbKind, FdbPage } from './model.ts';
+
+/** Of entries that are restored: their words, and room for the place of one beside its rank in a sorted number. */
+const COPY_WORDS = 5;
+const PLACES = 2 ** 21;
+const RESTORED_PER_TURN = 4096;
 
 export function macText(high: number, low: number): string {
   const bytes = [high >>> 8, high, low >>> 24, low >>> 16, low >>> 8, low];
@@ -42,14 +50,15 @@ export function fdbPage(
   page: { limit: number; cursor?: string },
 ): FdbPage {
   const after = page.cursor === undefined ? null : parseCursor(page.cursor);
-  const found: FdbEntry[] = [];
+  // One more than is shown tells whether there is another page.
+  const first = new FirstEntries(page.limit + 1);
   let total = 0;
   fdb.forEach(now, (entry) => {
     if (!matches(entry)) return;
     total++;
-    if (after === null || isAfter(entry.high, entry.low, after.high, after.low)) found.push({ ...entry });
+    if (after === null || isAfter(entry.high, entry.low, after.high, after.low)) first.add(entry);
   });
-  found.sort((a, b) => (isAfter(a.high, a.low, b.high, b.low) ? 1 : -1));
+  const found = first.inOrder();
   const shown = found.slice(0, page.limit);
   const last = shown.at(-1);
   const entries = shown.map((entry) => entryView(entry, now, portName));
@@ -62,13 +71,56 @@ export function fdbPage(
   };
 }
 
-/** Puts into another table the entries that fit: given ones first, then the youngest. */
-export function restoreEntries(from: Fdb, into: Fdb, now: number): void {
-  const entries: FdbEntry[] = [];
-  from.forEach(now, (entry) => entries.push({ ...entry }));
-  const isLearned = (entry: FdbEntry): number => (entry.kind === KIND_DYNAMIC ? 1 : 0);
-  entries.sort((a, b) => isLearned(a) - isLearned(b) || b.seen - a.seen);
-  for (const entry of entries.slice(0, into.limit)) into.restore(entry);
+/** Of all entries added the first ones in the order of VLAN and address, without keeping or sorting all. */
+class FirstEntries {
+  readonly #count: number;
+  #found: FdbEntry[] = [];
+  /** None behind it is among the first. */
+  #bound: FdbEntry | null = null;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  add(entry: FdbEntry): void {
+    const bound = this.#bound;
+    if (bound && !isAfter(bound.high, bound.low, entry.high, entry.low)) return;
+    this.#found.push({ ...entry });
+    if (this.#found.length < 2 * this.#count) return;
+    this.#found = this.inOrder();
+    this.#bound = this.#found.at(-1)!;
+  }
+
+  inOrder(): FdbEntry[] {
+    return this.#found.sort((a, b) => (isAfter(a.high, a.low, b.high, b.low) ? 1 : -1)).slice(0, this.#count);
+  }
+}
+
+/** Puts into another table the entries that fit: given ones first, then the youngest. Others get their turns meanwhile. */
+export async function restoreEntries(from: Fdb, into: Fdb, now: number): Promise<void> {
+  const words = new Int32Array(from.limit * COPY_WORDS);
+  const ranks = new Float64Array(from.limit);
+  let count = 0;
+  from.forEach(now, ({ high, low, handle, kind, seen }) => {
+    if (count === from.limit) return;
+    const at = count * COPY_WORDS;
+    words[at] = high;
+    words[at + 1] = low;
+    words[at + 2] = handle;
+    words[at + 3] = kind;
+    words[at + 4] = seen;
+    const rank = kind === KIND_DYNAMIC ? 1 + Math.max(0, now - seen) : 0;
+    ranks[count] = rank * PLACES + count;
+    count++;
+  });
+  await nextTurn();
+  const order = ranks.subarray(0, count).sort().subarray(0, into.limit);
+  for (let done = 0; done < order.length; done++) {
+    if (done % RESTORED_PER_TURN === 0) await nextTurn();
+    const at = (order[done]! % PLACES) * COPY_WORDS;
+    const [high = 0, low = 0, handle = 0, kind = 0, seen = 0] = words.subarray(at, at + COPY_WORDS);
+    into.restore({ high, low, handle, kind, seen });
+  }
 }
 
 function isAfter(high: number, low: number, otherHigh: number, otherLow: number): boolean {
@@ -82,3 +134,5 @@ function parseCursor(cursor: string): { high: number; low: number } {
   }
   return { high: parseInt(match[1]!, 16) | 0, low: parseInt(match[2]!, 16) | 0 };
 }
+
+assert(FDB_LIMIT_MAX <= PLACES, 'a rank holds the place of every entry');

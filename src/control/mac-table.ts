@@ -89,13 +89,25 @@ export class MacTable {
     return this.#fdb.removeWhere(this.#matcher(filter, filter.kind ?? 'dynamic'));
   }
 
-  /** Brings the table to changed settings. @returns whether it is another table now, which the workers must be told */
-  configure(settings: SwitchSettings): boolean {
+  /**
+   * Brings the table to changed settings.
+   * @returns whether it is another table now, which the workers must be told
+   * @throws TswitchError BAD_REQUEST where the given entries would not fit
+   */
+  async configure(settings: SwitchSettings): Promise<boolean> {
     const isOther = settings.fdbLimit !== this.#fdb.limit;
     const old = this.#fdb;
     if (isOther) {
-      this.#fdb = makeFdb(settings);
-      restoreEntries(old, this.#fdb, this.#options.now());
+      const given = old.givenCount;
+      if (given > settings.fdbLimit) {
+        throw new TswitchError(
+          'BAD_REQUEST',
+          `fdbLimit: ${given} entries are given (static or sticky) and must fit: remove some first, or take ${given} or more`,
+        );
+      }
+      const fdb = makeFdb(settings);
+      await restoreEntries(old, fdb, this.#options.now());
+      this.#fdb = fdb;
     } else {
       if (old.ageingTicks !== settings.ageingSeconds * TICKS_PER_SECOND) {
         old.ageingTicks = settings.ageingSeconds * TICKS_PER_SECOND;

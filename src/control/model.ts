@@ -264,7 +264,7 @@ export interface SwitchControl {
   /** Gives an entry; it replaces a learned or given one of the same address and VLAN. */
   addFdb(request: FdbRequest): Promise<FdbEntryView>;
   removeFdb(vlan: number, mac: string): Promise<void>;
-  flushFdb(filter: FdbFilter): number;
+  flushFdb(filter: FdbFilter): Promise<number>;
   settings(): SwitchView;
   patchSettings(patch: SwitchPatch): Promise<SwitchView>;
   stats(): StatsView;

@@ -6,6 +6,7 @@ import { PORTS_MAX } from '../limits.ts';
 import { knowsUdpSegmentation } from '../ports/open-tap.ts';
 import type { Board } from '../shared/board.ts';
 import type { Command } from '../shared/commands.ts';
+import { DropSamples } from '../shared/drop-samples.ts';
 import { type Fdb, KIND_DYNAMIC } from '../switching/fdb.ts';
 import { attachPort } from './attach/attach.ts';
 import { type AttachContext, type Attachment, type LinkState, lostAttachment } from './attach/attachment.ts';
@@ -201,6 +202,7 @@ export class Ports {
     fdb().setPortLimit(handle, -1);
     addRow(this.#retired, this.row(record));
     clearRows(board, workers.count, handle);
+    for (const buffer of board.buffers.dropSamples) new DropSamples(buffer).forget(handle);
     try {
       await record.attachment.close();
     } finally {

@@ -167,8 +167,8 @@ class Switch implements SwitchControl {
     return this.#changes.run(async () => this.#macs.remove(vlan, mac));
   }
 
-  flushFdb(filter: FdbFilter): number {
-    return this.#macs.flush(filter);
+  flushFdb(filter: FdbFilter): Promise<number> {
+    return this.#changes.run(async () => this.#macs.flush(filter));
   }
 
   settings(): SwitchView {
@@ -180,7 +180,7 @@ class Switch implements SwitchControl {
       const reservedAddresses = { ...this.#settings.reservedAddresses, ...patch.reservedAddresses };
       const wanted = { ...this.#settings, ...patch, reservedAddresses };
       const commands: Command[] = [this.#switchCommand(wanted)];
-      if (this.#macs.configure(wanted)) {
+      if (await this.#macs.configure(wanted)) {
         this.#ports.limitLearning();
         commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
       }

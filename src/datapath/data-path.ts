@@ -2,28 +2,45 @@
  * One worker's data path, from receive to transmit, without anything that waits: a function of the frames its ports hold,
  * the time it is told and its configuration. So it runs over memory ports in tests as it does over sockets in a worker.
  */
-import { admit, RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } from '../frame/admit.ts';
+import * as admission from '../frame/admit.ts';
+import { admit } from '../frame/admit.ts';
 import { Batch } from '../frame/batch.ts';
-import { NO_TAG, TAG_BYTES, tagOf, TPID_CUSTOMER } from '../frame/vlan.ts';
-import { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { PORTS_MAX, RESERVED_ADDRESSES } from '../limits.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { tagOf } from '../frame/vlan.ts';
+import * as vnetHeader from '../frame/vnet-header.ts';
+import * as limits from '../limits.ts';
 import { GatherList } from '../ports/gather-list.ts';
 import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
-import { type Board, Counter, INSTANCE } from '../shared/board.ts';
+import * as boardLayout from '../shared/board.ts';
+import type { Board } from '../shared/board.ts';
 import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { Happenings } from '../shared/happenings.ts';
-import { Drop } from '../switching/drop-reasons.ts';
+import * as dropReasons from '../switching/drop-reasons.ts';
 import { Fdb } from '../switching/fdb.ts';
 import type { Logic, LogicFactory } from '../switching/logic.ts';
-import { classifiedDrop, PortTable, SET_BLOCKED, SET_UP } from '../switching/port-table.ts';
+import * as portTable from '../switching/port-table.ts';
+import { classifiedDrop, PortTable } from '../switching/port-table.ts';
 import { Reach } from '../switching/reach.ts';
-import { drop, UNDECIDED } from '../switching/verdict.ts';
+import * as verdicts from '../switching/verdict.ts';
+import { drop } from '../switching/verdict.ts';
 import { Egress } from './egress.ts';
-import { PROBE_FIRST_BYTE, readProbe, writeProbe } from './loop-probe.ts';
+import * as loopProbe from './loop-probe.ts';
+import { readProbe, writeProbe } from './loop-probe.ts';
 import { StormLimiter } from './storm-limiter.ts';
 import { Tally } from './tally.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } = admission;
+const { NO_TAG, TAG_BYTES, TPID_CUSTOMER } = vlanTag;
+const { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
+const { PORTS_MAX, RESERVED_ADDRESSES } = limits;
+const { Counter } = boardLayout;
+const { Drop } = dropReasons;
+const { SET_BLOCKED, SET_UP } = portTable;
+const { UNDECIDED } = verdicts;
+const { PROBE_FIRST_BYTE } = loopProbe;
 
 /** The drop verdict for each answer of `admit` but WELCOME. */
 const REFUSED: number[] = [];
@@ -55,7 +72,7 @@ export class DataPath {
   readonly #tally: Tally;
   readonly #list: GatherList;
   readonly #happenings: Happenings;
-  readonly #instance: Uint8Array;
+  readonly #probeTokens: Uint8Array;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
   #logic: Logic;
 
@@ -67,7 +84,7 @@ export class DataPath {
     const { board, worker } = options;
     this.#list = new GatherList(options.memory, options.gatherListAt);
     this.#happenings = new Happenings(board.buffers.happenings[worker]!);
-    this.#instance = Uint8Array.from(new Uint8Array(board.words.buffer, INSTANCE * 4, 8));
+    this.#probeTokens = board.probeTokens;
     this.#egress = new Egress({
       table: this.#table,
       reach: this.#reach,
@@ -110,7 +127,7 @@ export class DataPath {
     if (!port || !this.#table.isIn(SET_UP, handle)) return;
     const list = this.#list;
     const tag = this.#table.tags(handle, vlan) ? tagOf(TPID_CUSTOMER, vlan) : NO_TAG;
-    const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#instance, handle);
+    const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#probeTokens, handle);
     list.addHeaded(head, 0, 0, 0);
     port.transmit(list);
     list.clear();
@@ -179,7 +196,7 @@ export class DataPath {
         continue;
       }
       if (bytes[offset[i]!] === PROBE_FIRST_BYTE) {
-        const from = readProbe(bytes, offset[i]!, length[i]!, this.#instance);
+        const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
         if (from >= 0) {
           this.#happenings.noteLoop(ingress, from, now);
           verdict[i] = drop(Drop.LOOP_PROBE);

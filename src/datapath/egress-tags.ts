@@ -5,15 +5,14 @@
  */
 import type { Batch } from '../frame/batch.ts';
 import { etherType } from '../frame/ethernet.ts';
-import { isTagTpid, NO_TAG, PCP_SHIFT, PRIORITY_MASK, tagOf, TPID_CUSTOMER } from '../frame/vlan.ts';
-import {
-  egressTci,
-  MODE_ACCESS,
-  MODE_TRANSPARENT,
-  type PortTable,
-  PRIORITY_TAGS_ALWAYS,
-  PRIORITY_TAGS_NEVER,
-} from '../switching/port-table.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { isTagTpid, tagOf } from '../frame/vlan.ts';
+import * as portTable from '../switching/port-table.ts';
+import { egressTci, type PortTable } from '../switching/port-table.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { NO_TAG, PCP_SHIFT, PRIORITY_MASK, TPID_CUSTOMER } = vlanTag;
+const { MODE_ACCESS, MODE_TRANSPARENT, PRIORITY_TAGS_ALWAYS, PRIORITY_TAGS_NEVER } = portTable;
 
 export class EgressTags {
   outer = NO_TAG;

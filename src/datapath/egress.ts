@@ -1,41 +1,53 @@
 /**
  * From verdicts to sockets. One straight pass sorts a batch's frames into a pick list per egress port; then every port that
  * got some is served once: each pick is checked against the port's MTU, finished where the port does not take an offload,
- * tagged if the VLAN leaves tagged, and put on the gather list.
+ * tagged if the VLAN leaves tagged, and put on the gather list (sender.ts sends it).
  *
  * Counting (a super-frame is one frame): `forwarded` and `flooded` count on the ingress port when the verdict is carried
  * out; each copy then ends in the egress port's `tx.frames` or `tx.drops`.
  */
-import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../native-bindings/abi/errno.ts';
 import type { Batch } from '../frame/batch.ts';
-import { ADDRESSES_BYTES, etherType, HEADER_BYTES } from '../frame/ethernet.ts';
+import * as ethernet from '../frame/ethernet.ts';
+import { etherType } from '../frame/ethernet.ts';
 import { completeChecksum } from '../frame/offload/checksum.ts';
 import { segmentLength, Segmenter } from '../frame/offload/segment.ts';
-import { isTagTpid, NO_TAG, TAG_BYTES, tagOf, writeTag } from '../frame/vlan.ts';
-import { clearVnetHeader, FLAGS, GSO_NONE, GSO_TYPE, offloadsNeeded, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } from '../limits.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { isTagTpid, writeTag } from '../frame/vlan.ts';
+import * as vnetHeader from '../frame/vnet-header.ts';
+import { clearVnetHeader, offloadsNeeded } from '../frame/vnet-header.ts';
+import * as limits from '../limits.ts';
 import type { GatherList } from '../ports/gather-list.ts';
-import { HEAD_BYTES_MAX } from '../ports/gather-list.ts';
+import * as gatherList from '../ports/gather-list.ts';
 import type { Port } from '../ports/port.ts';
-import { Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
-import { Drop, type DropReason } from '../switching/drop-reasons.ts';
+import * as boardLayout from '../shared/board.ts';
+import * as dropReasons from '../switching/drop-reasons.ts';
 import { innerKey } from '../switching/inner-tag.ts';
-import { PORT_SET_WORDS } from '../switching/port-set.ts';
-import { type PortTable, SET_FLOOD } from '../switching/port-table.ts';
+import * as portSet from '../switching/port-set.ts';
+import * as portTable from '../switching/port-table.ts';
+import type { PortTable } from '../switching/port-table.ts';
 import type { Reach } from '../switching/reach.ts';
-import { FIRST_DROP, FLOOD } from '../switching/verdict.ts';
+import * as verdicts from '../switching/verdict.ts';
 import type { DropSamples } from '../shared/drop-samples.ts';
 import { EgressTags } from './egress-tags.ts';
-import { floodClass, STORM_REASONS, type StormLimiter } from './storm-limiter.ts';
+import * as sending from './sender.ts';
+import { Sender } from './sender.ts';
+import * as stormLimiter from './storm-limiter.ts';
+import { floodClass, type StormLimiter } from './storm-limiter.ts';
 import type { Tally } from './tally.ts';
 
-/** Notes on a message: what it is of its frame, and the frame's index from NOTE_FRAME on. */
-const WHOLE = 0;
-const SUPER = 1;
-const SEGMENT = 2;
-const LAST_SEGMENT = 3;
-const NOTE_KIND = 3;
-const NOTE_FRAME = 2;
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { ADDRESSES_BYTES, HEADER_BYTES } = ethernet;
+const { NO_TAG, TAG_BYTES } = vlanTag;
+const { FLAGS, GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
+const { BATCH_FRAMES_MAX, PORTS_MAX, SEGMENTS_MAX } = limits;
+const { HEAD_BYTES_MAX } = gatherList;
+const { Counter } = boardLayout;
+const { Drop } = dropReasons;
+const { PORT_SET_WORDS } = portSet;
+const { SET_FLOOD } = portTable;
+const { FIRST_DROP, FLOOD } = verdicts;
+const { STORM_REASONS } = stormLimiter;
+const { LAST_SEGMENT, SEGMENT, SUPER, WHOLE } = sending;
 
 /** In `longest`: a super-frame whose virtio-net header does not fit its bytes. */
 const MALFORMED = 0;
@@ -60,7 +72,7 @@ export class Egress {
   readonly #list: GatherList;
   readonly #tally: Tally;
   readonly #storms: StormLimiter;
-  readonly #samples: DropSamples;
+  readonly #sender: Sender;
   readonly #tags: EgressTags;
   readonly #segmenter = new Segmenter();
 
@@ -72,8 +84,6 @@ export class Egress {
   readonly #longest = new Int32Array(BATCH_FRAMES_MAX);
   /** Per frame: OFFLOAD_* bits its egress must take, or INEXPRESSIBLE. */
   readonly #needed = new Uint8Array(BATCH_FRAMES_MAX);
-  /** Why a segment of the super-frame whose last segment is yet to be counted was refused; 0: none was. */
-  #segmentErrno = 0;
   #now = 0;
 
   constructor({ table, reach, ports, list, tally, storms, samples }: EgressParts) {
@@ -83,7 +93,7 @@ export class Egress {
     this.#list = list;
     this.#tally = tally;
     this.#storms = storms;
-    this.#samples = samples;
+    this.#sender = new Sender(list, tally, samples);
     this.#tags = new EgressTags(table);
     for (let handle = 0; handle < PORTS_MAX; handle++) this.#picks.push(new Uint16Array(BATCH_FRAMES_MAX));
   }
@@ -91,6 +101,7 @@ export class Egress {
   /** Carries out the verdicts of a batch. @param now FDB ticks */
   dispatch(batch: Batch, now: number): void {
     this.#now = now;
+    this.#sender.now = now;
     const { verdict, count, ingress } = batch;
     let forwarded = 0;
     for (let i = 0; i < count; i++) {
@@ -102,7 +113,7 @@ export class Egress {
       } else if (v === FLOOD) {
         this.#flood(batch, i);
       } else {
-        this.#dropAtIngress(batch, i, v - FIRST_DROP);
+        this.#sender.dropAtIngress(batch, i, v - FIRST_DROP);
       }
     }
     if (forwarded > 0) this.#tally.add(ingress, Counter.FORWARDED, forwarded);
@@ -119,17 +130,6 @@ export class Egress {
     if (picked === 0) this.#touched[this.#touchedCount++] = handle;
     this.#picks[handle]![picked] = i;
     this.#picked[handle] = picked + 1;
-  }
-
-  #dropAtIngress(batch: Batch, i: number, reason: number): void {
-    this.#tally.add(batch.ingress, FIRST_DROP_COUNTER + reason, 1);
-    this.#tally.add(batch.ingress, Counter.DROPPED, 1);
-    this.#sample(batch, i, batch.ingress, reason);
-  }
-
-  #sample(batch: Batch, i: number, handle: number, reason: number): void {
-    const tag = tagOf(batch.tpid[i]!, batch.tci[i]!);
-    this.#samples.take(reason, handle, batch.bytes, batch.offset[i]!, batch.length[i]!, tag, this.#now);
   }
 
   /** What all egress ports need to know of a frame. */
@@ -150,7 +150,7 @@ export class Egress {
     const { bytes, ingress } = batch;
     const floodOf = floodClass(bytes, batch.offset[i]!);
     if (!this.#storms.allows(batch, i, floodOf, this.#now)) {
-      this.#dropAtIngress(batch, i, STORM_REASONS[floodOf]!);
+      this.#sender.dropAtIngress(batch, i, STORM_REASONS[floodOf]!);
       return;
     }
     this.#measure(batch, i);
@@ -168,7 +168,7 @@ export class Egress {
       }
     }
     if (copies === 0) {
-      this.#dropAtIngress(batch, i, Drop.NO_EGRESS);
+      this.#sender.dropAtIngress(batch, i, Drop.NO_EGRESS);
     } else {
       this.#tally.add(ingress, Counter.FLOODED, 1);
       this.#tally.add(ingress, Counter.FLOOD_COPIES, copies);
@@ -188,17 +188,17 @@ export class Egress {
     for (let k = 0; k < picked; k++) {
       const i = picks[k]!;
       if (this.#longest[i]! - HEADER_BYTES > mtu && this.#isTooLong(batch, i, mtu)) {
-        this.#dropAtEgress(batch, i, handle, Drop.OVER_MTU);
+        this.#sender.dropAtEgress(batch, i, handle, Drop.OVER_MTU);
       } else if (this.#longest[i] === MALFORMED) {
-        this.#dropAtEgress(batch, i, handle, Drop.BAD_OFFLOAD);
+        this.#sender.dropAtEgress(batch, i, handle, Drop.BAD_OFFLOAD);
       } else if ((this.#needed[i]! & ~takes) !== 0) {
         this.#sendFinished(port, batch, i);
       } else {
-        if (list.full) this.#flush(port, batch);
+        if (list.full) this.#sender.flush(port, batch);
         this.#add(batch, i);
       }
     }
-    this.#flush(port, batch);
+    this.#sender.flush(port, batch);
   }
 
   /** An inner tag counts no more than the outer one. */
@@ -210,7 +210,7 @@ export class Egress {
   #add(batch: Batch, i: number): void {
     const frame = batch.offset[i]!;
     const kind = batch.bytes[frame - VNET_HEADER_BYTES + GSO_TYPE] === GSO_NONE ? WHOLE : SUPER;
-    const note = kind | (i << NOTE_FRAME);
+    const note = this.#sender.note(kind, i);
     const tags = this.#tags;
     tags.choose(batch, i);
     if (tags.outer === NO_TAG) this.#list.addWhole(frame, batch.length[i]!, note);
@@ -224,16 +224,16 @@ export class Egress {
     const header = frame - VNET_HEADER_BYTES;
     const length = batch.length[i]!;
     if (this.#needed[i] === INEXPRESSIBLE) {
-      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
+      this.#sender.dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
     } else if (bytes[header + GSO_TYPE] !== GSO_NONE) {
       this.#sendSegments(port, batch, i);
     } else if (completeChecksum(bytes, header, frame, length)) {
       // In place: a finished frame is right for every other port too.
       this.#needed[i] = 0;
-      if (this.#list.full) this.#flush(port, batch);
+      if (this.#list.full) this.#sender.flush(port, batch);
       this.#add(batch, i);
     } else {
-      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
+      this.#sender.dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
     }
   }
 
@@ -248,11 +248,11 @@ export class Egress {
     const segments = segmenter.begin(bytes, frame - VNET_HEADER_BYTES, frame, batch.length[i]!);
     const headBytes = VNET_HEADER_BYTES + tagBytes + segmenter.headerBytes;
     if (segments === 0 || segments > SEGMENTS_MAX || headBytes > HEAD_BYTES_MAX) {
-      this.#dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
+      this.#sender.dropAtEgress(batch, i, port.handle, Drop.BAD_OFFLOAD);
       return;
     }
     for (let k = 0; k < segments; k++) {
-      if (list.full) this.#flush(port, batch);
+      if (list.full) this.#sender.flush(port, batch);
       const head = list.nextHead();
       const start = head + VNET_HEADER_BYTES;
       clearVnetHeader(bytes, head);
@@ -263,55 +263,8 @@ export class Egress {
         if (inner !== NO_TAG) writeTag(bytes, end, inner);
       }
       const kind = k + 1 === segments ? LAST_SEGMENT : SEGMENT;
-      list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), kind | (i << NOTE_FRAME));
+      const note = this.#sender.note(kind, i);
+      list.addHeaded(headBytes, segmenter.payloadAt(k), segmenter.payloadBytes(k), note);
     }
   }
-
-  #dropAtEgress(batch: Batch, i: number, handle: number, reason: DropReason): void {
-    this.#tally.add(handle, FIRST_DROP_COUNTER + reason, 1);
-    this.#tally.add(handle, Counter.TX_DROPS, 1);
-    this.#sample(batch, i, handle, reason);
-  }
-
-  /** Sends the gather list and counts how each message fared. */
-  #flush(port: Port, batch: Batch): void {
-    const list = this.#list;
-    if (list.count === 0) return;
-    port.transmit(list);
-    const { handle } = port;
-    let frames = 0;
-    let bytes = 0;
-    let superFrames = 0;
-    let segments = 0;
-    for (let m = 0; m < list.count; m++) {
-      const kind = list.note[m]! & NOTE_KIND;
-      let errno = list.status[m]!;
-      if (errno === 0) bytes += list.wireBytes[m]!;
-      if (kind >= SEGMENT) {
-        if (errno === 0) segments++;
-        else this.#segmentErrno = errno;
-        if (kind === SEGMENT) continue;
-        errno = this.#segmentErrno;
-        this.#segmentErrno = 0;
-      }
-      if (errno !== 0) {
-        this.#dropAtEgress(batch, list.note[m]! >>> NOTE_FRAME, handle, reasonOf(errno));
-        continue;
-      }
-      frames++;
-      if (kind === SUPER) superFrames++;
-    }
-    this.#tally.add(handle, Counter.TX_FRAMES, frames);
-    this.#tally.add(handle, Counter.TX_BYTES, bytes);
-    if (superFrames > 0) this.#tally.add(handle, Counter.TX_SUPER_FRAMES, superFrames);
-    if (segments > 0) this.#tally.add(handle, Counter.TX_SEGMENTS, segments);
-    list.clear();
-  }
-}
-
-function reasonOf(errno: number): DropReason {
-  if (errno === EAGAIN || errno === ENOBUFS) return Drop.EGRESS_FULL;
-  if (errno === EMSGSIZE) return Drop.OVER_MTU;
-  if (errno === EINVAL) return Drop.BAD_OFFLOAD;
-  return Drop.EGRESS_FAILED;
 }

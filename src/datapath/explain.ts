@@ -164,7 +164,8 @@ class Explainer {
 
   #known(entry: FdbEntry | null): string {
     if (!entry) return 'unknown';
-    const seconds = Math.floor((this.#task.now - entry.seen) / TICKS_PER_SECOND);
+    // A frame may have come since the question was asked.
+    const seconds = Math.max(0, Math.floor((this.#task.now - entry.seen) / TICKS_PER_SECOND));
     const kind = entry.kind === KIND_STATIC ? 'static' : entry.kind === KIND_STICKY ? 'sticky' : 'learned';
     return `${kind} on ${this.#nameOf(entry.handle)}, last seen ${seconds} s ago`;
   }

@@ -55,8 +55,10 @@ export class StormLimiter {
     const buckets = this.#buckets;
     const bucket = (batch.ingress * STORM_CLASSES + floodOf) * STORM_WORDS;
     const filled = Atomics.load(buckets, bucket + FILLED);
-    if (filled !== now && Atomics.compareExchange(buckets, bucket + FILLED, filled, now) === filled) {
-      const ticks = Math.min(Math.max(0, (now - filled) | 0), TICKS_MAX);
+    const elapsed = (now - filled) | 0;
+    // Never backwards: another worker may be a tick ahead, and two that set each other's clock would fill it with every frame.
+    if (elapsed > 0 && Atomics.compareExchange(buckets, bucket + FILLED, filled, now) === filled) {
+      const ticks = Math.min(elapsed, TICKS_MAX);
       const full = Math.max(limit, BURST_FRAMES) * TOKENS_PER_FRAME;
       const left = Math.max(0, Atomics.load(buckets, bucket + LEFT));
       Atomics.store(buckets, bucket + LEFT, Math.min(full, left + ticks * limit));

@@ -1,6 +1,11 @@
 /** A worker's own counter rows on the board: added to in place, so that what is counted is seen at once. */
-import { PORTS_MAX } from '../limits.ts';
-import { type Board, ROW_COUNTERS } from '../shared/board.ts';
+import * as limits from '../limits.ts';
+import * as boardLayout from '../shared/board.ts';
+import type { Board } from '../shared/board.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { PORTS_MAX } = limits;
+const { ROW_COUNTERS } = boardLayout;
 
 export class Tally {
   readonly #counters: Float64Array;

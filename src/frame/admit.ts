@@ -3,10 +3,19 @@
  * address, and its outer VLAN tag beside the bytes (see batch.ts), wherever the port left it.
  */
 import type { Batch } from './batch.ts';
-import { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, etherType, GROUP_BIT, HEADER_BYTES, SOURCE } from './ethernet.ts';
-import { isTagTpid, TAG_BYTES } from './vlan.ts';
-import { RESERVED_ADDRESSES } from '../limits.ts';
-import { shiftVnetHeader, VNET_HEADER_BYTES } from './vnet-header.ts';
+import * as ethernet from './ethernet.ts';
+import { etherType } from './ethernet.ts';
+import * as vlanTag from './vlan.ts';
+import { isTagTpid } from './vlan.ts';
+import * as limits from '../limits.ts';
+import * as vnetHeader from './vnet-header.ts';
+import { shiftVnetHeader } from './vnet-header.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { ADDRESSES_BYTES, DESTINATION, ETHERTYPE, GROUP_BIT, HEADER_BYTES, SOURCE } = ethernet;
+const { TAG_BYTES } = vlanTag;
+const { RESERVED_ADDRESSES } = limits;
+const { VNET_HEADER_BYTES } = vnetHeader;
 
 /** What `admit` says of a frame; drop reasons are the switch's own words, so the caller maps these to them. */
 export const WELCOME = 0;
@@ -23,7 +32,8 @@ export function admit(batch: Batch, i: number, forwardReserved: Uint8Array): num
   const { bytes } = batch;
   const frame = batch.offset[i]!;
   if (batch.length[i]! < HEADER_BYTES) return RUNT;
-  if (bytes[frame + SOURCE]! & GROUP_BIT || isZero(bytes, frame + SOURCE)) return SOURCE_NOT_UNICAST;
+  const first = bytes[frame + SOURCE]!;
+  if (first & GROUP_BIT || (first === 0 && isZero(bytes, frame + SOURCE))) return SOURCE_NOT_UNICAST;
   if (bytes[frame + DESTINATION] === 0x01 && isReserved(bytes, frame) && forwardReserved[bytes[frame + 5]!] === 0) {
     return RESERVED_ADDRESS;
   }
@@ -57,7 +67,8 @@ function takeTag(batch: Batch, i: number): void {
   batch.tci[i] = (bytes[frame + ETHERTYPE + 2]! << 8) | bytes[frame + ETHERTYPE + 3]!;
   const header = frame - VNET_HEADER_BYTES;
   shiftVnetHeader(bytes, header, -TAG_BYTES);
-  bytes.copyWithin(header + TAG_BYTES, header, frame + ADDRESSES_BYTES);
+  // So few bytes that a call of copyWithin would cost more.
+  for (let at = frame + ADDRESSES_BYTES - 1; at >= header; at--) bytes[at + TAG_BYTES] = bytes[at]!;
   batch.offset[i] = frame + TAG_BYTES;
   batch.length[i] = batch.length[i]! - TAG_BYTES;
 }

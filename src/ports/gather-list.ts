@@ -4,12 +4,21 @@
  * virtio-net header, the addresses and a pushed tag; or a segment's headers) and the rest of the frame where it lies. So
  * tags are pushed, and one frame is flooded to many ports, without moving payload.
  */
-import { IOVEC, MMSGHDR } from '../../native-bindings/abi/socket.ts';
-import { ADDRESSES_BYTES } from '../frame/ethernet.ts';
-import { NO_TAG, writeTag } from '../frame/vlan.ts';
-import { shiftVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX } from '../limits.ts';
+import * as socket from '../../native-bindings/abi/socket.ts';
+import * as ethernet from '../frame/ethernet.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { writeTag } from '../frame/vlan.ts';
+import * as vnetHeader from '../frame/vnet-header.ts';
+import { shiftVnetHeader } from '../frame/vnet-header.ts';
+import * as limits from '../limits.ts';
 import { type Addresses, addresses, addressOf, AddressWriter, type Memory } from './memory.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { IOVEC, MMSGHDR } = socket;
+const { ADDRESSES_BYTES } = ethernet;
+const { NO_TAG } = vlanTag;
+const { VNET_HEADER_BYTES } = vnetHeader;
+const { BATCH_FRAMES_MAX } = limits;
 
 export const MESSAGES_MAX = BATCH_FRAMES_MAX;
 const VECTORS_PER_MESSAGE = 2;
@@ -118,8 +127,10 @@ export class GatherList {
     const vector = (VECTORS_AT + part * IOVEC.size) >>> 2;
     this.#writer.write(vector + IOVEC.base / 4, first);
     words[vector + IOVEC.len / 4] = firstBytes;
-    this.#writer.write(vector + (IOVEC.size + IOVEC.base) / 4, second);
-    words[vector + (IOVEC.size + IOVEC.len) / 4] = secondBytes;
+    if (secondBytes !== 0) {
+      this.#writer.write(vector + (IOVEC.size + IOVEC.base) / 4, second);
+      words[vector + (IOVEC.size + IOVEC.len) / 4] = secondBytes;
+    }
     words[(MESSAGES_AT + i * MMSGHDR.size + MMSGHDR.iovlen) >>> 2] = secondBytes === 0 ? 1 : 2;
   }
 }

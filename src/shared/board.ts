@@ -4,8 +4,9 @@
  * Words: one epoch word written by the control plane; one page of words per worker, a cache line or more apart, written by
  * that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
  * Counters: one row of doubles per worker and port (exact to 2^53; a lone writer and an aligned store need no lock, and
- * 64-bit atomics would allocate a BigInt each). Storms: the token buckets of flood limits, shared by all workers. And per
- * worker a ring of happenings (happenings.ts) and the last dropped frames (drop-samples.ts).
+ * 64-bit atomics would allocate a BigInt each). Storms: the token buckets of flood limits, shared by all workers. Probe
+ * tokens: what loop probes of each port carry. And per worker a ring of happenings (happenings.ts) and the last dropped
+ * frames (drop-samples.ts).
  */
 import { PORTS_MAX } from '../limits.ts';
 import { DROP_SAMPLES_BYTES } from './drop-samples.ts';
@@ -14,8 +15,6 @@ import { HAPPENINGS_BYTES } from './happenings.ts';
 const PAGE_WORDS = 64;
 /** Epoch of the newest command; every worker's `ACKNOWLEDGED` follows it. */
 export const EPOCH = 0;
-/** Two random words that tell this switch's loop probes from those of others. */
-export const INSTANCE = 1;
 
 /** Words of a worker's page. */
 export const ACKNOWLEDGED = 0;
@@ -36,6 +35,9 @@ export const STORM_LEFT = 0;
 export const STORM_FILLED = 1;
 /** Long before the first tick, so that a new bucket is filled at its first use. */
 const NEVER_FILLED = -1_000_000;
+
+/** Random bytes per port that its loop probes carry: who sees one port's cannot make up another's. */
+export const PROBE_TOKEN_BYTES = 8;
 
 /** Columns of a counter row; drop reasons follow from FIRST_DROP_COUNTER on, in the order of their numbers. */
 export const Counter = {
@@ -61,6 +63,7 @@ export interface BoardBuffers {
   cursors: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   storms: SharedArrayBuffer;
+  probeTokens: SharedArrayBuffer;
   happenings: SharedArrayBuffer[];
   dropSamples: SharedArrayBuffer[];
 }
@@ -71,6 +74,7 @@ export class Board {
   readonly cursors: Int32Array;
   readonly counters: Float64Array;
   readonly storms: Int32Array;
+  readonly probeTokens: Uint8Array;
 
   constructor(buffers: BoardBuffers) {
     this.buffers = buffers;
@@ -78,6 +82,7 @@ export class Board {
     this.cursors = new Int32Array(buffers.cursors);
     this.counters = new Float64Array(buffers.counters);
     this.storms = new Int32Array(buffers.storms);
+    this.probeTokens = new Uint8Array(buffers.probeTokens);
   }
 
   static create(workers: number): Board {
@@ -86,11 +91,12 @@ export class Board {
       cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * 4),
       counters: new SharedArrayBuffer(workers * PORTS_MAX * ROW_COUNTERS * 8),
       storms: new SharedArrayBuffer(PORTS_MAX * STORM_CLASSES * STORM_WORDS * 4),
+      probeTokens: new SharedArrayBuffer(PORTS_MAX * PROBE_TOKEN_BYTES),
       happenings: Array.from({ length: workers }, () => new SharedArrayBuffer(HAPPENINGS_BYTES)),
       dropSamples: Array.from({ length: workers }, () => new SharedArrayBuffer(DROP_SAMPLES_BYTES)),
     });
     for (let at = STORM_FILLED; at < board.storms.length; at += STORM_WORDS) board.storms[at] = NEVER_FILLED;
-    board.words.set(crypto.getRandomValues(new Int32Array(2)), INSTANCE);
+    board.probeTokens.set(crypto.getRandomValues(new Uint8Array(PORTS_MAX * PROBE_TOKEN_BYTES)));
     return board;
   }
 

@@ -77,6 +77,18 @@ export class DropSamples {
     Atomics.store(words, at + SEQUENCE, sequence);
   }
 
+  /** Empties the slots of a port that is no more, so that the next one with its handle does not inherit them. */
+  forget(handle: number): void {
+    const words = this.#words;
+    for (let at = 0; at < words.length; at += SLOT_WORDS) {
+      const sequence = Atomics.load(words, at + SEQUENCE);
+      // Not while it is written: that is for another port, as no worker has this one any more.
+      if (sequence % 2 === 0 && words[at + HANDLE] === handle) {
+        Atomics.compareExchange(words, at + SEQUENCE, sequence, 0);
+      }
+    }
+  }
+
   /** What is kept for a reason, in no order. */
   read(reason: number): Sample[] {
     const words = this.#words;

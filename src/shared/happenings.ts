@@ -15,8 +15,12 @@ const RECORDS = 1024;
 const RECORD_WORDS = 8;
 export const HAPPENINGS_BYTES = (HEADER_WORDS + RECORDS * RECORD_WORDS) * 4;
 
-/** FDB records per tick (a tenth of a second) and worker. */
+/**
+ * FDB records per tick (a tenth of a second) and worker. Those of held addresses, which are signs of a loop, have a number of
+ * their own: a spray of new addresses must not hide them.
+ */
 const FDB_RECORDS_PER_TICK = 100;
+const HELD_RECORDS_PER_TICK = 10;
 
 /** An address was learned (port), moved (from other to port), or is held (on port, away from other). */
 export const LEARNED = 1;
@@ -43,6 +47,7 @@ export class Happenings {
   readonly #words: Int32Array;
   #tick = 0;
   #fdbRecords = 0;
+  #heldRecords = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
@@ -53,8 +58,11 @@ export class Happenings {
     if (tick !== this.#tick) {
       this.#tick = tick;
       this.#fdbRecords = 0;
+      this.#heldRecords = 0;
     }
-    if (++this.#fdbRecords <= FDB_RECORDS_PER_TICK && this.#write(kind, handle, other, high, low, tick, 0)) return;
+    const isAllowed =
+      kind === HELD ? ++this.#heldRecords <= HELD_RECORDS_PER_TICK : ++this.#fdbRecords <= FDB_RECORDS_PER_TICK;
+    if (isAllowed && this.#write(kind, handle, other, high, low, tick, 0)) return;
     this.#words[SUPPRESSED] = (this.#words[SUPPRESSED]! + 1) | 0;
   }
 

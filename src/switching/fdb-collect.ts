@@ -12,7 +12,9 @@ import {
   type FdbMemory,
   HOME,
   isAged,
+  kindOf,
   linkOf,
+  META,
   MOVES,
   noEntry,
   SLOT_SHIFT,
@@ -118,7 +120,8 @@ export class FdbCollector {
     const { entries, links } = this.#memory;
     let entry = noEntry();
     for (let at = begin; at < end; at += ENTRY_WORDS) {
-      if (!copyEntry(entries, at, entry)) continue;
+      // Most places are empty, and a plain load passes them an order of magnitude faster.
+      if (kindOf(entries[at + META]!) === 0 || !copyEntry(entries, at, entry)) continue;
       if (matches(entry)) {
         this.#writer.clear(at);
         gone.push(entry);

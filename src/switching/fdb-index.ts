@@ -44,6 +44,11 @@ export class FdbIndex {
     return at >= 0 ? at : this.#findIn(this.#second(h), high, low);
   }
 
+  /** Loads the key's first bucket into the cache. @returns a word of it */
+  fetch(high: number, low: number): number {
+    return this.#entries[(this.#hash(high, low) & this.#mask) * BUCKET_WORDS]!;
+  }
+
   /** Word index of an empty place for the key, or -1. Only for who holds the lock. */
   free(high: number, low: number): number {
     const at = this.#findEmpty(this.bucket(high, low, 0));

@@ -31,6 +31,8 @@ export const LATEST = 20;
 export const SWEPT = 21;
 /** 1: the next sweep must look at every entry. */
 export const SWEEP_ALL = 22;
+/** Moves before an entry is rewritten, each time. */
+export const CHANGES = 23;
 const HEADER_WORDS = 32;
 
 /** Words of an entry. */

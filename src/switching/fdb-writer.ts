@@ -14,6 +14,7 @@ import { FdbOrder } from './fdb-order.ts';
 const {
   AGEING,
   BUCKET_WORDS,
+  CHANGES,
   COUNT,
   ENTRY_WORDS,
   EVICTIONS,
@@ -64,6 +65,8 @@ export class FdbWriter {
   readonly order: FdbOrder;
   /** After MOVED and HELD_NOW: the port that the address stood on before. */
   movedFrom = -1;
+  /** How far this writer has moved CHANGES. */
+  changes = 0;
   readonly #header: Int32Array;
   readonly #entries: Int32Array;
   readonly #links: Int32Array;
@@ -124,6 +127,7 @@ export class FdbWriter {
   clear(at: number): void {
     const meta = this.#entries[at + META]!;
     this.order.remove(at);
+    this.#announce();
     Atomics.store(this.#entries, at + META, (meta & VERSION_MASK) + VERSION_ONE);
     this.#count(kindOf(meta), -1);
   }
@@ -267,6 +271,7 @@ export class FdbWriter {
   #write(at: number, high: number, low: number, handle: number, kind: number, seen: number): void {
     const entries = this.#entries;
     if (this.#header[COUNT] === 0) this.order.startAt(seen);
+    this.#announce();
     entries[at + HIGH] = high;
     entries[at + LOW] = low;
     entries[at + SEEN] = seen;
@@ -274,6 +279,12 @@ export class FdbWriter {
     Atomics.store(entries, at + META, metaOf(version, kind, handle));
     this.order.add(at);
     this.#count(kind, 1);
+  }
+
+  /** An entry is going to be rewritten: who looks things up without a lock is to know. */
+  #announce(): void {
+    Atomics.store(this.#header, CHANGES, (this.#header[CHANGES]! + 1) | 0);
+    this.changes = (this.changes + 1) | 0;
   }
 
   #count(kind: number, change: number): void {

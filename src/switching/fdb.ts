@@ -2,7 +2,8 @@
  * The FDB: (VLAN, MAC) -> port, one table in memory shared by all workers and the control plane.
  *
  * Reading takes no lock: an entry's META word carries a version that every rewrite moves, and a reader that sees it move
- * takes the entry for absent, so a torn read may cost a flood, never a wrong port. Refreshing an age is a plain store. All
+ * takes the entry for absent, so a torn read may cost a flood, never a wrong port. A batch of look-ups is checked as a
+ * whole (`watch`, `peek`, `isUndisturbed`). Refreshing an age is a plain store. All
  * other changes take the table's lock (fdb-writer.ts). What goes first when the table is full, and what has aged, is known
  * without a search (fdb-order.ts), so that a flood of new addresses costs its own port's entries and nobody else's.
  *
@@ -30,6 +31,7 @@ export { HELD, HELD_NOW, LEARNED, MOVED, NOT_LEARNED, PINNED, UNCHANGED } from '
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const {
   AGEING,
+  CHANGES,
   copyEntry,
   COUNT,
   ENTRY_WORDS,
@@ -42,6 +44,7 @@ const {
   KIND_DYNAMIC,
   kindOf,
   LIMIT,
+  LOCK,
   LOW,
   META,
   MOVE_LIMIT,
@@ -51,6 +54,9 @@ const {
 
 /** An entry that just moves looks absent; the next look finds it. */
 const FIND_TRIES = 4;
+
+/** Entries lie apart, each on a cache line of its own: this many take half a megabyte. */
+const CACHED_ENTRIES = 8192;
 
 export class Fdb {
   readonly buffer: SharedArrayBuffer;
@@ -62,6 +68,12 @@ export class Fdb {
   readonly #index: FdbIndex;
   readonly #writer: FdbWriter;
   readonly #collector: FdbCollector;
+  /** CHANGES as `watch` found it, less what this user had changed of it. */
+  #watched = 0;
+  /** Nobody was changing the table at that moment. */
+  #wasQuiet = false;
+  /** A word that nobody else touches: an atomic change to it orders what is read before and after. */
+  readonly #fence = new Int32Array(1);
 
   /** @param owner what the lock holds while this user has it: 1 + its worker number, or another number. Never 0. */
   constructor(buffer: SharedArrayBuffer, owner: number) {
@@ -145,6 +157,46 @@ export class Fdb {
     const meta = entries[at + META]!;
     if (isAged(kindOf(meta), entries[at + SEEN]!, now, this.#header[AGEING]!)) return -1;
     return this.#isStill(at, meta, high, low) ? meta & HANDLE_MASK : -1;
+  }
+
+  /** Whether look-ups wait for memory, as the table holds more than the processor's caches do. */
+  get isLarge(): boolean {
+    return this.#header[COUNT]! > CACHED_ENTRIES;
+  }
+
+  /**
+   * Loads what a look-up of the key needs into the cache. Called for many keys in a row, it makes the waits for memory
+   * overlap.
+   * @returns a number to keep, or the engine would leave the load out
+   */
+  fetch(high: number, low: number): number {
+    return this.#index.fetch(high, low);
+  }
+
+  /**
+   * Begins a run of `peek`s and `learn`s. Checking each look-up for a change meanwhile costs more than the look-up, as an
+   * atomic load is a call; so the run is checked as a whole.
+   */
+  watch(): void {
+    const changes = Atomics.load(this.#header, CHANGES);
+    this.#wasQuiet = Atomics.load(this.#header, LOCK) === 0;
+    this.#watched = (changes - this.#writer.changes) | 0;
+  }
+
+  /** Like `lookup`, but what it said holds only if `isUndisturbed` says so after the run. */
+  peek(high: number, low: number, now: number): number {
+    const at = this.#index.find(high, low);
+    if (at < 0) return -1;
+    const entries = this.#entries;
+    const meta = entries[at + META]!;
+    return isAged(kindOf(meta), entries[at + SEEN]!, now, this.#header[AGEING]!) ? -1 : meta & HANDLE_MASK;
+  }
+
+  /** Whether nobody else has rewritten an entry since `watch`. */
+  isUndisturbed(): boolean {
+    Atomics.add(this.#fence, 0, 1);
+    const changes = Atomics.load(this.#header, CHANGES);
+    return this.#wasQuiet && ((changes - this.#writer.changes) | 0) === this.#watched;
   }
 
   /** Notes that the address was seen on the port: refreshes, moves or inserts its entry. Says which (UNCHANGED, ...). */

@@ -4,9 +4,16 @@
  * list of customer VLANs only those with a listed VID: so what matters is one small key.
  */
 import type { Batch } from '../frame/batch.ts';
-import { etherType, HEADER_BYTES, PAYLOAD } from '../frame/ethernet.ts';
-import { isTagTpid, TAG_BYTES, VID_MASK } from '../frame/vlan.ts';
-import { VLANS } from '../limits.ts';
+import * as ethernet from '../frame/ethernet.ts';
+import { etherType } from '../frame/ethernet.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import { isTagTpid } from '../frame/vlan.ts';
+import * as limits from '../limits.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { HEADER_BYTES, PAYLOAD } = ethernet;
+const { TAG_BYTES, VID_MASK } = vlanTag;
+const { VLANS } = limits;
 
 /** Keys 1 to 4095 are inner VIDs. */
 export const INNER_NONE = 0;

@@ -1,10 +1,18 @@
 /** Learns the source of a frame, and says what of it is worth telling. */
 import type { Happenings } from '../shared/happenings.ts';
-import { HELD, LEARNED as NOTE_LEARNED, MOVED as NOTE_MOVED } from '../shared/happenings.ts';
-import { Drop } from './drop-reasons.ts';
-import { type Fdb, HELD_NOW, LEARNED, MOVED, PINNED, UNCHANGED } from './fdb.ts';
+import * as happenings from '../shared/happenings.ts';
+import * as dropReasons from './drop-reasons.ts';
+import * as fdb from './fdb.ts';
+import type { Fdb } from './fdb.ts';
 import type { LogicContext } from './logic.ts';
-import { drop, UNDECIDED } from './verdict.ts';
+import * as verdicts from './verdict.ts';
+import { drop } from './verdict.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { HELD, LEARNED: NOTE_LEARNED, MOVED: NOTE_MOVED } = happenings;
+const { Drop } = dropReasons;
+const { HELD_NOW, LEARNED, MOVED, PINNED, UNCHANGED } = fdb;
+const { UNDECIDED } = verdicts;
 
 export class Learner {
   readonly #fdb: Fdb;

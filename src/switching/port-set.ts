@@ -1,5 +1,8 @@
 /** Sets of port handles as bits in PORT_SET_WORDS consecutive words of an Int32Array. */
-import { PORTS_MAX } from '../limits.ts';
+import * as limits from '../limits.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { PORTS_MAX } = limits;
 
 export const PORT_SET_WORDS = PORTS_MAX / 32;
 

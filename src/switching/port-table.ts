@@ -6,13 +6,22 @@
  * per inner VID), and for each port how it classifies what arrives and whether it tags what leaves (IEEE 802.1Q-2022, 6.9
  * and 8.6; Open vSwitch's vlan_mode).
  */
-import { PRIORITY_MASK, VID_MASK } from '../frame/vlan.ts';
-import { PORTS_MAX, VID_MAX, VID_MIN, VLANS } from '../limits.ts';
+import * as vlanTag from '../frame/vlan.ts';
+import * as limits from '../limits.ts';
 import type { PortConfig } from '../shared/commands.ts';
-import { Drop } from './drop-reasons.ts';
-import { INNER_KEYS, INNER_NONE, innerKeyOf } from './inner-tag.ts';
-import { hasBit, PORT_SET_WORDS, setBit } from './port-set.ts';
+import * as dropReasons from './drop-reasons.ts';
+import * as innerTag from './inner-tag.ts';
+import { innerKeyOf } from './inner-tag.ts';
+import * as portSet from './port-set.ts';
+import { hasBit, setBit } from './port-set.ts';
 import { drop } from './verdict.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { PRIORITY_MASK, VID_MASK } = vlanTag;
+const { PORTS_MAX, VID_MAX, VID_MIN, VLANS } = limits;
+const { Drop } = dropReasons;
+const { INNER_KEYS, INNER_NONE } = innerTag;
+const { PORT_SET_WORDS } = portSet;
 
 export const MODE_ACCESS = 0;
 export const MODE_TRUNK = 1;

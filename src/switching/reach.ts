@@ -3,11 +3,19 @@
  * ingress port alone is made ready once a batch, so that the answer for a frame is one AND of three sets.
  */
 import type { Batch } from '../frame/batch.ts';
-import { Drop } from './drop-reasons.ts';
-import { INNER_NONE } from './inner-tag.ts';
-import { PORT_SET_WORDS, setBit } from './port-set.ts';
-import { MODE_ACCESS, type PortTable, SET_ISOLATED, SET_UP } from './port-table.ts';
+import * as dropReasons from './drop-reasons.ts';
+import * as innerTag from './inner-tag.ts';
+import * as portSet from './port-set.ts';
+import { setBit } from './port-set.ts';
+import * as portTable from './port-table.ts';
+import type { PortTable } from './port-table.ts';
 import { drop } from './verdict.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { Drop } = dropReasons;
+const { INNER_NONE } = innerTag;
+const { PORT_SET_WORDS } = portSet;
+const { MODE_ACCESS, SET_ISOLATED, SET_UP } = portTable;
 
 export class Reach {
   /** The ports that frames of this batch may leave by, as far as the ingress port decides: up, not isolated from it, not it. */

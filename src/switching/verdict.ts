@@ -2,8 +2,11 @@
  * A verdict: what is to become of a frame, as one integer. Below FLOOD it is the handle of the egress port; FLOOD sends it
  * to every other port of its VLAN that takes such floods; from FIRST_DROP on it is a drop reason.
  */
-import { PORTS_MAX } from '../limits.ts';
+import * as limits from '../limits.ts';
 import type { DropReason } from './drop-reasons.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { PORTS_MAX } = limits;
 
 export const UNDECIDED = -1;
 export const FLOOD = PORTS_MAX;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwitchEvent } from '../../src/control/events.ts';
 import type { FdbFilter, FdbRequest, SwitchControl } from '../../src/control/model.ts';
 import { frame, mac } from '../support/frames.ts';
-import { Lab, sleep, until } from '../support/lab.ts';
+import { expectBalance, Lab, sleep, until } from '../support/lab.ts';
 import type { Host } from '../support/lab.ts';
 import type { Wire } from '../support/wire.ts';
 
@@ -34,12 +34,13 @@ function learned(filter: FdbFilter = {}): string[] {
     .map(({ mac: text, port, vlan }) => `${parseInt(text.slice(12).replace(':', ''), 16)}@${label(port)}/${vlan}`);
 }
 
-/** Sends a frame from each address into the port, and waits until the switch has taken them. */
+/** Sends a frame from each address into the port, and waits until the switch has taken and done with them. */
 async function announce(from: 'a' | 'b' | 'c', numbers: number[]): Promise<void> {
   const taken = (): number => lan.port(hosts[from].name).stats.rx.frames;
   const before = taken();
   for (const n of numbers) wires[from].send(frame({ src: mac(n) }));
   await until('the switch to take the frames', () => taken() >= before + numbers.length);
+  await expectBalance(lan);
 }
 
 const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, k) => first + k);
@@ -70,12 +71,12 @@ test('flushed by port, by VLAN, or as a whole', async () => {
     await announce('c', [4]);
   };
   await teach();
-  expect(lan.flushFdb({ port: hosts.b.name })).toBe(2);
+  expect(await lan.flushFdb({ port: hosts.b.name })).toBe(2);
   expect(learned()).toEqual(['1@a/1', '4@c/20']);
   await teach();
-  expect(lan.flushFdb({ vlan: 20 })).toBe(1);
+  expect(await lan.flushFdb({ vlan: 20 })).toBe(1);
   expect(learned()).toEqual(['1@a/1', '2@b/1', '3@b/1']);
-  expect(lan.flushFdb({})).toBe(3);
+  expect(await lan.flushFdb({})).toBe(3);
   expect(learned()).toEqual([]);
 });
 
@@ -140,8 +141,8 @@ describe('given entries', () => {
     await announce('a', [1, 1, 1]);
     expect(learned()).toEqual(['1@b/1']);
     expect(lan.port(hosts.a.name).stats.drops).toEqual({ SOURCE_PINNED: 3 });
-    expect(lan.flushFdb({})).toBe(0);
-    expect(lan.flushFdb({ kind: 'static' })).toBe(1);
+    expect(await lan.flushFdb({})).toBe(0);
+    expect(await lan.flushFdb({ kind: 'static' })).toBe(1);
     await announce('a', [1]);
     expect(learned()).toEqual(['1@a/1']);
   });
@@ -165,6 +166,18 @@ describe('given entries', () => {
     await announce('a', [1]);
     await lan.patchPort(hosts.a.name, { admin: 'down' });
     expect(learned()).toEqual(['9@a/1']);
+  });
+
+  test('a limit that they would not fit into is refused', async () => {
+    for (const n of range(1, 5))
+      await lan.addFdb({ mac: mac(n), port: hosts.a.name, kind: n > 2 ? 'static' : 'sticky' });
+    await expect(lan.patchSettings({ fdbLimit: 4 })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringMatching(/^fdbLimit: 5 entries are given/),
+    });
+    expect(lan.settings().fdbLimit).toBe(65_536);
+    await lan.patchSettings({ fdbLimit: 5 });
+    expect(learned()).toHaveLength(5);
   });
 
   test('outlives a change of the limit, which gives up learned ones first', async () => {

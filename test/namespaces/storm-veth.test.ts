@@ -73,8 +73,8 @@ class VethSwitch implements Subject {
     return this.#lan.removeFdb(vlan, mac);
   }
 
-  flush({ port, ...filter }: Filter): void {
-    this.#lan.flushFdb(port === undefined ? filter : { ...filter, port: this.#nameOf(port) });
+  async flush({ port, ...filter }: Filter): Promise<void> {
+    await this.#lan.flushFdb(port === undefined ? filter : { ...filter, port: this.#nameOf(port) });
   }
 
   async reserved(n: number, forward: boolean): Promise<void> {

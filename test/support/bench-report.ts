@@ -43,6 +43,7 @@ export function reportOf(samples: Sample[], changes: Partial<Report> = {}): Repo
     skipped: [],
     samples,
     distributions: [],
+    micro: [],
     failures: [],
     ...changes,
   };

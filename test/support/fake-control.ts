@@ -134,7 +134,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       }
       fdb = rest;
     },
-    flushFdb: (filter) => fdb.filter((entry) => isAmong(entry, { kind: 'dynamic', ...filter })).length,
+    flushFdb: async (filter) => fdb.filter((entry) => isAmong(entry, { kind: 'dynamic', ...filter })).length,
     settings: view,
     patchSettings: async (patch) => {
       const reservedAddresses = { ...settings.reservedAddresses, ...patch.reservedAddresses };

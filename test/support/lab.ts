@@ -155,9 +155,9 @@ export class Host {
     return child;
   }
 
-  /** Whether all of three pings are answered. @param args for ping, such as `-s` and a size */
+  /** Whether all of three pings are answered, also where the first ARP request is lost. @param args for ping, such as `-s` and a size */
   pings(address: string, ...args: string[]): Promise<boolean> {
-    return this.run('ping', '-c', '3', '-i', '0.05', '-W', '1', ...args, address).then(
+    return this.run('ping', '-c', '3', '-i', '0.05', '-W', '3', ...args, address).then(
       (text) => text.includes(' 0% packet loss'),
       () => false,
     );

@@ -117,6 +117,15 @@ test('a known destination, and a source that moves', () => {
   expect(told.egress.map(({ port }) => port)).toEqual(['blue']);
 });
 
+test('an address that was seen after the question was asked has no negative age', () => {
+  const lan = new Lan(PORTS);
+  lan.seconds = 4;
+  lan.send('red', frame({ src: mac(1) }));
+  lan.seconds = 1;
+  const told = ask(lan, 'red', frame({ src: mac(1) }));
+  expect(told.stages[2]!.text).toBe('known here: learned on red, last seen 0 s ago');
+});
+
 test('a frame that is dropped ends at its stage', () => {
   const told = ask(new Lan(PORTS), 'trunk', frame({ src: mac(1), tags: [30] }));
   expect(told).toMatchObject({ outcome: 'dropped', reason: 'NOT_A_MEMBER', vlan: null, egress: [] });

@@ -7,6 +7,8 @@ import { expectConsistent } from '../support/fdb-check.ts';
 import { mac, macBytes } from '../support/frames.ts';
 
 const AGEING = 3000;
+/** Look-ups of one run. */
+const RUN = 8;
 
 function table(limit: number, owner = 1): Fdb {
   return new Fdb(Fdb.allocate({ limit, ageingTicks: AGEING, seed: 7 }), owner);
@@ -95,6 +97,47 @@ describe('a dead owner', () => {
   });
 });
 
+describe('a run of look-ups', () => {
+  const buffer = Fdb.allocate({ limit: 100, ageingTicks: AGEING, seed: 7 });
+  const mine = new Fdb(buffer, 1);
+  const other = new Fdb(buffer, 2);
+  other.learn(...key(1), 5, 0);
+
+  test('is undisturbed where nobody, or only its own user, changes the table', () => {
+    mine.watch();
+    expect(mine.peek(...key(1), 0)).toBe(5);
+    expect(mine.peek(...key(1), AGEING + 1)).toBe(-1);
+    expect(mine.learn(...key(2), 3, 0)).toBe(LEARNED);
+    expect(mine.learn(...key(2), 4, 0)).toBe(MOVED);
+    expect(mine.peek(...key(2), 0)).toBe(4);
+    expect(mine.isUndisturbed()).toBe(true);
+  });
+
+  test.each<[string, () => void]>([
+    ['learns', () => other.learn(...key(3), 3, 0)],
+    ['moves', () => other.learn(...key(1), 6, 0)],
+    ['deletes', () => other.remove(...key(3))],
+  ])('is disturbed where another one %s', (_, change) => {
+    mine.watch();
+    change();
+    expect(mine.isUndisturbed()).toBe(false);
+  });
+
+  test('is undisturbed where another one refreshes', () => {
+    mine.watch();
+    expect(other.learn(...key(1), 6, 1)).toBe(UNCHANGED);
+    expect(mine.isUndisturbed()).toBe(true);
+  });
+
+  test('is disturbed while another one has the lock', () => {
+    const { header } = new FdbMemory(buffer);
+    header[LOCK] = 2;
+    mine.watch();
+    header[LOCK] = 0;
+    expect(mine.isUndisturbed()).toBe(false);
+  });
+});
+
 test('while other threads learn, move and delete, a reader never gets a wrong port', async () => {
   const buffer = Fdb.allocate({ limit: 64, ageingTicks: AGEING, seed: 7 });
   const reader = new Fdb(buffer, 1);
@@ -125,6 +168,13 @@ test('while other threads learn, move and delete, a reader never gets a wrong po
       if (handle === -1) continue;
       found++;
       if (handle !== n) expect.fail(`address ${n} was found on port ${handle}`);
+    }
+    for (let n = 0; n < 200; n += RUN) {
+      reader.watch();
+      const run = Array.from({ length: RUN }, (_, k) => reader.peek(0x10200, n + k, 0));
+      if (!reader.isUndisturbed()) continue;
+      const wrong = run.findIndex((handle, k) => handle !== -1 && handle !== n + k);
+      if (wrong >= 0) expect.fail(`address ${n + wrong} was found on port ${run[wrong]} in an undisturbed run`);
     }
     reader.sweep(60);
     await new Promise((resolve) => setImmediate(resolve));

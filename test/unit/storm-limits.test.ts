@@ -47,6 +47,18 @@ describe('limits', () => {
     expect(burst(lan, mac(2), 100)).toBe(100);
   });
 
+  test('a worker a tick behind the others does not fill the bucket anew', () => {
+    const lan = new Lan({ a: { broadcastLimit: 100 }, b: {} });
+    lan.seconds = 1;
+    expect(burst(lan, BROADCAST, 200)).toBe(100);
+    let sent = 0;
+    for (let k = 0; k < 100; k++) {
+      lan.seconds = k % 2 === 0 ? 1.1 : 1;
+      sent += burst(lan, BROADCAST, 20);
+    }
+    expect(sent).toBe(10);
+  });
+
   test('one record a tick, with the address that sent too much', () => {
     const lan = new Lan({ a: { broadcastLimit: 10 }, b: {} });
     burst(lan, BROADCAST, 500);
@@ -80,6 +92,19 @@ describe('loop probe', () => {
     const other = new Lan({ a: {} });
     other.dataPath.probe(0, 1);
     expect(new Lan({ a: {}, b: {} }).outcome('a', other.port('a').sent[0]!)).toBe('b=untagged');
+  });
+
+  test('a host cannot make a probe of another port out of the one it saw', () => {
+    const lan = new Lan({ a: {}, b: {}, c: {} });
+    lan.dataPath.probe(lan.port('a').handle, 1);
+    const [forged] = lan.port('a').sent;
+    const handle = 14 + 8;
+    expect([...forged!.slice(handle, handle + 2)]).toEqual([0, lan.port('a').handle]);
+    for (const wrong of [lan.port('c').handle, 0xffff]) {
+      forged!.set([wrong >>> 8, wrong & 0xff], handle);
+      expect(lan.outcome('a', forged!)).toBe('b=untagged c=untagged');
+    }
+    expect(lan.happenings().filter(({ kind }) => kind === LOOP)).toEqual([]);
   });
 
   test('a blocked port neither sends nor takes', () => {

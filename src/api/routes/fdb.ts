@@ -65,8 +65,8 @@ export function fdbRoutes(control: SwitchControl): OpenAPIHono {
     await control.removeFdb(vlan, mac);
     return context.body(null, 204);
   });
-  app.openapi(flushFdb, (context) =>
-    context.json({ removed: control.flushFdb(defined(context.req.valid('json'))) }, 200),
+  app.openapi(flushFdb, async (context) =>
+    context.json({ removed: await control.flushFdb(defined(context.req.valid('json'))) }, 200),
   );
   return app;
 }

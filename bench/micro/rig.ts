@@ -1,0 +1,178 @@
+/** A data path between ports that only touch memory, for micro-benchmarks: what the kernel and the FFI library cost is not in it. */
+import { DataPath } from '../../src/datapath/data-path.ts';
+import type { Batch } from '../../src/frame/batch.ts';
+import { VNET_HEADER_BYTES } from '../../src/frame/vnet-header.ts';
+import { BATCH_FRAMES_MAX } from '../../src/limits.ts';
+import { GATHER_LIST_BYTES, type GatherList } from '../../src/ports/gather-list.ts';
+import type { Port } from '../../src/ports/port.ts';
+import { Board } from '../../src/shared/board.ts';
+import { OFFLOADS_ALL, type PortConfig } from '../../src/shared/commands.ts';
+import { Fdb } from '../../src/switching/fdb.ts';
+import { learning } from '../../src/switching/logics/learning.ts';
+import { EMPTY_DIGEST, fold } from './digest.ts';
+
+/** FDB ticks: time stands still. */
+export const NOW = 1;
+const AGEING_TICKS = 3000;
+const SLOT_BYTES = 128;
+const SEED = 1;
+
+export const ACCESS: PortConfig = {
+  mode: 'access',
+  vlan: 1,
+  trunks: [],
+  cvlans: [],
+  tpid: 0x88a8,
+  priorityTags: 'never',
+  mtu: 1500,
+  learning: true,
+  floodUnknown: true,
+  floodMulticast: true,
+  floodBroadcast: true,
+  isolated: false,
+  broadcastLimit: null,
+  multicastLimit: null,
+  unknownLimit: null,
+  blocked: false,
+  up: true,
+  offloads: OFFLOADS_ALL,
+};
+
+export interface Arrivals {
+  /** Taken in turn, to fill a batch over and over. */
+  frames: readonly Uint8Array[];
+  /** The outer tag of all of them, as a packet socket hands it over: beside the bytes. 0: none. */
+  tpid: number;
+  tci: number;
+}
+
+/** A port that always has a full batch if it has arrivals, and takes all that is sent. */
+export class MemoryOnlyPort implements Port {
+  readonly handle: number;
+  /** Messages sent since this was last cleared, and the bytes of their frames. */
+  sent = 0;
+  sentBytes = 0;
+  /** Where the messages of every transmit are also put together, while it is not null. */
+  record: Uint8Array[] | null = null;
+  readonly #bytes: Uint8Array;
+  readonly #at: number;
+  #arrivals: Arrivals | null = null;
+
+  /** @param at offset of BATCH_FRAMES_MAX slots in `bytes` */
+  constructor(handle: number, bytes: Uint8Array, at: number) {
+    this.handle = handle;
+    this.#bytes = bytes;
+    this.#at = at;
+  }
+
+  /** What arrives from now on; null: nothing. */
+  use(arrivals: Arrivals | null): void {
+    this.#arrivals = arrivals;
+    for (let i = 0; arrivals !== null && i < BATCH_FRAMES_MAX; i++) {
+      const frame = arrivals.frames[i % arrivals.frames.length]!;
+      this.#bytes.set(frame, this.#at + i * SLOT_BYTES + VNET_HEADER_BYTES);
+    }
+  }
+
+  pending(): boolean {
+    return this.#arrivals !== null;
+  }
+
+  markReadable(): void {}
+
+  clearError(): boolean {
+    return true;
+  }
+
+  receive(batch: Batch): void {
+    const { frames, tpid, tci } = this.#arrivals!;
+    const length = frames[0]!.length;
+    for (let i = 0; i < BATCH_FRAMES_MAX; i++) {
+      batch.offset[i] = this.#at + i * SLOT_BYTES + VNET_HEADER_BYTES;
+      batch.length[i] = length;
+      batch.tpid[i] = tpid;
+      batch.tci[i] = tci;
+    }
+    batch.count = BATCH_FRAMES_MAX;
+  }
+
+  release(): void {}
+
+  transmit(list: GatherList): void {
+    const { status, wireBytes, count } = list;
+    let bytes = 0;
+    for (let m = 0; m < count; m++) bytes += wireBytes[m]!;
+    status.fill(0, 0, count);
+    this.sent += count;
+    this.sentBytes += bytes;
+    if (this.record !== null) this.#keep(list, this.record);
+  }
+
+  /** Puts the messages together as the kernel would. */
+  #keep({ partAt, partBytes, count }: GatherList, record: Uint8Array[]): void {
+    for (let m = 0; m < count; m++) {
+      const parts = [2 * m, 2 * m + 1].map((part) =>
+        this.#bytes.subarray(partAt[part], partAt[part]! + partBytes[part]!),
+      );
+      record.push(new Uint8Array(Buffer.concat(parts)).subarray(VNET_HEADER_BYTES));
+    }
+  }
+}
+
+export interface RigPort {
+  config: PortConfig;
+  arrivals: Arrivals | null;
+}
+
+export class Rig {
+  readonly ports: readonly MemoryOnlyPort[];
+  readonly fdb: Fdb;
+  readonly #dataPath: DataPath;
+
+  constructor(ports: readonly RigPort[], fdbLimit: number) {
+    const places = ports.length * BATCH_FRAMES_MAX;
+    const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + places * SLOT_BYTES));
+    const fdb = Fdb.allocate({ limit: fdbLimit, ageingTicks: AGEING_TICKS, seed: SEED });
+    // As far up as real arenas lie: addresses beyond 32 bits.
+    const memory = { bytes, address: 0x7f00_8000_0000 };
+    this.fdb = new Fdb(fdb, 2);
+    this.#dataPath = new DataPath({ worker: 0, board: Board.create(1), memory, gatherListAt: 0, fdb, logic: learning });
+    this.ports = ports.map(({ config, arrivals }, handle) => {
+      const at = GATHER_LIST_BYTES + handle * BATCH_FRAMES_MAX * SLOT_BYTES;
+      const port = new MemoryOnlyPort(handle, bytes, at);
+      port.use(arrivals);
+      this.#dataPath.openPort(port, config);
+      return port;
+    });
+  }
+
+  /** Takes a batch from every port that has arrivals. @returns the digest of what left by each port */
+  turn(): number {
+    for (const port of this.ports) {
+      port.sent = 0;
+      port.sentBytes = 0;
+    }
+    this.#dataPath.turn(NOW);
+    let digest = EMPTY_DIGEST;
+    for (const port of this.ports) digest = fold(fold(digest, port.sent), port.sentBytes);
+    return digest;
+  }
+
+  /** One turn, and all that left, by port. */
+  record(): Uint8Array[][] {
+    for (const port of this.ports) port.record = [];
+    this.turn();
+    return this.ports.map((port) => {
+      const record = port.record ?? [];
+      port.record = null;
+      return record;
+    });
+  }
+}
+
+/** What `turn` is to give where port `p` sends `messages[p]` messages of `length` bytes. */
+export function turnDigest(messages: readonly number[], length: number): number {
+  let digest = EMPTY_DIGEST;
+  for (const sent of messages) digest = fold(fold(digest, sent), sent * length);
+  return digest;
+}
