@@ -36,7 +36,8 @@ export function renderPlots(report: Report): PlotFile[] {
     plotRoundTrip(report, groups),
     plotScaling(report, groups),
   ];
-  const footer = `${shortHost(report.environment)} · ${report.settings.rounds} rounds`;
+  const { rounds } = report.settings;
+  const footer = `${shortHost(report.environment)} · ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
   return plots
     .filter((plot) => plot !== null)
     .map(({ name, title, subtitle, drawing }) => ({

@@ -66,16 +66,8 @@ test(
 
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
     expect(files.filter((name) => name.endsWith('.svg')).length).toBeGreaterThan(5);
-    expect(
-      readFileSync(
-        join(
-          folder,
-          files.find((name) => name.endsWith('.md'))!,
-        ),
-        'utf8',
-      ),
-    ).toBe(run.stdout.slice(0, -1));
-    const file = files.find((name) => name.endsWith('.json'));
+    const [markdown, file] = ['.md', '.json'].map((ending) => files.find((name) => name.endsWith(ending))!);
+    expect(readFileSync(join(folder, markdown!), 'utf8')).toBe(run.stdout.slice(0, -1));
     const report: Report = JSON.parse(readFileSync(join(folder, file!), 'utf8'));
     expect(report.environment.kernel).toMatch(/^\d/);
     const measured = new Set<MetricName>(report.samples.map(({ metric }) => metric));
