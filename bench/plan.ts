@@ -138,8 +138,7 @@ const SMOKE: readonly Step[] = [
   step(throughput, ['tswitch-veth'], [SMALL]),
   step(frameRate, ['tswitch-veth'], [BOTH]),
   step(latency, ['tswitch-veth'], vary('loadPercent', [50], SMALL)),
-  // Any generator can offer so much.
-  step(overload, ['tswitch-veth'], vary('loadPercent', [50], SMALL)),
+  step(overload, ['tswitch-veth'], vary('loadPercent', [150], SMALL)),
   step(lossCurve, ['tswitch-veth'], vary('offeredFps', [20_000], SMALL)),
   step(requests, ['tswitch-veth'], [{}]),
   step(tcp, ['tswitch-veth'], [{ streams: 1 }, { streams: 8, direction: 'both' }]),

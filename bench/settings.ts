@@ -17,6 +17,8 @@ export interface Settings {
   precision: number;
   /** Each of overload and the time to recover in, in seconds. */
   overloadSeconds: number;
+  /** Of a load that is asked for, the share that the generator must reach for a figure to count. */
+  offeredShareMin: number;
   /** RFC 2544 asks for 120 seconds, with one frame of them measured. */
   latencySeconds: number;
   /** Numbered frames are sent at full speed for this long, in seconds, and what arrives is compared. */
@@ -49,6 +51,7 @@ const DEFAULT: Settings = {
   trialRepeats: 2,
   precision: 0.03,
   overloadSeconds: 1,
+  offeredShareMin: 0.95,
   latencySeconds: 1.5,
   integritySeconds: 0.3,
   tcpSeconds: 2,
@@ -96,6 +99,7 @@ const SMOKE: Settings = {
   trialRepeats: 0,
   precision: 0.25,
   overloadSeconds: 0.15,
+  offeredShareMin: 0,
   latencySeconds: 0.1,
   integritySeconds: 0.1,
   tcpSeconds: 1,

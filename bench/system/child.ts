@@ -3,7 +3,7 @@
  * and by the kernel should the harness die (setpriv --pdeathsig), so no load outlives a run.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_TIMEOUT_MS = 15_000;
@@ -17,14 +17,19 @@ export class Child implements AsyncDisposable {
   readonly #name: string;
   readonly #ended: Promise<unknown>;
   #output = '';
+  /** Of `news`: it printed something, or ended. */
+  readonly #heard = new EventEmitter();
 
   private constructor(process: ChildProcess, name: string) {
     this.#process = process;
     this.#name = name;
-    this.#ended = Promise.race([once(process, 'close'), once(process, 'error')]).catch(() => {});
+    this.#ended = Promise.race([once(process, 'close'), once(process, 'error')])
+      .catch(() => {})
+      .then(() => this.#heard.emit('news'));
     for (const stream of [process.stdout, process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-OUTPUT_CHARS_MAX);
+        this.#heard.emit('news');
       });
     }
   }
@@ -56,8 +61,18 @@ export class Child implements AsyncDisposable {
       const match = this.#output.match(pattern);
       if (match) return match;
       this.assertRunning();
-      if (performance.now() > deadline) throw new Error(`${this.#name} did not get ready: ${this.#tail()}`);
-      await sleep(10, undefined, { signal });
+      const leftMs = Math.ceil(deadline - performance.now());
+      if (leftMs <= 0) throw new Error(`${this.#name} did not get ready: ${this.#tail()}`);
+      await this.#news(signal, leftMs);
+    }
+  }
+
+  /** Waits, without looking again and again: while something is measured the harness is to be still. */
+  async #news(signal: AbortSignal, timeoutMs: number): Promise<void> {
+    try {
+      await once(this.#heard, 'news', { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+    } catch {
+      signal.throwIfAborted();
     }
   }
 

@@ -4,9 +4,6 @@ import { Load } from './load.ts';
 import { optionsOf } from './frame-rate.ts';
 import { runTrial } from './throughput.ts';
 
-/** Of the rate asked for, what the generator must reach for the figure to count. */
-const REACHED = 0.97;
-
 /** At `frameBytes` and `offeredFps`. */
 export const lossCurve: Measurement = {
   name: 'loss',
@@ -18,7 +15,7 @@ export const lossCurve: Measurement = {
     const wanted = Number(at.offeredFps);
     await runTrial(context, load, wanted, context.settings.warmUpSeconds);
     const { offeredFps, lossRatio } = await runTrial(context, load, wanted, context.settings.trialSeconds);
-    if (offeredFps >= wanted * REACHED) context.add('lossRatio', lossRatio, at);
+    if (offeredFps >= wanted * context.settings.offeredShareMin) context.add('lossRatio', lossRatio, at);
     else context.leaveOut(`loss at ${wanted} frames/s: the generator cannot offer so many`);
   },
 };

@@ -11,8 +11,6 @@ import { measureWindow } from './window.ts';
 /** Losses are told by numbered probes among the load, so recovery is known to this resolution. */
 const PROBES_PER_SECOND = 10_000;
 const RECOVERY_LOAD = 0.5;
-/** Of the rate asked for, what the generator must reach for the figure to count. */
-const REACHED = 0.93;
 /** Shares of the overload phase: before the window, and the window. */
 const BEFORE = 0.25;
 const WINDOW = 0.5;
@@ -36,7 +34,7 @@ export const overload: Measurement = {
     await sleep(overloadSeconds * BEFORE * 1000, undefined, { signal: bench.signal });
     const delivery = await measureWindow(bench, rig, load, overloadSeconds * WINDOW, [rig.b]);
     const { phases: sent, probes } = await load.end(2 * overloadSeconds);
-    if (sent[0]!.sent / sent[0]!.seconds < wanted * REACHED) {
+    if (sent[0]!.sent / sent[0]!.seconds < wanted * settings.offeredShareMin) {
       return context.leaveOut(`overload: the generator cannot offer ${at.loadPercent} % of the NDR`);
     }
     context.add('overloadFps', delivery.framesPerSecond, at);
