@@ -4,6 +4,9 @@ import { Load } from './load.ts';
 import { optionsOf } from './frame-rate.ts';
 import { runTrial } from './throughput.ts';
 
+/** On a busy machine the generator is kept from running now and then, and offers less than it was asked for. */
+export const ATTEMPTS = 3;
+
 /** At `frameBytes` and `offeredFps`. */
 export const lossCurve: Measurement = {
   name: 'loss',
@@ -13,9 +16,12 @@ export const lossCurve: Measurement = {
   async measure(context, at) {
     await using load = await Load.start(context.bench, context.rig, optionsOf(at));
     const wanted = Number(at.offeredFps);
-    await runTrial(context, load, wanted, context.settings.warmUpSeconds);
-    const { offeredFps, lossRatio } = await runTrial(context, load, wanted, context.settings.trialSeconds);
-    if (offeredFps >= wanted * context.settings.offeredShareMin) context.add('lossRatio', lossRatio, at);
-    else context.leaveOut(`loss at ${wanted} frames/s: the generator cannot offer so many`);
+    const { settings } = context;
+    await runTrial(context, load, wanted, settings.warmUpSeconds);
+    for (let k = 0; k < ATTEMPTS; k++) {
+      const { offeredFps, lossRatio } = await runTrial(context, load, wanted, settings.trialSeconds);
+      if (offeredFps >= wanted * settings.offeredShareMin) return context.add('lossRatio', lossRatio, at);
+    }
+    context.leaveOut(`loss at ${wanted} frames/s: the generator could not offer so many`);
   },
 };
