@@ -42,6 +42,8 @@ const LEFT = 58;
 const LABEL_GAP = 14;
 const GAP = 20;
 const MARKS_MAX = 12;
+/** A longer tie from a line's end to its name would look like a line itself. */
+const TIE_MAX = 40;
 
 type Scale = ((value: number) => number) & { ticks(count?: number): number[] };
 
@@ -146,20 +148,29 @@ function drawLine({ subject, points }: Line, x: Scale, y: Scale): string[] {
   ];
 }
 
-/** Names in a column to the right, each tied to the end of its line. */
+/** Names in a column to the right, each tied to the end of its line; that of a line that ends before, at its end. */
 function drawLabels({ lines }: LinePanel, x: Scale, y: Scale, width: number): string[] {
   const ends = lines.flatMap(({ subject, points }) => {
     const last = points.at(-1);
     return last === undefined ? [] : [{ subject, x: x(last.x), y: y(last.y.median) }];
   });
-  const wanted = ends.map((end) => end.y);
-  const places = spreadLabels(wanted, LABEL_GAP);
-  return ends.flatMap((end, k) => {
-    const { colour } = lookOf(end.subject);
-    const weight = isOurs(end.subject) ? ' strong' : '';
-    return [
-      line(end.x + 5, end.y, width + 16, places[k]!, { class: `line-${colour}`, 'stroke-opacity': '0.55' }),
-      text(width + 20, places[k]! + 4, end.subject, { class: `ink${weight}` }),
-    ];
-  });
+  const [early, full] = [ends.filter((end) => end.x < width - TIE_MAX), ends.filter((end) => end.x >= width - TIE_MAX)];
+  const places = spreadLabels(
+    full.map((end) => end.y),
+    LABEL_GAP,
+  );
+  return [
+    ...early.flatMap((end) => drawName(end.subject, end.x + 8, end.y - 8)),
+    ...full.flatMap((end, k) => [
+      line(end.x + 5, end.y, width + 16, places[k]!, {
+        class: `line-${lookOf(end.subject).colour}`,
+        'stroke-opacity': '0.55',
+      }),
+      ...drawName(end.subject, width + 20, places[k]! + 4),
+    ]),
+  ];
+}
+
+function drawName(subject: string, x: number, y: number): string[] {
+  return [text(x, y, subject, { class: `ink name${isOurs(subject) ? ' strong' : ''}` })];
 }

@@ -55,11 +55,12 @@ function findingOf(lines: readonly Line[], base: Conditions): string {
     const firstLossy = points.findIndex(({ y }) => y.median > NOTICEABLE);
     const good = points[firstLossy === -1 ? points.length - 1 : firstLossy - 1];
     const kpps = good === undefined ? 0 : Math.round(good.x / 1000);
-    return { subject, kpps, text: `${nameOf(subject)} ${firstLossy === -1 ? 'all offered, ' : ''}${kpps} kpps` };
+    const limit = firstLossy === -1 ? ' (no more was offered)' : '';
+    return { subject, kpps, text: `by ${nameOf(subject)} up to ${kpps} kpps${limit}` };
   });
   const ours = limits.filter(({ subject }) => subject.startsWith('tswitch')).toSorted((a, b) => b.kpps - a.kpps);
   const peers = limits.filter(({ subject }) => PEERS.includes(subject));
   const told = [...ours.slice(0, 1), ...peers].map(({ text }) => text).join(', ');
   const what = tellAll(base);
-  return `${what === '' ? '' : `${what}: `}with less than ${NOTICEABLE * 100} % lost, ${told}`;
+  return `${what === '' ? '' : `${what}: `}less than ${NOTICEABLE * 100} % is lost ${told}`;
 }

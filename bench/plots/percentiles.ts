@@ -18,12 +18,11 @@ const TICKS = [0, 90, 99, 99.9, 99.99, 99.999].map(rarity);
 
 /** @param panels lines in microseconds over rarity */
 export function drawPercentiles(panels: readonly PercentilePanel[]): Drawing {
-  const rarest = Math.max(...panels.flatMap(({ lines }) => lines.flatMap(({ points }) => points.map(({ x }) => x))));
   return drawLines({
     panels: panels.map((panel) => ({
       ...panel,
       xTitle: 'percentile',
-      xTicks: TICKS.filter((tick) => tick <= rarest * 1.001),
+      xTicks: TICKS.filter((tick) => tick <= rarestOf(panel) * 1.001),
     })),
     xScale: 'log',
     yScale: 'log',
@@ -31,6 +30,10 @@ export function drawPercentiles(panels: readonly PercentilePanel[]): Drawing {
     printX: (value) => (value <= 1 ? 'fastest' : `${Number((100 - 100 / value).toFixed(4))} %`),
     printY: (value) => value.toLocaleString('en-US', { maximumFractionDigits: 1 }),
   });
+}
+
+function rarestOf({ lines }: PercentilePanel): number {
+  return Math.max(...lines.flatMap(({ points }) => points.map(({ x }) => x)));
 }
 
 /**

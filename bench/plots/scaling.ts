@@ -49,7 +49,7 @@ function panelOf(report: Report, series: Series): LinePanel {
         .filter(({ subject }) => subject === name)
         .map(({ at, spread }) => ({ x: Number(at[series.along]), y: spread }))
         .toSorted((a, b) => a.x - b.x);
-      return points.length === 0 ? [] : [{ subject: name, points }];
+      return points.length < 2 ? [] : [{ subject: name, points }];
     }),
   };
 }

@@ -78,7 +78,7 @@ function rules(ground: 'light' | 'dark'): string {
     ([name, shades]) => `.fill-${name}{fill:${shades[ground]}}.line-${name}{stroke:${shades[ground]};fill:none}`,
   );
   return [
-    `.card{fill:${paper};stroke:${border}}.halo{stroke:${paper};stroke-width:3.5;fill:none}.grid{stroke:${lines.grid}}.axis{stroke:${lines.axis};fill:none}`,
+    `.card{fill:${paper};stroke:${border}}.halo{stroke:${paper};stroke-width:3.5;fill:none}.name{stroke:${paper};stroke-width:3;paint-order:stroke}.grid{stroke:${lines.grid}}.axis{stroke:${lines.axis};fill:none}`,
     `.ink{fill:${words.ink}}.soft{fill:${words.soft}}.whisker{stroke:${words.ink};fill:none}`,
     ...colours,
   ].join('\n');

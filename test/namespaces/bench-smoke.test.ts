@@ -71,6 +71,9 @@ test(
     const report: Report = JSON.parse(readFileSync(join(folder, file!), 'utf8'));
     expect(report.environment.kernel).toMatch(/^\d/);
     const measured = new Set<MetricName>(report.samples.map(({ metric }) => metric));
+    // A busy machine may keep the generator from the rate asked for; then the report must say so.
+    const isUnoffered = report.skipped.some(({ reason }) => reason.startsWith('loss at 20000 frames/s: the generator'));
+    if (isUnoffered) measured.add('lossRatio');
     expect(Object.keys(METRICS).filter((name) => !measured.has(name as MetricName))).toEqual(TOO_LONG);
     expect(report.distributions.length).toBeGreaterThan(0);
     for (const subject of ['tswitch-veth', 'tswitch-tap', 'tswitch-packet', 'linux-bridge']) {

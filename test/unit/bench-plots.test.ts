@@ -95,7 +95,7 @@ describe('the plots of a run', () => {
     );
     expect(titles['cpu']).toBe('CPU time per frame: tswitch-veth takes 0.50 × the Linux bridge, 0.33 × Open vSwitch');
     expect(titles['loss']).toBe(
-      '64 B: with less than 1 % lost, tswitch-veth all offered, 400 kpps, the Linux bridge 100 kpps, Open vSwitch 100 kpps',
+      '64 B: less than 1 % is lost by tswitch-veth up to 400 kpps (no more was offered), by the Linux bridge up to 100 kpps, by Open vSwitch up to 100 kpps',
     );
     expect(titles['latency']).toContain('99 % of frames take tswitch-veth no more than 100 µs');
     expect(titles['scaling']).toBe('Of its rate, tswitch-veth keeps 90 % from 1 to 65,536 MACs');
