@@ -24,6 +24,10 @@ export const SUPER_FRAME_BYTES_MAX = 65_536 + 14 + 8;
 /** Wire frames that one super-frame may become: 64 KiB in segments of 32 bytes; no sender gets to ask for more work. */
 export const SEGMENTS_MAX = 2048;
 
+/** Time that a worker looks for frames before it sleeps, in microseconds, at most; how long it is in fact: busy-poll.ts. */
+export const BUSY_POLL_MICROS_DEFAULT = 200;
+export const BUSY_POLL_MICROS_MAX = 10_000;
+
 /** Entries the FDB may be set to hold. */
 export const FDB_LIMIT_DEFAULT = 65_536;
 export const FDB_LIMIT_MAX = 1_048_576;

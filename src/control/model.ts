@@ -161,6 +161,8 @@ export interface SwitchSettings {
   loopProtection: boolean;
   /** How long such a port stays blocked. */
   loopHoldSeconds: number;
+  /** How long a worker looks for the next frame before it sleeps, at most, in microseconds. */
+  busyPollMicros: number;
 }
 
 /** What is left out stays, of the reserved addresses each list by itself. */

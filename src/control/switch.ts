@@ -5,6 +5,7 @@
 import { ffi } from '../../native-bindings/syscalls.ts';
 import {
   AGEING_SECONDS_DEFAULT,
+  BUSY_POLL_MICROS_DEFAULT,
   FDB_LIMIT_DEFAULT,
   LOOP_HOLD_SECONDS_DEFAULT,
   MAC_MOVE_HOLD_SECONDS_DEFAULT,
@@ -81,6 +82,7 @@ class Switch implements SwitchControl {
     macMoveHoldSeconds: MAC_MOVE_HOLD_SECONDS_DEFAULT,
     loopProtection: true,
     loopHoldSeconds: LOOP_HOLD_SECONDS_DEFAULT,
+    busyPollMicros: BUSY_POLL_MICROS_DEFAULT,
   };
   #closed: Promise<void> | null = null;
 
@@ -248,7 +250,8 @@ class Switch implements SwitchControl {
   }
 
   #switchCommand(settings: SwitchSettings): Command {
-    return { do: 'switch', config: { forwardReserved: forwardReserved(settings) } };
+    const { busyPollMicros } = settings;
+    return { do: 'switch', config: { forwardReserved: forwardReserved(settings), busyPollMicros } };
   }
 
   /** @param error what it threw; null: it hung */

@@ -113,8 +113,8 @@ export class DataPath {
     this.#open = this.#ports.filter((open) => open !== null);
   }
 
-  configure(config: SwitchConfig): void {
-    config.forwardReserved.forEach((forwards, last) => (this.#forwardReserved[last] = forwards ? 1 : 0));
+  configure({ forwardReserved }: Pick<SwitchConfig, 'forwardReserved'>): void {
+    forwardReserved.forEach((forwards, last) => (this.#forwardReserved[last] = forwards ? 1 : 0));
   }
 
   useFdb(fdb: SharedArrayBuffer): void {

@@ -14,11 +14,10 @@ import type { Command, PortResources, WorkerReport } from '../shared/commands.ts
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
+import { BusyPoll } from './busy-poll.ts';
 import { DataPath } from './data-path.ts';
 import { Waiter } from './waiter.ts';
 
-/** Time without a frame before sleeping: long enough to meet the next one of a burst, too short to cost an idle switch. */
-const SPIN_MS = 0.03;
 /** Turns with frames after which TAPs are asked whether they are readable: that cannot be seen in memory. */
 const BUSY_TURNS_PER_POLL = 4;
 const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
@@ -30,6 +29,7 @@ class Worker {
   readonly #memory: Memory;
   readonly #waiter: Waiter;
   readonly #dataPath: DataPath;
+  readonly #busyPoll = new BusyPoll();
   /** Descriptors that are waited on, by port. */
   readonly #watched = new Map<number, number[]>();
   /** process.hrtime and performance.now run on one clock; the latter allocates nothing. */
@@ -60,7 +60,6 @@ class Worker {
     const { words } = this.#board;
     const page = this.#page;
     let acknowledged = Atomics.load(words, page + ACKNOWLEDGED) - 1;
-    let lastFrameMs = 0;
     let busyTurns = 0;
     for (;;) {
       words[page + HEARTBEAT] = (words[page + HEARTBEAT]! + 1) | 0;
@@ -75,12 +74,14 @@ class Worker {
       const nowMs = performance.now();
       if (this.#dataPath.turn(this.#ticks(nowMs)) > 0) {
         words[page + TURNS] = (words[page + TURNS]! + 1) | 0;
-        lastFrameMs = nowMs;
+        this.#busyPoll.noteFrames(nowMs);
         if (this.#taps.size > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#wait(0);
-      } else if (nowMs - lastFrameMs > SPIN_MS) {
+      } else if (this.#busyPoll.isOver(nowMs)) {
         Atomics.store(words, page + ASLEEP, 1);
         if (Atomics.load(words, EPOCH) === acknowledged) this.#wait(WORKER_WAIT_MS_MAX);
         Atomics.store(words, page + ASLEEP, 0);
+      } else if (this.#taps.size > 0) {
+        this.#wait(0);
       }
     }
   }
@@ -132,6 +133,7 @@ class Worker {
         this.#taps.delete(command.handle);
         return this.#dataPath.closePort(command.handle);
       case 'switch':
+        this.#busyPoll.limit(command.config.busyPollMicros);
         return this.#dataPath.configure(command.config);
       case 'fdb':
         return this.#dataPath.useFdb(command.table);
@@ -158,8 +160,9 @@ class Worker {
     );
     const [small, large] = rings;
     if (!small) throw new Error(`port ${handle} was opened without a ring`);
-    const ringFds = resources.rings.map(({ fd }) => fd);
-    return new PacketPort(handle, resources.sendFd, ringFds, small, large ?? null);
+    const { sendFd, sendFinishedFd } = resources;
+    const fds = { rings: resources.rings.map(({ fd }) => fd), send: sendFd, sendFinished: sendFinishedFd };
+    return new PacketPort(handle, fds, small, large ?? null);
   }
 }
 

@@ -17,7 +17,7 @@ import { type Addresses, addresses, addressOf, AddressWriter, type Memory } from
 const { IOVEC, MMSGHDR } = socket;
 const { ADDRESSES_BYTES } = ethernet;
 const { NO_TAG } = vlanTag;
-const { VNET_HEADER_BYTES } = vnetHeader;
+const { FLAGS, GSO_TYPE, NEEDS_CSUM, VNET_HEADER_BYTES } = vnetHeader;
 const { BATCH_FRAMES_MAX } = limits;
 
 export const MESSAGES_MAX = BATCH_FRAMES_MAX;
@@ -33,6 +33,8 @@ export const GATHER_LIST_BYTES = HEADS_AT + MESSAGES_MAX * HEAD_BYTES_MAX;
 export class GatherList {
   readonly memory: Memory;
   count = 0;
+  /** Whether a message's virtio-net header asks for anything: a checksum to finish, a super-frame to segment. */
+  isUnfinished = false;
   /** Per message: 0, or the errno that `transmit` met. */
   readonly status = new Int32Array(MESSAGES_MAX);
   /** Per message: bytes as sent, without the virtio-net header. */
@@ -109,13 +111,26 @@ export class GatherList {
     this.#add(this.nextHead(), headBytes, payload, payloadBytes, note);
   }
 
+  /** Leaves the virtio-net headers out, for who is not told by them: where none of them asks for anything. */
+  dropHeaders(): void {
+    const { partAt, partBytes } = this;
+    for (let i = 0; i < this.count; i++) {
+      const vector = (VECTORS_AT + i * VECTORS_PER_MESSAGE * IOVEC.size) >>> 2;
+      this.#writer.write(vector + IOVEC.base / 4, partAt[i * VECTORS_PER_MESSAGE]! + VNET_HEADER_BYTES);
+      this.#words[vector + IOVEC.len / 4] = partBytes[i * VECTORS_PER_MESSAGE]! - VNET_HEADER_BYTES;
+    }
+  }
+
   clear(): void {
     this.count = 0;
+    this.isUnfinished = false;
   }
 
   #add(first: number, firstBytes: number, second: number, secondBytes: number, note: number): void {
     const i = this.count++;
     const part = i * VECTORS_PER_MESSAGE;
+    const { bytes } = this.memory;
+    if (((bytes[first + FLAGS]! & NEEDS_CSUM) | bytes[first + GSO_TYPE]!) !== 0) this.isUnfinished = true;
     this.partAt[part] = first;
     this.partBytes[part] = firstBytes;
     this.partAt[part + 1] = second;

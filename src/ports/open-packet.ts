@@ -99,7 +99,7 @@ export class PacketSockets {
     const regions: Region[] = [];
     try {
       const rings = [SMALL, LARGE].map((plan) => {
-        const fd = openSocket(fds);
+        const fd = openSocket(fds, true);
         setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
         setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
         requestRing(fd, plan);
@@ -108,16 +108,20 @@ export class PacketSockets {
         attachLengthFilter(fd, plan === SMALL);
         return { fd, geometry: { ...plan, offset: region.offset } };
       });
-      const sendFd = openSocket(fds);
-      setInt(sendFd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
-      if (options.bypassQdisc) setInt(sendFd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+      const sendFd = openSocket(fds, true);
+      const sendFinishedFd = openSocket(fds, false);
+      for (const fd of [sendFd, sendFinishedFd]) {
+        setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+        if (options.bypassQdisc) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+      }
       rings.forEach(({ fd }, k) => {
         bindTo(fd, ifindex, ETH_P_ALL);
         if (options.promiscuous) becomePromiscuous(fd, ifindex);
         if (options.shared) joinFanout(fd, ifindex, k);
       });
       bindTo(sendFd, ifindex, RECEIVES_NOTHING);
-      return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, rings });
+      bindTo(sendFinishedFd, ifindex, RECEIVES_NOTHING);
+      return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, sendFinishedFd, rings });
     } catch (error) {
       closeAll(arena, fds, regions);
       throw error;
@@ -145,10 +149,11 @@ function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
   for (const fd of fds) sys.close(fd);
 }
 
-function openSocket(fds: number[]): number {
+/** @param hasHeaders whether a virtio-net header stands before each frame */
+function openSocket(fds: number[], hasHeaders: boolean): number {
   const fd = check('socket(AF_PACKET)', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
   fds.push(fd);
-  setInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+  if (hasHeaders) setInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
   return fd;
 }
 

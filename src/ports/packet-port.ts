@@ -12,17 +12,24 @@ import type { GatherList } from './gather-list.ts';
 import type { PacketRing } from './packet-ring.ts';
 import type { Port } from './port.ts';
 
+export interface PacketFds {
+  /** Of the rings. */
+  readonly rings: readonly number[];
+  /** Sends frames with their virtio-net headers. */
+  readonly send: number;
+  /** Sends finished frames without them: the kernel has less to copy and to look at (docs/decisions/0012). */
+  readonly sendFinished: number;
+}
+
 export class PacketPort implements Port {
   readonly handle: number;
-  readonly #sendFd: number;
-  readonly #ringFds: readonly number[];
+  readonly #fds: PacketFds;
   readonly #small: PacketRing;
   readonly #large: PacketRing | null;
 
-  constructor(handle: number, sendFd: number, ringFds: readonly number[], small: PacketRing, large: PacketRing | null) {
+  constructor(handle: number, fds: PacketFds, small: PacketRing, large: PacketRing | null) {
     this.handle = handle;
-    this.#sendFd = sendFd;
-    this.#ringFds = ringFds;
+    this.#fds = fds;
     this.#small = small;
     this.#large = large;
   }
@@ -40,7 +47,8 @@ export class PacketPort implements Port {
 
   /** The netdev went down or away. Asking for the error clears it; frames go on when the netdev comes up again. */
   clearError(): boolean {
-    for (const fd of [...this.#ringFds, this.#sendFd]) sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(4));
+    const { rings, send, sendFinished } = this.#fds;
+    for (const fd of [...rings, send, sendFinished]) sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, new Uint8Array(4));
     return true;
   }
 
@@ -58,9 +66,11 @@ export class PacketPort implements Port {
 
   transmit(list: GatherList): void {
     const { status, count } = list;
+    if (!list.isUnfinished) list.dropHeaders();
+    const fd = list.isUnfinished ? this.#fds.send : this.#fds.sendFinished;
     let done = 0;
     while (done < count) {
-      const sent = sys.sendmmsg(this.#sendFd, list.messageAddress(done), count - done, MSG_DONTWAIT);
+      const sent = sys.sendmmsg(fd, list.messageAddress(done), count - done, MSG_DONTWAIT);
       if (sent > 0) {
         status.fill(0, done, done + sent);
         done += sent;

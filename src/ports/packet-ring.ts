@@ -21,6 +21,9 @@ const SNAPLEN = TPACKET2_HDR.snaplen >>> 2;
 const MAC_AND_NET = TPACKET2_HDR.mac >>> 2;
 const SEC = TPACKET2_HDR.sec >>> 2;
 const NSEC = TPACKET2_HDR.nsec >>> 2;
+/** Where a slot's next cache lines begin, in words. A short frame ends in the third one. */
+const SECOND_LINE = 16;
+const THIRD_LINE = 32;
 const VLAN_TCI_AND_TPID = TPACKET2_HDR.vlanTci >>> 2;
 
 export class PacketRing {
@@ -31,6 +34,8 @@ export class PacketRing {
   readonly #cursor: number;
   /** Slots from the cursor on that are taken but not released. */
   #taken = 0;
+  /** What was touched last: keeps the engine from leaving out loads whose result nobody needs. */
+  touched = 0;
 
   /** @param cursor index of this ring's word in `cursors`: the next slot to read, kept where a replaced worker finds it */
   constructor(bytes: Uint8Array, geometry: RingGeometry, cursors: Int32Array, cursor: number) {
@@ -65,9 +70,16 @@ export class PacketRing {
     return seconds !== 0 ? seconds < 0 : this.#words[mine + NSEC]! <= other.#words[theirs + NSEC]!;
   }
 
-  /** Puts the next `count` slots into the batch. A frame that the slot was too small for gets length -1. */
+  /**
+   * Puts the next `count` slots into the batch. A frame that the slot was too small for gets length -1.
+   *
+   * Where the kernel wrote on another core, each cache line of a frame has to come from there. The beginning of every frame
+   * is touched here, where these loads wait for nothing and so go on side by side; later, in the middle of sending, the core
+   * would wait for each by itself (docs/decisions/0012).
+   */
   take(count: number, batch: Batch): void {
     const words = this.#words;
+    let touched = 0;
     for (let k = 0; k < count; k++) {
       const slot = this.#slot(0);
       const i = batch.count++;
@@ -75,6 +87,7 @@ export class PacketRing {
       const length = words[slot + LEN]!;
       batch.offset[i] = (slot << 2) + (words[slot + MAC_AND_NET]! & 0xffff);
       batch.length[i] = words[slot + SNAPLEN] === length ? length : -1;
+      touched |= words[slot + SECOND_LINE]! | words[slot + THIRD_LINE]!;
       if (status & TP_STATUS_VLAN_VALID) {
         const tag = words[slot + VLAN_TCI_AND_TPID]!;
         batch.tci[i] = tag;
@@ -85,6 +98,7 @@ export class PacketRing {
       }
       this.#taken++;
     }
+    this.touched = touched;
   }
 
   /** Gives all taken slots back to the kernel, each once: it may fill one the moment it has it. */

@@ -41,6 +41,8 @@ export interface PortConfig {
 export interface SwitchConfig {
   /** For each n from 0 to 47 whether 01:80:c2:00:00:n is forwarded like any group address. */
   forwardReserved: readonly boolean[];
+  /** Time that a worker looks for frames before it sleeps, at most, in microseconds. */
+  busyPollMicros: number;
 }
 
 /** A TPACKET_V2 receive ring: blocks of whole slots, mapped at `offset` of the worker's arena. */
@@ -54,7 +56,7 @@ export interface RingGeometry {
 
 /** What a worker needs to move frames of a port: numbers only, all of it owned by the control plane. */
 export type PortResources =
-  | { kind: 'packet'; sendFd: number; rings: { fd: number; geometry: RingGeometry }[] }
+  | { kind: 'packet'; sendFd: number; sendFinishedFd: number; rings: { fd: number; geometry: RingGeometry }[] }
   /** A TAP has one queue: one worker receives from it, all send to it. */
   | { kind: 'tap'; fd: number; receives: boolean };
 

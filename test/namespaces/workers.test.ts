@@ -17,7 +17,7 @@ import { PORT_DEFAULTS } from '../support/lan.ts';
 const POISON: Command = {
   do: 'open',
   handle: 7,
-  resources: { kind: 'packet', sendFd: -1, rings: [] },
+  resources: { kind: 'packet', sendFd: -1, sendFinishedFd: -1, rings: [] },
   config: PORT_DEFAULTS,
 };
 
@@ -45,10 +45,10 @@ function start(count: number): { workers: Workers; ended: { worker: number; erro
 test('every worker acknowledges a command, awake or asleep', async () => {
   const { workers } = start(2);
   for (let k = 0; k < 20; k++)
-    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [k % 2 === 0] } }]);
+    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [k % 2 === 0], busyPollMicros: 0 } }]);
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(workers.views().map(({ state }) => state)).toEqual(['asleep', 'asleep']);
-  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [], busyPollMicros: 0 } }]);
 });
 
 test('a worker that throws is replaced, and its replacement acknowledges what was under way', async () => {
@@ -56,7 +56,7 @@ test('a worker that throws is replaced, and its replacement acknowledges what wa
   await workers.command((worker) => (worker === 1 ? [POISON] : []));
   expect(ended).toHaveLength(1);
   expect(ended[0]).toMatchObject({ worker: 1, error: { message: 'port 7 was opened without a ring' } });
-  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [], busyPollMicros: 0 } }]);
   expect(workers.views().map(({ restarts }) => restarts)).toEqual([0, 1]);
 });
 
@@ -67,7 +67,7 @@ test('a worker that keeps throwing is replaced at once some times, then after a 
   await workers.fault(0, 'throw');
   expect(performance.now() - thirdMs).toBeGreaterThan(900);
   expect(ended).toHaveLength(4);
-  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
+  await workers.command(() => [{ do: 'switch', config: { forwardReserved: [], busyPollMicros: 0 } }]);
 });
 
 test('a worker that hangs is replaced, once, and that it hung is told', async () => {
@@ -82,7 +82,7 @@ test('a worker that hangs is replaced, once, and that it hung is told', async ()
     ]);
     await until('the worker to be replaced', () => workers.views()[0]!.restarts === 1);
     expect(ended).toEqual([{ worker: 0, error: null }]);
-    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [] } }]);
+    await workers.command(() => [{ do: 'switch', config: { forwardReserved: [], busyPollMicros: 0 } }]);
     await until('its replacement to rest', () => workers.views()[0]!.state === 'asleep');
     expect(workers.views()[0]!.restarts).toBe(1);
     sys.writeBytes(fd, new Uint8Array(64));

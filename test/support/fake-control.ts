@@ -75,6 +75,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     macMoveHoldSeconds: 10,
     loopProtection: true,
     loopHoldSeconds: 60,
+    busyPollMicros: 200,
   };
   const port = (name: string): PortView => {
     const found = ports.get(name);

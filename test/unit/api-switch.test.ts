@@ -85,6 +85,7 @@ describe('switch, vlans, stats', () => {
       macMoveHoldSeconds: 10,
       loopProtection: true,
       loopHoldSeconds: 60,
+      busyPollMicros: 200,
       workers: 1,
       ffi: 'koffi',
       version: '0.0.0',

@@ -61,7 +61,7 @@ function port(): {
   const cursors = new Int32Array(2);
   const small = new FakeRing(bytes, 0, cursors, 0);
   const large = new FakeRing(bytes, 4096, cursors, 1);
-  const packet = new PacketPort(0, -1, [], small.ring, large.ring);
+  const packet = new PacketPort(0, { rings: [], send: -1, sendFinished: -1 }, small.ring, large.ring);
   const batch = new Batch(bytes);
   const received = (): number[] => {
     batch.count = 0;
@@ -136,7 +136,7 @@ test('a kernel that fills each slot the moment it gets it loses nothing and mixe
     blocks: 1,
   };
   const ring = new PacketRing(bytes, geometry, new Int32Array(1), 0);
-  const packet = new PacketPort(0, -1, [], ring, null);
+  const packet = new PacketPort(0, { rings: [], send: -1, sendFinished: -1 }, ring, null);
   const frames = 300_000;
   const kernel = `
     const { workerData } = require('node:worker_threads');

@@ -4,6 +4,8 @@ import {
   AGEING_SECONDS_DEFAULT,
   AGEING_SECONDS_MAX,
   AGEING_SECONDS_MIN,
+  BUSY_POLL_MICROS_DEFAULT,
+  BUSY_POLL_MICROS_MAX,
   FDB_LIMIT_DEFAULT,
   FDB_LIMIT_MAX,
   LOOP_HOLD_SECONDS_DEFAULT,
@@ -53,6 +55,10 @@ const settingsFields = {
   loopHoldSeconds: integer(1, LOOP_HOLD_SECONDS_MAX).openapi({
     description: `Seconds for which such a port stays blocked, 1 to ${LOOP_HOLD_SECONDS_MAX}; ${LOOP_HOLD_SECONDS_DEFAULT} by default.`,
     example: LOOP_HOLD_SECONDS_DEFAULT,
+  }),
+  busyPollMicros: integer(0, BUSY_POLL_MICROS_MAX).openapi({
+    description: `Microseconds for which a worker looks for the next frame before it sleeps, at most, 0 to ${BUSY_POLL_MICROS_MAX}; ${BUSY_POLL_MICROS_DEFAULT} by default. More shortens the way of frames that come seldom, and costs CPU time while they do; a worker without traffic sleeps in any case.`,
+    example: BUSY_POLL_MICROS_DEFAULT,
   }),
 };
 

@@ -5,6 +5,7 @@ import type { SwitchView, VlanView } from '../../control/model.ts';
 import {
   AGEING_SECONDS_MAX,
   AGEING_SECONDS_MIN,
+  BUSY_POLL_MICROS_MAX,
   FDB_LIMIT_MAX,
   LOOP_HOLD_SECONDS_MAX,
   MAC_MOVE_HOLD_SECONDS_MAX,
@@ -64,7 +65,12 @@ export function addSwitchCommands(program: Command): void {
     .addOption(
       new Option('--loop-protection [true|false]', 'probe for loops, and block ports in one').argParser(parseFlag),
     )
-    .option('--loop-hold-seconds <n>', 'how long such a port is blocked', wholeNumber(1, LOOP_HOLD_SECONDS_MAX));
+    .option('--loop-hold-seconds <n>', 'how long such a port is blocked', wholeNumber(1, LOOP_HOLD_SECONDS_MAX))
+    .option(
+      '--busy-poll-micros <n>',
+      'look for frames this long before sleeping, at most: less latency for more CPU time',
+      wholeNumber(0, BUSY_POLL_MICROS_MAX),
+    );
   set.action(async (options: SetOptions) => {
     const cli = new Cli(set);
     const { forwardReserved: forward, dropReserved: drop, ...patch } = options;
@@ -76,6 +82,7 @@ export function addSwitchCommands(program: Command): void {
     'switch set --ageing-seconds 60',
     'switch set --forward-reserved 01:80:c2:00:00:0e',
     'switch set --mac-move-limit 100 --loop-protection=false',
+    'switch set --busy-poll-micros 2000',
   ]);
 }
 
@@ -101,6 +108,7 @@ function switchFields(view: SwitchView): [string, Cell][] {
     ['mac move hold', `${view.macMoveHoldSeconds} s`],
     ['loop protection', view.loopProtection ? 'yes' : 'no'],
     ['loop hold', `${view.loopHoldSeconds} s`],
+    ['busy poll', `up to ${view.busyPollMicros} µs`],
     ['workers', String(view.workers)],
     ['ffi', view.ffi],
     ['version', view.version],
