@@ -108,15 +108,12 @@ export class PacketSockets {
         attachLengthFilter(fd, plan === SMALL);
         return { fd, geometry: { ...plan, offset: region.offset } };
       });
-      const sendFd = openSocket(fds);
-      setInt(sendFd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
-      if (options.bypassQdisc) setInt(sendFd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+      const sendFd = openSendSocket(fds, ifindex, options);
       rings.forEach(({ fd }, k) => {
         bindTo(fd, ifindex, ETH_P_ALL);
         if (options.promiscuous) becomePromiscuous(fd, ifindex);
         if (options.shared) joinFanout(fd, ifindex, k);
       });
-      bindTo(sendFd, ifindex, RECEIVES_NOTHING);
       return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, rings });
     } catch (error) {
       closeAll(arena, fds, regions);
@@ -143,6 +140,27 @@ export class PacketSockets {
 function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
   for (const region of regions) arena.release(region);
   for (const fd of fds) sys.close(fd);
+}
+
+/** A socket that sends frames behind their virtio-net headers. @param fds it is added to those */
+export function openSendSocket(fds: number[], ifindex: number, options: { bypassQdisc: boolean }): number {
+  const fd = openSocket(fds);
+  setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+  if (options.bypassQdisc) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+  bindTo(fd, ifindex, RECEIVES_NOTHING);
+  return fd;
+}
+
+/** Asks a netdev for frames to any address, until `close`. */
+export function listenToAll(ifindex: number): { close(): void } {
+  const fds: number[] = [];
+  try {
+    becomePromiscuous(openSocket(fds), ifindex);
+  } catch (error) {
+    for (const fd of fds) sys.close(fd);
+    throw error;
+  }
+  return { close: () => fds.forEach((fd) => sys.close(fd)) };
 }
 
 function openSocket(fds: number[]): number {
