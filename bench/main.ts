@@ -19,7 +19,15 @@ import type { Subject } from './system/subject.ts';
 import { tswitch } from './system/tswitch.ts';
 import { vdeSwitch } from './system/vde.ts';
 
-const SUBJECTS: readonly Subject[] = [tswitch('veth'), tswitch('tap'), linuxBridge, ovsNetdev, vdeSwitch, bareVeth];
+const SUBJECTS: readonly Subject[] = [
+  tswitch('veth'),
+  tswitch('tap'),
+  tswitch('xdp'),
+  linuxBridge,
+  ovsNetdev,
+  vdeSwitch,
+  bareVeth,
+];
 /** Run only if named: what several workers cost and gain. They share the switch's core, so the cost is what shows. */
 const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));

@@ -8,7 +8,7 @@ import { type Host, makeSite } from './hosts.ts';
 import type { Bench, Rig, Subject } from './subject.ts';
 
 const PROGRAM = [process.execPath, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
-export type TswitchKind = 'veth' | 'tap';
+export type TswitchKind = 'veth' | 'tap' | 'xdp';
 
 export interface TswitchRig extends Rig {
   /** Plugs further interfaces of host a in, until the switch has so many ports. */
