@@ -91,14 +91,27 @@ export class Arena {
   }
 
   /**
-   * The memory of `fd` from its start (a packet socket's rings), for reading and writing. It stays mapped when `fd` is
-   * closed.
+   * The same for memory that the kernel is to pin (an AF_XDP socket's UMEM): a fork, for a program that is started, would
+   * copy every pinned page of private memory.
+   */
+  allocateShared(bytes: number): Region {
+    return this.#place(this.#roundUp(bytes), MAP_SHARED | MAP_ANONYMOUS, -1);
+  }
+
+  /**
+   * The memory of `fd` (a socket's rings), for reading and writing. It stays mapped when `fd` is closed.
    * @param bytes whole pages
+   * @param from place in `fd` of the first byte: whole pages
    * @throws SyscallError ENOMEM if the arena is full, EINVAL for broken pages, or why the system refuses
    */
-  map(bytes: number, fd: number): Region {
+  map(bytes: number, fd: number, from = 0): Region {
     if (this.#roundUp(bytes) !== bytes) throw new SyscallError('mmap', EINVAL, `${bytes} bytes are not whole pages`);
-    return this.#place(bytes, MAP_SHARED, fd);
+    return this.#place(bytes, MAP_SHARED, fd, from);
+  }
+
+  /** Bytes in whole pages. */
+  wholePages(bytes: number): number {
+    return this.#roundUp(bytes);
   }
 
   /** Gives the memory back to the system. No thread may touch the region any more. */
@@ -110,12 +123,12 @@ export class Arena {
     this.#giveBack(offset, length + this.#pageBytes);
   }
 
-  #place(length: number, flags: number, fd: number): Region {
+  #place(length: number, flags: number, fd: number, from = 0): Region {
     assert(length > 0, 'a region of 0 bytes');
     // The page that is not to be touched comes after the region.
     const offset = this.#takeFirstFit(length + this.#pageBytes);
     const at = this.address + offset;
-    const result = this.#sys.mmap(at, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+    const result = this.#sys.mmap(at, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, from);
     if (result < 0) {
       this.#giveBack(offset, length + this.#pageBytes);
       throw new SyscallError('mmap', -result);

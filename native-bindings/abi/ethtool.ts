@@ -3,6 +3,7 @@ export const ETHTOOL_GSTRINGS = 0x1b;
 export const ETHTOOL_GSSET_INFO = 0x37;
 export const ETHTOOL_GFEATURES = 0x3a;
 export const ETHTOOL_SFEATURES = 0x3b;
+export const ETHTOOL_GCHANNELS = 0x3c;
 
 /** The set of strings that are names of features; a name's place in it is the feature's bit. */
 export const ETH_SS_FEATURES = 4;
@@ -32,3 +33,17 @@ export const ETHTOOL_FEATURES_SET = { cmd: 0, count: 4, features: 8, size: 8 } a
 
 /** struct ethtool_set_features_block: `requested` bits count where `valid` has a bit. */
 export const ETHTOOL_FEATURES_SET_BLOCK = { valid: 0, requested: 4, size: 8 } as const;
+
+/** struct ethtool_channels: queues, at most and now; those in `combined` are both of receiving and of sending. */
+export const ETHTOOL_CHANNELS = {
+  cmd: 0,
+  maxRx: 4,
+  maxTx: 8,
+  maxOther: 12,
+  maxCombined: 16,
+  rxCount: 20,
+  txCount: 24,
+  otherCount: 28,
+  combinedCount: 32,
+  size: 36,
+} as const;

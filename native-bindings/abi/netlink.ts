@@ -21,6 +21,8 @@ export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_IFALIAS = 20;
+export const IFLA_NUM_TX_QUEUES = 31;
+export const IFLA_NUM_RX_QUEUES = 32;
 
 /** struct sockaddr_nl */
 export const SOCKADDR_NL = { family: 0, pad: 2, pid: 4, groups: 8, size: 12 } as const;

@@ -6,6 +6,7 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
+export const AF_XDP = 44;
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
@@ -16,6 +17,7 @@ export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SOL_PACKET = 263;
 export const SOL_NETLINK = 270;
+export const SOL_XDP = 283;
 
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;

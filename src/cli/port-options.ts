@@ -15,7 +15,7 @@ import {
 import { limitUpTo, parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
 
 /** The kinds that can be asked for; `memory` ports are for tests. */
-export const KINDS = ['veth', 'tap', 'packet'] as const;
+export const KINDS = ['veth', 'tap', 'packet', 'xdp'] as const;
 
 export function addSettingsOptions(command: Command): Command {
   addTagOptions(command)
@@ -64,8 +64,8 @@ export function addTrafficOptions(command: Command): Command {
 
 export function addPlaceOptions(command: Command): Command {
   return command
-    .option('--netdev <if>', 'the netdev to attach to (kind packet)')
-    .option('--netns <netns>', 'namespace of the far end: a name, a path, a pid, or host (kinds veth and tap)')
+    .option('--netdev <if>', 'the netdev to attach to (kinds packet and xdp)')
+    .option('--netns <netns>', 'namespace of the far end: a name, a path, a pid, or host (kinds veth, tap and xdp)')
     .option('--ifname <if>', 'name of the far end inside the namespace (default: eth0)')
     .option('--addresses <cidr,...>', 'addresses of the far end with prefix length; may be repeated', parseList)
     .option('--mac <mac>', 'MAC address of the far end (default: random)')

@@ -37,6 +37,14 @@ export function describePort(port: PortView): string {
   return `${port.name}: ${facts.filter(Boolean).join(', ')}, ${port.state}${port.blocked ? ', blocked' : ''}`;
 }
 
+function xdpFields({ xdpMode, queues }: PortView): [string, Cell][] {
+  if (xdpMode === null) return [];
+  return [
+    ['xdp mode', xdpMode],
+    ['queues', String(queues)],
+  ];
+}
+
 /** Everything of a port, in the order of importance. */
 export function portFields(port: PortView): [string, Cell][] {
   const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
@@ -50,6 +58,7 @@ export function portFields(port: PortView): [string, Cell][] {
     ['admin', port.admin],
     ['kind', port.kind],
     ['netdev', port.netdev ?? '-'],
+    ...xdpFields(port),
     ['namespace', port.netns ?? '-'],
     ['interface', port.ifname ?? '-'],
     ['addresses', port.addresses.join(', ') || '-'],

@@ -1,7 +1,7 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
 import type { EventBus, SwitchEvent } from './events.ts';
 
-export const PORT_KINDS = ['veth', 'packet', 'tap', 'memory'] as const;
+export const PORT_KINDS = ['veth', 'packet', 'tap', 'xdp', 'memory'] as const;
 export type PortKind = (typeof PORT_KINDS)[number];
 
 export const PORT_MODES = [
@@ -22,6 +22,10 @@ export type Tpid = (typeof TPIDS)[number];
 
 export const PRIORITY_TAGS = ['never', 'if-nonzero', 'always'] as const;
 export type PriorityTags = (typeof PRIORITY_TAGS)[number];
+
+/** Where a port's XDP program runs: in the netdev's driver, or behind it. */
+export const XDP_MODES = ['native', 'generic'] as const;
+export type XdpMode = (typeof XDP_MODES)[number];
 
 export type PortState = 'up' | 'down' | 'lost';
 export type AdminState = 'up' | 'down';
@@ -61,15 +65,15 @@ export interface PortSettings {
 export interface PortIdentity {
   name: string;
   kind: PortKind;
-  /** `veth`: the switch's end. `packet`: the netdev attached to. `tap`: the TAP, null once moved. `memory`: null. */
+  /** `veth`, `xdp`: the switch's end. `packet`, `xdp`: the netdev attached to. `tap`: the TAP, null once moved. `memory`: null. */
   netdev: string | null;
-  /** Name under /run/netns, path of a namespace file, pid as text, or `host`; null for `packet` and `memory`. */
+  /** Name under /run/netns, path of a namespace file, pid as text, or `host`; null for netdevs that exist already, and for `memory`. */
   netns: string | null;
   /** Name of the far end inside `netns`. */
   ifname: string | null;
   /** Addresses of the far end, with prefix length. */
   addresses: string[];
-  /** MAC address of the far end (of the netdev itself for `packet`); null for `memory`. */
+  /** MAC address of the far end (of a netdev that exists already, its own); null for `memory`. */
   mac: string | null;
 }
 
@@ -101,6 +105,10 @@ export interface LoopBlock {
 
 export interface PortView extends PortIdentity, PortSettings {
   state: PortState;
+  /** Kind `xdp`: where its XDP program runs; null for other kinds, and while the port is lost. */
+  xdpMode: XdpMode | null;
+  /** Kind `xdp`: the netdev's receive queues, all of which are served; else null. */
+  queues: number | null;
   blocked: LoopBlock | null;
   /** What loop protection did at this port lately, newest last: the events with their evidence. */
   protection: SwitchEvent[];

@@ -1,5 +1,5 @@
 /** A port as the control plane keeps it, from being added to being removed, through losses and returns. */
-import { OFFLOAD_NAMES, type PortSettings, type PortState } from './model.ts';
+import { OFFLOAD_NAMES, type OffloadName, type PortSettings, type PortState } from './model.ts';
 import type { Attachment, LinkState } from './attach/attachment.ts';
 import type { NormalPortRequest } from './port-request.ts';
 
@@ -53,6 +53,12 @@ export function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: b
     multicastLimit: request.multicastLimit,
     unknownLimit: request.unknownLimit,
     admin: request.admin,
-    offloads: request.offloads ?? OFFLOAD_NAMES.filter((name) => name !== 'uso' || uso),
+    offloads: request.offloads ?? offloadsOf(request, uso),
   };
+}
+
+/** All that the port's kind and the kernel can carry. */
+function offloadsOf({ kind }: NormalPortRequest, uso: boolean): OffloadName[] {
+  if (kind === 'xdp') return [];
+  return OFFLOAD_NAMES.filter((name) => name !== 'uso' || uso);
 }

@@ -33,7 +33,7 @@ import type { OffloadName, PortIdentity, PortMode, PortPatch, PortRequest, PortS
 
 /** A PortRequest with every default filled in and every value in its one spelling. */
 export interface NormalPortRequest extends PortIdentity, Omit<PortSettings, 'mtu' | 'offloads'> {
-  /** Undefined: as the netdev has it (`packet` only). */
+  /** Undefined: as the netdev that exists already has it. */
   mtu: number | undefined;
   /** Undefined: all that the port's kind and the kernel can carry. */
   offloads: OffloadName[] | undefined;
@@ -58,8 +58,8 @@ function refuse(message: string): never {
 export function normalizePortRequest(request: PortRequest): NormalPortRequest {
   checkName(request.name);
   if (!PORT_KINDS.includes(request.kind)) refuse(`kind: must be one of ${PORT_KINDS.join(', ')}`);
-  const mtu = request.mtu ?? (request.kind === 'packet' ? undefined : MTU_DEFAULT);
   const place = placeOf(request);
+  const mtu = request.mtu ?? (place.netdev === null ? MTU_DEFAULT : undefined);
   if (mtu !== undefined) checkMtu(mtu, place.addresses);
   return {
     name: request.name,
@@ -171,16 +171,18 @@ type Place = Pick<PortIdentity, 'netdev' | 'netns' | 'ifname' | 'addresses' | 'm
 /** Where the port's other side is and what it looks like: the fields that depend on the kind. */
 function placeOf(request: PortRequest): Place {
   if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request);
+  if (request.kind === 'xdp' && request.netdev == null) return farEndOf(request);
   const farEndFields = ['netns', 'ifname', 'mac', 'gateway', 'createNetns'] as const;
   const given: string[] = farEndFields.filter((field) => Boolean(request[field]));
   if (request.addresses?.length) given.push('addresses');
   if (given.length > 0) {
     const hint =
-      request.kind === 'packet' ? 'tswitch does not change a netdev that it did not make' : 'it has no netdev';
-    refuse(`${given.join(', ')}: not for kind ${request.kind}; ${hint}`);
+      request.kind === 'memory' ? 'it has no netdev' : 'tswitch does not change a netdev that it did not make';
+    const what = request.kind === 'xdp' ? 'kind xdp with a netdev' : `kind ${request.kind}`;
+    refuse(`${given.join(', ')}: not for ${what}; ${hint}`);
   }
   const netdev = request.netdev ?? null;
-  if (request.kind === 'packet') {
+  if (request.kind !== 'memory') {
     if (netdev === null) refuse('netdev: kind packet needs the name of the netdev to attach to');
     checkNetdevName(netdev, 'netdev');
   } else if (netdev !== null) {
@@ -193,7 +195,10 @@ function farEndOf(request: PortRequest): Place {
   const { kind } = request;
   if (typeof request.netdev === 'string') refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`);
   const netns = request.netns ?? null;
-  if (netns === null) refuse(`netns: kind ${kind} needs the namespace to put the interface into`);
+  if (netns === null) {
+    const or = kind === 'xdp' ? ', or netdev: the name of one that exists already' : '';
+    refuse(`netns: kind ${kind} needs the namespace to put the interface into${or}`);
+  }
   checkNetns(netns);
   const createNetns = request.createNetns ?? false;
   if (createNetns && !isNetnsName(netns)) {

@@ -14,7 +14,7 @@ const OFFLOAD_BITS: Record<OffloadName, number> = {
 };
 
 type Configured = Pick<PortRecord, 'settings' | 'link'>;
-type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity'> };
+type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity' | 'xdp'> };
 
 export function portConfig(record: Configured, blocked: boolean): PortConfig {
   const { settings } = record;
@@ -54,6 +54,8 @@ export function portView(
     ...record.attachment.identity,
     ...record.settings,
     state: portState(record),
+    xdpMode: record.attachment.xdp?.mode ?? null,
+    queues: record.attachment.xdp?.queues ?? null,
     ...safety,
     stats,
   };

@@ -8,7 +8,8 @@ import type { Memory } from '../ports/memory.ts';
 import { PacketPort } from '../ports/packet-port.ts';
 import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
-import { TapBuffer, TapPort } from '../ports/tap-port.ts';
+import { TAP_BUFFER_BYTES, TapBuffer, TapPort } from '../ports/tap-port.ts';
+import { XdpPort } from '../ports/xdp-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
@@ -153,6 +154,10 @@ class Worker {
       this.#tapBuffer ??= new TapBuffer(this.#memory, this.#start.tapBufferAt);
       return new TapPort(handle, resources.fd, this.#tapBuffer, resources.receives);
     }
+    if (resources.kind === 'xdp') {
+      const scratch = { at: this.#start.tapBufferAt, bytes: TAP_BUFFER_BYTES };
+      return new XdpPort(handle, this.#memory, scratch, resources);
+    }
     const { cursors } = this.#board;
     const cursor = this.#board.cursor(this.#start.worker, handle);
     const rings = resources.rings.map(
@@ -169,6 +174,7 @@ class Worker {
 /** The descriptors by which the worker learns that frames have come. */
 function receivingFds(resources: PortResources): number[] {
   if (resources.kind === 'packet') return resources.rings.map(({ fd }) => fd);
+  if (resources.kind === 'xdp') return resources.queues.map(({ fd }) => fd);
   return resources.receives ? [resources.fd] : [];
 }
 

@@ -108,19 +108,13 @@ export class PacketSockets {
         attachLengthFilter(fd, plan === SMALL);
         return { fd, geometry: { ...plan, offset: region.offset } };
       });
-      const sendFd = openSocket(fds, true);
-      const sendFinishedFd = openSocket(fds, false);
-      for (const fd of [sendFd, sendFinishedFd]) {
-        setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
-        if (options.bypassQdisc) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
-      }
+      const sendFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: true });
+      const sendFinishedFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: false });
       rings.forEach(({ fd }, k) => {
         bindTo(fd, ifindex, ETH_P_ALL);
         if (options.promiscuous) becomePromiscuous(fd, ifindex);
         if (options.shared) joinFanout(fd, ifindex, k);
       });
-      bindTo(sendFd, ifindex, RECEIVES_NOTHING);
-      bindTo(sendFinishedFd, ifindex, RECEIVES_NOTHING);
       return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, sendFinishedFd, rings });
     } catch (error) {
       closeAll(arena, fds, regions);
@@ -147,6 +141,31 @@ export class PacketSockets {
 function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
   for (const region of regions) arena.release(region);
   for (const fd of fds) sys.close(fd);
+}
+
+/** @param fds the socket is added to those; @param options.hasHeaders whether it sends frames behind virtio-net headers */
+export function openSendSocket(
+  fds: number[],
+  ifindex: number,
+  options: { bypassQdisc: boolean; hasHeaders: boolean },
+): number {
+  const fd = openSocket(fds, options.hasHeaders);
+  setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+  if (options.bypassQdisc) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+  bindTo(fd, ifindex, RECEIVES_NOTHING);
+  return fd;
+}
+
+/** Asks a netdev for frames to any address, until `close`. */
+export function listenToAll(ifindex: number): { close(): void } {
+  const fds: number[] = [];
+  try {
+    becomePromiscuous(openSocket(fds, false), ifindex);
+  } catch (error) {
+    for (const fd of fds) sys.close(fd);
+    throw error;
+  }
+  return { close: () => fds.forEach((fd) => sys.close(fd)) };
 }
 
 /** @param hasHeaders whether a virtio-net header stands before each frame */

@@ -3,14 +3,14 @@
  * (many small slots, few that hold a whole super-frame: see docs/decisions); sends by sendmmsg straight from where the
  * frames lie.
  */
-import { EAGAIN, ENETDOWN, ENOBUFS, ENXIO } from '../../native-bindings/abi/errno.ts';
-import { MSG_DONTWAIT, SO_ERROR, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
+import { SO_ERROR, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
 import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import type { PacketRing } from './packet-ring.ts';
 import type { Port } from './port.ts';
+import { sendMessages } from './send-messages.ts';
 
 export interface PacketFds {
   /** Of the rings. */
@@ -65,23 +65,8 @@ export class PacketPort implements Port {
   }
 
   transmit(list: GatherList): void {
-    const { status, count } = list;
     if (!list.isUnfinished) list.dropHeaders();
-    const fd = list.isUnfinished ? this.#fds.send : this.#fds.sendFinished;
-    let done = 0;
-    while (done < count) {
-      const sent = sys.sendmmsg(fd, list.messageAddress(done), count - done, MSG_DONTWAIT);
-      if (sent > 0) {
-        status.fill(0, done, done + sent);
-        done += sent;
-        continue;
-      }
-      // sendmmsg stops at the first message it cannot send: that one is skipped, unless the next would meet the same fate.
-      const errno = -sent;
-      const end = errno === EAGAIN || errno === ENOBUFS || errno === ENETDOWN || errno === ENXIO ? count : done + 1;
-      status.fill(errno, done, end);
-      done = end;
-    }
+    sendMessages(list.isUnfinished ? this.#fds.send : this.#fds.sendFinished, list);
   }
 
   /**

@@ -54,11 +54,32 @@ export interface RingGeometry {
   blocks: number;
 }
 
+/** A ring of an AF_XDP socket, mapped into the worker's arena: offsets of its two words and of its first entry. */
+export interface XdpRing {
+  producer: number;
+  consumer: number;
+  entries: number;
+  /** Entries it holds: a power of two. */
+  size: number;
+}
+
 /** What a worker needs to move frames of a port: numbers only, all of it owned by the control plane. */
 export type PortResources =
   | { kind: 'packet'; sendFd: number; sendFinishedFd: number; rings: { fd: number; geometry: RingGeometry }[] }
   /** A TAP has one queue: one worker receives from it, all send to it. */
-  | { kind: 'tap'; fd: number; receives: boolean };
+  | { kind: 'tap'; fd: number; receives: boolean }
+  | {
+      kind: 'xdp';
+      /** Offset of the UMEM in the arena: addresses in the rings count from there. */
+      umem: number;
+      /** The receive queues that are this worker's. */
+      queues: { fd: number; received: XdpRing; fill: XdpRing }[];
+      send: XdpSend;
+    };
+
+/** By the transmit ring of a queue that is the worker's own, or by a packet socket where it has none. */
+export type XdpSend =
+  { kind: 'ring'; fd: number; sent: XdpRing; completed: XdpRing } | { kind: 'packet'; sendFd: number };
 
 /** What a test makes a worker do, to see that it is replaced. */
 export type Fault = 'throw' | 'hang';

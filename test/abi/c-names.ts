@@ -31,10 +31,20 @@ const MSGHDR_FIELDS = {
 
 export const C_NAMES: Record<string, CNames> = {
   'bpf.ts': {
-    headers: ['sys/syscall.h', 'linux/bpf.h'],
+    headers: ['sys/syscall.h', 'linux/bpf.h', 'linux/if_link.h'],
     expressions: { SYS_BPF: '__NR_bpf' },
     structs: {
       BPF_INSN: { type: 'struct bpf_insn', expressions: { registers: 'offsetof(struct bpf_insn, off) - 1' } },
+      XDP_MD: { type: 'struct xdp_md' },
+      BPF_ATTR_MAP_CREATE: {
+        type: 'union bpf_attr',
+        expressions: { size: 'offsetof(union bpf_attr, max_entries) + sizeof(__u32)' },
+      },
+      BPF_ATTR_MAP_ELEM: {
+        type: 'union bpf_attr',
+        fields: { flags: 'flags' },
+        expressions: { size: 'offsetof(union bpf_attr, flags) + sizeof(__u64)' },
+      },
       BPF_ATTR_PROG_LOAD: {
         type: 'union bpf_attr',
         expressions: { size: 'offsetof(union bpf_attr, expected_attach_type) + sizeof(__u32)' },
@@ -56,6 +66,7 @@ export const C_NAMES: Record<string, CNames> = {
       ETHTOOL_FEATURES_GET: { type: 'struct ethtool_gfeatures', fields: { count: 'size' } },
       ETHTOOL_FEATURES_GET_BLOCK: { type: 'struct ethtool_get_features_block' },
       ETHTOOL_FEATURES_SET: { type: 'struct ethtool_sfeatures', fields: { count: 'size' } },
+      ETHTOOL_CHANNELS: { type: 'struct ethtool_channels' },
       ETHTOOL_FEATURES_SET_BLOCK: { type: 'struct ethtool_set_features_block' },
     },
   },
@@ -86,6 +97,17 @@ export const C_NAMES: Record<string, CNames> = {
     headers: ['netinet/in.h', 'netinet/tcp.h', 'linux/udp.h'],
     structs: {
       SOCKADDR_IN: { type: 'struct sockaddr_in', prefix: 'sin_' },
+    },
+  },
+  'if-xdp.ts': {
+    headers: ['linux/if_xdp.h', 'linux/bpf.h'],
+    structs: {
+      SOCKADDR_XDP: { type: 'struct sockaddr_xdp', prefix: 'sxdp_' },
+      XDP_UMEM_REG_STRUCT: { type: 'struct xdp_umem_reg' },
+      XDP_RING_OFFSET: { type: 'struct xdp_ring_offset' },
+      XDP_MMAP_OFFSETS_STRUCT: { type: 'struct xdp_mmap_offsets' },
+      XDP_DESC: { type: 'struct xdp_desc' },
+      XDP_STATISTICS_STRUCT: { type: 'struct xdp_statistics' },
     },
   },
   'ioctl.ts': {

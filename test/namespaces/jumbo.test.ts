@@ -15,7 +15,7 @@ describe('MTU 9000 on both sides', () => {
 
   beforeAll(async () => {
     lan = await lab.switch();
-    for (const [n, kind] of (['veth', 'tap', 'packet'] satisfies PortKind[]).entries()) {
+    for (const [n, kind] of (['veth', 'tap', 'packet', 'xdp'] satisfies PortKind[]).entries()) {
       const host = await lab.netns(`jumbo-${kind}`);
       hosts.push(host);
       const addresses = [`10.55.0.${n + 1}/24`, `fd55::${n + 1}/64`];
@@ -26,7 +26,8 @@ describe('MTU 9000 on both sides', () => {
   test.each([
     ['veth', 'tap', 0, 1],
     ['tap', 'packet', 1, 2],
-    ['packet', 'veth', 2, 0],
+    ['packet', 'xdp', 2, 3],
+    ['xdp', 'veth', 3, 0],
   ])('%s and %s', async (_from, _to, from, to) => {
     const [a, b] = [hosts[from]!, hosts[to]!];
     const [ipv4, ipv6] = [`10.55.0.${to + 1}`, `fd55::${to + 1}`];

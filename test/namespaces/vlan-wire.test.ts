@@ -9,7 +9,7 @@ import { expectBalance, Lab, sleep, until } from '../support/lab.ts';
 import { VLAN_TABLES, type VlanTable } from '../support/vlan-tables.ts';
 import type { Wire } from '../support/wire.ts';
 
-const KINDS: PortKind[] = ['veth', 'tap', 'packet'];
+const KINDS: PortKind[] = ['veth', 'tap', 'packet', 'xdp'];
 const CASES = KINDS.flatMap((kind) => VLAN_TABLES.map((table) => ({ kind, name: table.name, table })));
 
 interface Plugged {

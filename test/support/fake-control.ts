@@ -99,6 +99,8 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         mac: normal.mac ?? '02:00:00:00:00:01',
         offloads: normal.offloads ?? [...OFFLOAD_NAMES],
         state: 'up',
+        xdpMode: null,
+        queues: null,
         blocked: null,
         protection: [],
         stats: fakeStats({ NOT_A_MEMBER: 4 }),

@@ -1,7 +1,7 @@
 /** A port as HTTP shows it, takes it (POST) and changes it (PATCH). */
 import { z } from '@hono/zod-openapi';
 import { DROP_SENTENCES } from '../../control/drop-sentences.ts';
-import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from '../../control/model.ts';
+import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS, XDP_MODES } from '../../control/model.ts';
 import {
   BROADCAST_LIMIT_DEFAULT,
   FDB_LIMIT_MAX,
@@ -34,7 +34,7 @@ const NETNS_CHARACTERS_MAX = 4095;
 const ADDRESSES_MAX = 64;
 const ADDRESS_CHARACTERS_MAX = 64;
 
-const SHOWN_FIELDS = ['state', 'blocked', 'protection', 'stats'];
+const SHOWN_FIELDS = ['state', 'xdpMode', 'queues', 'blocked', 'protection', 'stats'];
 
 const netdevName = text('a netdev name', NETDEV_NAME_BYTES_MAX);
 const address = text('an IP address with prefix length, like 10.0.0.1/24', ADDRESS_CHARACTERS_MAX);
@@ -43,12 +43,12 @@ const mac = text('a MAC address, like 02:00:00:00:00:01', ADDRESS_CHARACTERS_MAX
 const identityFields = {
   netdev: netdevName.nullable().openapi({
     description:
-      "The switch's own end. `packet`: the netdev to attach to, required. `veth`: made and named by tswitch, not to be given. `tap`: null once moved.",
+      "The switch's own end. `packet`: the netdev to attach to, required. `xdp`: the netdev to attach to, or, with `netns` instead, like `veth`. `veth`: made and named by tswitch, not to be given. `tap`: null once moved.",
     example: 'tsw-red',
   }),
   netns: text('a namespace', NETNS_CHARACTERS_MAX).nullable().openapi({
     description:
-      "The network namespace of the far end: a name under /run/netns, the path of a namespace file, a pid, or `host` (the daemon's own). Required for `veth` and `tap`, null for `packet`.",
+      "The network namespace of the far end: a name under /run/netns, the path of a namespace file, a pid, or `host` (the daemon's own). Required for `veth` and `tap`, and for `xdp` without `netdev`; null for netdevs that exist already.",
     example: 'red',
   }),
   ifname: netdevName.nullable().openapi({
@@ -61,7 +61,7 @@ const identityFields = {
   }),
   mac: mac.nullable().openapi({
     description:
-      'MAC address of the far end, unicast, lower case; of the netdev itself for `packet`. Chosen at random if not given.',
+      'MAC address of the far end, unicast, lower case; of a netdev that exists already, its own. Chosen at random if not given.',
     example: '02:00:00:00:00:01',
   }),
 };
@@ -93,7 +93,7 @@ const settingsFields = {
       'Whether frames that leave without a tag get a priority tag (VID 0): `never` (default), `if-nonzero` (if their priority, PCP, is not 0) or `always`.',
   }),
   mtu: integer(MTU_MIN, MTU_MAX).openapi({
-    description: `Largest payload in bytes (without Ethernet header and tags) sent out of this port, ${MTU_MIN} to ${MTU_MAX}; ${MTU_DEFAULT} by default, the netdev's own for \`packet\`. Longer frames are dropped (OVER_MTU).`,
+    description: `Largest payload in bytes (without Ethernet header and tags) sent out of this port, ${MTU_MIN} to ${MTU_MAX}; ${MTU_DEFAULT} by default, the netdev's own if that exists already. Longer frames are dropped (OVER_MTU).`,
     example: 1500,
   }),
   learning: flag().openapi({
@@ -117,7 +117,7 @@ const settingsFields = {
   admin: oneOf(['up', 'down']).openapi({ description: 'Whether the port is meant to work; `up` by default.' }),
   offloads: list(oneOf(OFFLOAD_NAMES), OFFLOAD_NAMES.length).openapi({
     description:
-      "What the port's other side takes unfinished: checksums (`csum`) and super-frames of TCP over IPv4, IPv6 and of UDP (`tso4`, `tso6`, `uso`; they need `csum`). The rest tswitch finishes itself. By default all that the kind and the kernel can carry.",
+      "What the port's other side takes unfinished: checksums (`csum`) and super-frames of TCP over IPv4, IPv6 and of UDP (`tso4`, `tso6`, `uso`; they need `csum`). The rest tswitch finishes itself. By default all that the kind and the kernel can carry; `xdp` carries none.",
     example: ['csum', 'tso4', 'tso6'],
   }),
 };
@@ -170,12 +170,21 @@ export const portView = z
     name: portName,
     kind: oneOf(PORT_KINDS).openapi({
       description:
-        '`veth`: a pair that tswitch makes. `tap`: a TAP that tswitch holds open and moves. `packet`: an existing netdev, through an AF_PACKET ring. `memory`: frames in memory, for tests and sandboxes.',
+        '`veth`: a pair that tswitch makes. `tap`: a TAP that tswitch holds open and moves. `packet`: an existing netdev, through an AF_PACKET ring. `xdp`: a pair that tswitch makes or an existing netdev, through AF_XDP. `memory`: frames in memory, for tests and sandboxes.',
     }),
     ...identityFields,
     ...settingsFields,
     state: z.enum(['up', 'down', 'lost']).openapi({
       description: '`up`; `down`: no carrier or admin down; `lost`: the netdev or namespace vanished.',
+    }),
+    xdpMode: z.enum(XDP_MODES).nullable().openapi({
+      description:
+        "Kind `xdp`: where its XDP program runs: `native`, in the netdev's driver, or `generic`, behind it, where the driver cannot. Null for other kinds, and while the port is lost.",
+      example: null,
+    }),
+    queues: z.int().min(1).nullable().openapi({
+      description: "Kind `xdp`: the netdev's receive queues, all of which are served. Null as `xdpMode`.",
+      example: null,
     }),
     blocked: loopBlock.nullable().openapi({
       description:
@@ -192,7 +201,9 @@ export const portView = z
 export const portRequest = strictObject(
   {
     name: portName,
-    kind: oneOf(PORT_KINDS).openapi({ description: '`veth`, `tap` or `packet`; `memory` is refused over HTTP.' }),
+    kind: oneOf(PORT_KINDS).openapi({
+      description: '`veth`, `tap`, `packet` or `xdp`; `memory` is refused over HTTP.',
+    }),
     ...optional(identityFields),
     ...optional(settingsFields),
     createNetns: flag()

@@ -11,8 +11,11 @@ import { describePort } from '../port-view.ts';
 import { parseList, parseVid, parseVidList } from '../values.ts';
 import { portPath } from './port.ts';
 
+/** The kinds whose interface tswitch makes. */
+const PLUG_KINDS = ['veth', 'tap', 'xdp'] as const;
+
 interface PlugOptions {
-  kind: 'veth' | 'tap';
+  kind: (typeof PLUG_KINDS)[number];
   create?: boolean;
   name?: string;
   ifname?: string;
@@ -63,7 +66,7 @@ function addPlug(program: Command): void {
       ),
     )
     .option('--native <vid>', 'untagged frames of a trunk belong to this VLAN', parseVid)
-    .addOption(new Option('--kind <kind>', 'what the interface is').choices(['veth', 'tap']).default('veth'));
+    .addOption(new Option('--kind <kind>', 'what the interface is').choices(PLUG_KINDS).default('veth'));
   plug.optionsGroup('Settings of the port, which `port set` changes later:');
   addTrafficOptions(addTagOptions(plug));
   plug.action(async (netns: string, options: PlugOptions) => {

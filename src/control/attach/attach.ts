@@ -7,12 +7,21 @@ import type { Attach, AttachContext, Attachment } from './attachment.ts';
 import { attachPacket } from './packet.ts';
 import { attachTap } from './tap.ts';
 import { attachVeth } from './veth.ts';
+import { attachXdp } from './xdp.ts';
 
-const ATTACH: Record<Exclude<PortKind, 'memory'>, Attach> = { veth: attachVeth, packet: attachPacket, tap: attachTap };
+const ATTACH: Record<Exclude<PortKind, 'memory'>, Attach> = {
+  veth: attachVeth,
+  packet: attachPacket,
+  tap: attachTap,
+  xdp: attachXdp,
+};
 
 export async function attachPort(request: NormalPortRequest, context: AttachContext): Promise<Attachment> {
   if (request.kind === 'memory') {
-    throw new TswitchError('BAD_REQUEST', 'memory ports exist in tests and sandboxes only: use veth, tap or packet');
+    throw new TswitchError(
+      'BAD_REQUEST',
+      'memory ports exist in tests and sandboxes only: use veth, tap, packet or xdp',
+    );
   }
   try {
     return await ATTACH[request.kind](request, context);

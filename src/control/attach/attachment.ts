@@ -1,7 +1,7 @@
 /** What attaching a port of any kind gives the switch, and what it needs for that. */
 import type { Arena } from '../../../native-bindings/arena.ts';
 import type { PortResources } from '../../shared/commands.ts';
-import type { PortIdentity } from '../model.ts';
+import type { PortIdentity, XdpMode } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { NetnsMemory } from './netns-memory.ts';
@@ -39,6 +39,8 @@ export interface Attachment {
   readonly link: LinkState;
   /** One per worker. */
   readonly sockets: PortSockets[];
+  /** Kind `xdp`: where its XDP program runs, and how many queues it serves. */
+  readonly xdp: { mode: XdpMode; queues: number } | null;
   /** What the far end's namespace was called and is known by; null where there is no far end. */
   readonly remembered: NetnsMemory | null;
   /** A worker found the port broken: asks the kernel now. Null where the kernel tells by itself. */
@@ -56,6 +58,7 @@ export function lostAttachment(before: Attachment): Attachment {
     netdevMtu: before.netdevMtu,
     link: { up: false, lost: true },
     sockets: [],
+    xdp: null,
     remembered: before.remembered,
     check: null,
     setMtu: () => Promise.resolve(),

@@ -44,6 +44,7 @@ export const attachTap: Attach = async (request, context) => {
         overflowed: () => (receives ? watch.overflowed() : 0),
       };
     }),
+    xdp: null,
     remembered,
     check: () => watch.check(),
     setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),

@@ -9,25 +9,26 @@
  */
 import {
   BPF_ALU64,
-  BPF_ATTR_LINK_CREATE,
-  BPF_ATTR_PROG_LOAD,
   BPF_EXIT,
-  BPF_INSN,
-  BPF_LINK_CREATE,
+  BPF_F_BEFORE,
   BPF_MOV,
-  BPF_PROG_LOAD,
   BPF_PROG_TYPE_SCHED_CLS,
   BPF_TCX_INGRESS,
   TCX_DROP,
 } from '../../../native-bindings/abi/bpf.ts';
 import { EACCES, EINVAL, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
 import { BPF_JMP, BPF_K } from '../../../native-bindings/abi/filter.ts';
-import { SyscallError, check, ffi, sys } from '../../../native-bindings/syscalls.ts';
+import { SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
+import { linkToNetdev, loadProgram, type Program } from './bpf.ts';
 import { runTool } from './tool.ts';
 
-/** linux/bpf.h, Linux 6.6: goes before the programs that are attached already, which could let frames in otherwise. */
-const BPF_F_BEFORE = 1 << 3;
+/** r0 = TCX_DROP; exit. It goes before the programs that are attached already, which could let frames in otherwise. */
+const DROP_ALL: Program = {
+  type: BPF_PROG_TYPE_SCHED_CLS,
+  name: 'tswitch_guard',
+  instructions: [{ code: BPF_ALU64 | BPF_MOV | BPF_K, to: 0, imm: TCX_DROP }, { code: BPF_JMP | BPF_EXIT }],
+};
 
 /** Classic BPF for `tc`: one instruction, `return TC_ACT_SHOT` (linux/pkt_cls.h). */
 const DROP_BYTECODE = '1,6 0 0 2';
@@ -44,9 +45,9 @@ export interface HostGuard {
  */
 export function guardNetdev(ifindex: number): HostGuard {
   try {
-    const program = loadDropProgram();
+    const program = loadProgram(DROP_ALL);
     try {
-      const link = linkToIngress(program, ifindex);
+      const link = linkToNetdev(program, ifindex, BPF_TCX_INGRESS, BPF_F_BEFORE);
       let isOpen = true;
       return {
         close() {
@@ -114,38 +115,6 @@ async function runTc(args: readonly string[]): Promise<void> {
     `the host's stack cannot be kept from hearing ${args[3]} (tc: ${stderr.trim()}): ` +
       (refused ? 'tswitch needs CAP_NET_ADMIN' : 'use Linux 6.6 or later, or a kernel with sch_ingress and cls_bpf'),
   );
-}
-
-/** r0 = TCX_DROP; exit. Attributes, instructions and licence share one buffer, which the call keeps alive. */
-function loadDropProgram(): number {
-  const instructionsAt = BPF_ATTR_PROG_LOAD.size;
-  const licenceAt = instructionsAt + 2 * BPF_INSN.size;
-  const bytes = new Uint8Array(licenceAt + 1);
-  const view = new DataView(bytes.buffer);
-  bytes[instructionsAt + BPF_INSN.code] = BPF_ALU64 | BPF_MOV | BPF_K;
-  view.setInt32(instructionsAt + BPF_INSN.imm, TCX_DROP, true);
-  bytes[instructionsAt + BPF_INSN.size + BPF_INSN.code] = BPF_JMP | BPF_EXIT;
-
-  const address = ffi.addressOf(bytes);
-  view.setUint32(BPF_ATTR_PROG_LOAD.progType, BPF_PROG_TYPE_SCHED_CLS, true);
-  view.setUint32(BPF_ATTR_PROG_LOAD.insnCnt, 2, true);
-  view.setBigUint64(BPF_ATTR_PROG_LOAD.insns, BigInt(address + instructionsAt), true);
-  view.setBigUint64(BPF_ATTR_PROG_LOAD.license, BigInt(address + licenceAt), true);
-  new TextEncoder().encodeInto(
-    'tswitch_guard',
-    bytes.subarray(BPF_ATTR_PROG_LOAD.progName, BPF_ATTR_PROG_LOAD.progIfindex),
-  );
-  return check('bpf BPF_PROG_LOAD', sys.bpf(BPF_PROG_LOAD, bytes.subarray(0, BPF_ATTR_PROG_LOAD.size)));
-}
-
-function linkToIngress(program: number, ifindex: number): number {
-  const bytes = new Uint8Array(BPF_ATTR_LINK_CREATE.size);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(BPF_ATTR_LINK_CREATE.progFd, program, true);
-  view.setUint32(BPF_ATTR_LINK_CREATE.targetFd, ifindex, true);
-  view.setUint32(BPF_ATTR_LINK_CREATE.attachType, BPF_TCX_INGRESS, true);
-  view.setUint32(BPF_ATTR_LINK_CREATE.flags, BPF_F_BEFORE, true);
-  return check('bpf BPF_LINK_CREATE', sys.bpf(BPF_LINK_CREATE, bytes));
 }
 
 function explain(error: SyscallError, ifindex: number): TswitchError {

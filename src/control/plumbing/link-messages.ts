@@ -10,6 +10,8 @@ import {
   IFLA_IFALIAS,
   IFLA_IFNAME,
   IFLA_MTU,
+  IFLA_NUM_RX_QUEUES,
+  IFLA_NUM_TX_QUEUES,
   NETLINK_ROUTE,
   NLMSGHDR,
   NLMSG_ALIGNTO,
@@ -127,20 +129,26 @@ export interface LinkAttributes {
   alias: string | null;
   /** The driver's word for it, such as `veth`; null for hardware and loopback. */
   kind: string | null;
+  /** Queues that the driver has room for; not all of them need be in use. */
+  queues: { receive: number; send: number };
 }
 
 /** What a message says besides; all of it is there where the message is not of a netdev gone. */
 export function linkAttributes(message: LinkMessage): LinkAttributes {
   const all = attributes(message.bytes.subarray(LINK_HEADER_BYTES));
-  const mtu = all.get(IFLA_MTU);
+  const number = (type: number): number => {
+    const value = all.get(type);
+    return value ? new DataView(value.buffer, value.byteOffset).getUint32(0, true) : 0;
+  };
   const alias = all.get(IFLA_IFALIAS);
   const kind = attributes(all.get(IFLA_LINKINFO) ?? NOTHING).get(IFLA_INFO_KIND);
   return {
     name: text(all.get(IFLA_IFNAME) ?? NOTHING),
     mac: Array.from(all.get(IFLA_ADDRESS) ?? NOTHING, (byte) => byte.toString(16).padStart(2, '0')).join(':'),
-    mtu: mtu ? new DataView(mtu.buffer, mtu.byteOffset).getUint32(0, true) : 0,
+    mtu: number(IFLA_MTU),
     alias: alias ? text(alias) : null,
     kind: kind ? text(kind) : null,
+    queues: { receive: number(IFLA_NUM_RX_QUEUES), send: number(IFLA_NUM_TX_QUEUES) },
   };
 }
 
