@@ -11,6 +11,8 @@ test.each<[PortKind, PortKind]>([
   ['packet', 'packet'],
   ['tap', 'tap'],
   ['veth', 'tap'],
+  ['xdp', 'xdp'],
+  ['xdp', 'veth'],
 ])('two workers, %s and %s: nothing twice, nothing lost', async (kindOfA, kindOfB) => {
   const lan = await lab.switch({ workers: 2 });
   const a = await lab.netns('a');

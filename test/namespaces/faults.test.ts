@@ -70,6 +70,8 @@ test.each<[number, PortKind]>([
   [2, 'veth'],
   [1, 'tap'],
   [2, 'tap'],
+  [1, 'xdp'],
+  [2, 'xdp'],
 ])(
   '%i workers, %s: each throws some times: no frame is lost, none comes twice, order holds',
   LIMITS,

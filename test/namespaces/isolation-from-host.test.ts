@@ -108,7 +108,7 @@ describe('what enters stays out of the host', () => {
     await expect.poll(reached).toEqual(['ARP answer', 'IPv6 multicast', 'broadcast', 'ping answer', 'unicast']);
   });
 
-  test.each<PortKind>(['veth', 'packet'])('it hears and answers nothing through a port of kind %s', async (kind) => {
+  test.each<PortKind>(['veth', 'packet', 'xdp'])('it hears and answers nothing through a port of kind %s', async (kind) => {
     const lan = await lab.switch();
     const other = await lab.netns('b');
     await lab.plug(lan, other, 'veth', { addresses: ['10.57.0.3/24'] });

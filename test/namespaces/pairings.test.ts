@@ -57,6 +57,20 @@ describe('untagged, one switch', () => {
   });
 });
 
+describe('with a port of kind xdp, which takes single frames only', () => {
+  test.each<PortKind>([...KINDS, 'xdp'])('xdp and %s', async (kind) => {
+    const lan = await lab.switch();
+    const [a, b] = [await lab.netns(`x-${kind}`), await lab.netns(`y-${kind}`)];
+    await lab.plug(lan, a, 'xdp', { addresses: addresses(1) });
+    await lab.plug(lan, b, kind, { addresses: addresses(2) });
+    await expectEverything(a, b, 2);
+    await expectBalance(lan);
+    expect(lan.port(a.name).stats).toMatchObject({ rx: { superFrames: 0 }, tx: { superFrames: 0 } });
+    for (const reason of ['BAD_OFFLOAD', 'OVER_MTU', 'EGRESS_FAILED', 'OVERSIZE'])
+      expect(lan.stats().drops).not.toHaveProperty(reason);
+  });
+});
+
 describe('tagged: access, trunk, access over two switches', () => {
   let near: SwitchControl;
   let far: SwitchControl;

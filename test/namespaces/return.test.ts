@@ -65,6 +65,9 @@ test.each<[string, PortKind]>([
   ['its far end is deleted', 'tap'],
   ['its namespace is deleted and made again', 'veth'],
   ['its namespace is deleted and made again', 'tap'],
+  ['its own end is deleted', 'xdp'],
+  ['its far end is deleted', 'xdp'],
+  ['its namespace is deleted and made again', 'xdp'],
 ])('%s (%s): it is back with address, routes, settings and counters', async (what, kind) => {
   const [a, b] = [await lab.netns('a'), await lab.netns('b')];
   const request = { addresses: ['10.55.0.1/24', 'fd55::1/64'], gateway: '10.55.0.2', mtu: 1400, vlan: 7 };
