@@ -14,7 +14,9 @@ import {
   BPF_MAP_UPDATE_ELEM,
   BPF_PROG_LOAD,
 } from '../../../native-bindings/abi/bpf.ts';
-import { check, ffi, sys } from '../../../native-bindings/syscalls.ts';
+import { EACCES, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
+import { check, ffi, type SyscallError, sys } from '../../../native-bindings/syscalls.ts';
+import { TswitchError } from '../errors.ts';
 
 /** struct bpf_insn; what is left out is 0. */
 export interface Instruction {
@@ -111,4 +113,26 @@ export function setMapEntry(map: number, key: number, value: number): void {
   view.setUint32(pairAt, key, true);
   view.setUint32(pairAt + 4, value, true);
   check('bpf BPF_MAP_UPDATE_ELEM', sys.bpf(BPF_MAP_UPDATE_ELEM, bytes.subarray(0, BPF_ATTR_MAP_ELEM.size)));
+}
+
+/**
+ * The error for what any program on a netdev may meet: the netdev is gone, or tswitch may not. Null: it is something else.
+ *
+ * @param what could not be done, with the system's words
+ */
+export function explainRefusal(error: SyscallError, what: string): TswitchError | null {
+  switch (error.errno) {
+    case ENODEV:
+      return new TswitchError('NETDEV_NOT_FOUND', `${what}: it is gone`, undefined, error);
+    case EPERM:
+    case EACCES:
+      return new TswitchError(
+        'NOT_PERMITTED',
+        `${what}: tswitch needs CAP_BPF (or CAP_SYS_ADMIN) and CAP_NET_ADMIN`,
+        undefined,
+        error,
+      );
+    default:
+      return null;
+  }
 }

@@ -16,11 +16,11 @@ import {
   BPF_TCX_INGRESS,
   TCX_DROP,
 } from '../../../native-bindings/abi/bpf.ts';
-import { EACCES, EINVAL, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
+import { EINVAL } from '../../../native-bindings/abi/errno.ts';
 import { BPF_JMP, BPF_K } from '../../../native-bindings/abi/filter.ts';
 import { SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
-import { linkToNetdev, loadProgram, type Program } from './bpf.ts';
+import { explainRefusal, linkToNetdev, loadProgram, type Program } from './bpf.ts';
 import { runTool } from './tool.ts';
 
 /** r0 = TCX_DROP; exit. It goes before the programs that are attached already, which could let frames in otherwise. */
@@ -119,25 +119,14 @@ async function runTc(args: readonly string[]): Promise<void> {
 
 function explain(error: SyscallError, ifindex: number): TswitchError {
   const what = `the host's stack cannot be kept from hearing netdev ${ifindex} (${error.message})`;
-  switch (error.errno) {
-    case ENODEV:
-      return new TswitchError('NETDEV_NOT_FOUND', `${what}: it is gone`, undefined, error);
-    case EPERM:
-    case EACCES:
-      return new TswitchError(
-        'NOT_PERMITTED',
-        `${what}: tswitch needs CAP_BPF (or CAP_SYS_ADMIN) and CAP_NET_ADMIN`,
-        undefined,
-        error,
-      );
-    case EINVAL:
-      return new TswitchError(
+  const refusal = explainRefusal(error, what);
+  if (refusal) return refusal;
+  return error.errno === EINVAL
+    ? new TswitchError(
         'NOT_SUPPORTED',
         `${what}: it needs Linux 6.6 or later, with CAP_BPF and CAP_NET_ADMIN`,
         undefined,
         error,
-      );
-    default:
-      return new TswitchError('INTERNAL', what, undefined, error);
-  }
+      )
+    : new TswitchError('INTERNAL', what, undefined, error);
 }

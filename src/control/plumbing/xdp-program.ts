@@ -27,7 +27,7 @@ import { BPF_JMP, BPF_K, BPF_LD, BPF_W } from '../../../native-bindings/abi/filt
 import { errnoName, SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
 import type { XdpMode } from '../model.ts';
-import { createMap, type Instruction, linkToNetdev, loadProgram, setMapEntry } from './bpf.ts';
+import { createMap, explainRefusal, type Instruction, linkToNetdev, loadProgram, setMapEntry } from './bpf.ts';
 
 export class XdpProgram {
   readonly mode: XdpMode;
@@ -111,31 +111,21 @@ function linkTo(ifindex: number, program: number): [XdpMode, number] {
 
 function explain(error: SyscallError, name: string): TswitchError {
   const what = `no XDP program could be attached to ${name} (${error.message})`;
-  switch (error.errno) {
-    case EBUSY:
-    case EEXIST:
-      return new TswitchError(
-        'NETDEV_BUSY',
-        `${name} has an XDP program of somebody else's already: take that off (\`ip link set ${name} xdp off\`), or add the port with kind packet`,
-        undefined,
-        error,
-      );
-    case ENODEV:
-      return new TswitchError('NETDEV_NOT_FOUND', `${what}: it is gone`, undefined, error);
-    case EPERM:
-    case EACCES:
-      return new TswitchError(
-        'NOT_PERMITTED',
-        `${what}: tswitch needs CAP_BPF (or CAP_SYS_ADMIN) and CAP_NET_ADMIN`,
-        undefined,
-        error,
-      );
-    default:
-      return new TswitchError(
-        'NOT_SUPPORTED',
-        `${what}: neither its driver nor this kernel can do it with its present settings (${errnoName(error.errno)}); kind packet works`,
-        undefined,
-        error,
-      );
+  if (error.errno === EBUSY || error.errno === EEXIST) {
+    return new TswitchError(
+      'NETDEV_BUSY',
+      `${name} has an XDP program of somebody else's already: take that off (\`ip link set ${name} xdp off\`), or add the port with kind packet`,
+      undefined,
+      error,
+    );
   }
+  return (
+    explainRefusal(error, what) ??
+    new TswitchError(
+      'NOT_SUPPORTED',
+      `${what}: neither its driver nor this kernel can do it with its present settings (${errnoName(error.errno)}); kind packet works`,
+      undefined,
+      error,
+    )
+  );
 }
