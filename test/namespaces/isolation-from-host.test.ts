@@ -108,17 +108,21 @@ describe('what enters stays out of the host', () => {
     await expect.poll(reached).toEqual(['ARP answer', 'IPv6 multicast', 'broadcast', 'ping answer', 'unicast']);
   });
 
-  test.each<PortKind>(['veth', 'packet', 'xdp'])('it hears and answers nothing through a port of kind %s', async (kind) => {
-    const lan = await lab.switch();
-    const other = await lab.netns('b');
-    await lab.plug(lan, other, 'veth', { addresses: ['10.57.0.3/24'] });
-    const { netdev } = await lab.plug(lan, host, kind, { addresses: ['10.57.0.2/24', 'fd57::2/64'] });
-    if (kind === 'packet') await until('a link-local address', async () => (await linkLocalOf(netdev!)) !== undefined);
-    const reached = await reach(host, netdev!, listeners);
-    expect(await host.pings('10.57.0.3')).toBe(true);
-    await sleep(SILENCE_MS);
-    expect(reached()).toEqual([]);
-  });
+  test.each<PortKind>(['veth', 'packet', 'xdp'])(
+    'it hears and answers nothing through a port of kind %s',
+    async (kind) => {
+      const lan = await lab.switch();
+      const other = await lab.netns('b');
+      await lab.plug(lan, other, 'veth', { addresses: ['10.57.0.3/24'] });
+      const { netdev } = await lab.plug(lan, host, kind, { addresses: ['10.57.0.2/24', 'fd57::2/64'] });
+      if (kind === 'packet')
+        await until('a link-local address', async () => (await linkLocalOf(netdev!)) !== undefined);
+      const reached = await reach(host, netdev!, listeners);
+      expect(await host.pings('10.57.0.3')).toBe(true);
+      await sleep(SILENCE_MS);
+      expect(reached()).toEqual([]);
+    },
+  );
 
   test('it hears nothing while ports are added and removed', async () => {
     const lan = await lab.switch();
