@@ -5,7 +5,7 @@ import { frame, mac } from '../support/frames.ts';
 import { expectBalance, Lab, until } from '../support/lab.ts';
 
 const MOVES = 1000;
-const HOLD_SECONDS = 1;
+const HOLD_SECONDS = 3;
 
 const lab = new Lab();
 afterEach(() => lab.close());
@@ -28,7 +28,7 @@ test(`one address, ${MOVES} times from either of two hosts`, async () => {
   await until('both ends to be known', () => portOf(mac(1)) === home.name && portOf(mac(2)) === peer.name);
   peerWire.clear();
 
-  for (let k = 0; k < MOVES; k++) {
+  const moveThereAndBack = async (): Promise<void> => {
     for (const wire of [thiefWire, homeWire]) {
       wire.send(frame({ src: mac(1), dst: mac(2) }));
       // One by one, so that each comes after the one before in the switch too.
@@ -36,33 +36,34 @@ test(`one address, ${MOVES} times from either of two hosts`, async () => {
       expect(peerWire.captured()).toHaveLength(1);
       peerWire.clear();
     }
-  }
+  };
+  for (let k = 0; k < MOVES; k++) await moveThereAndBack();
+  // A hold that has just begun has long to go. Where it holds the address depends on where a second of moves began.
+  const holds = held.length;
+  while (held.length === holds) await moveThereAndBack();
+  const { port: holder, ...hold } = held.at(-1)!;
+  const elsewhere = holder === home.name ? thief.name : home.name;
+  const [holderWire, elsewhereWire] = holder === home.name ? [homeWire, thiefWire] : [thiefWire, homeWire];
   const { macMoveLimit, macMoveHoldSeconds } = lan.settings();
-  expect(held.length).toBeGreaterThan(0);
-  expect(held[0]).toMatchObject({
-    port: home.name,
-    mac: mac(1),
-    vlan: 1,
-    ports: [home.name, thief.name],
-    movesPerSecond: macMoveLimit,
-  });
   expect(macMoveHoldSeconds).toBe(HOLD_SECONDS);
-  expect(portOf(mac(1))).toBe(home.name);
-  expect(lan.port(home.name).protection.map(({ event }) => event)).toContain('fdb.held');
-  expect(lan.port(home.name).blocked).toBeNull();
+  expect([home.name, thief.name]).toContain(holder);
+  expect(hold).toMatchObject({ mac: mac(1), vlan: 1, ports: [holder, elsewhere], movesPerSecond: macMoveLimit });
+  expect(portOf(mac(1))).toBe(holder);
+  expect(lan.port(String(holder)).protection.map(({ event }) => event)).toContain('fdb.held');
+  expect(lan.port(String(holder)).blocked).toBeNull();
 
-  // While it is held, frames to it reach its home, and the other port gets none.
-  thiefWire.clear();
+  // While it is held, frames to it reach its holder, and the other port gets none.
   homeWire.clear();
-  thiefWire.send(frame({ src: mac(1), dst: mac(2) }));
+  thiefWire.clear();
+  elsewhereWire.send(frame({ src: mac(1), dst: mac(2) }));
   peerWire.send(frame({ src: mac(2), dst: mac(1) }));
-  await until('the frame to arrive at home', () => homeWire.captured().length === 1);
-  expect(thiefWire.captured()).toHaveLength(0);
+  await until('the frame to arrive where the address is held', () => holderWire.captured().length === 1);
+  expect(elsewhereWire.captured()).toHaveLength(0);
 
   // Afterwards it moves as any address does.
   await until('the hold to be over', () => {
-    thiefWire.send(frame({ src: mac(1), dst: mac(2) }));
-    return portOf(mac(1)) === thief.name;
+    elsewhereWire.send(frame({ src: mac(1), dst: mac(2) }));
+    return portOf(mac(1)) === elsewhere;
   });
   await expectBalance(lan);
   expect(lan.stats().drops).toEqual({});
