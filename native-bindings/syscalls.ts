@@ -47,6 +47,8 @@ export interface Syscalls {
   send(fd: number, address: number, bytes: number, flags: number): number;
   recvBytes(fd: number, bytes: Uint8Array, flags: number): number;
   sendBytes(fd: number, bytes: Uint8Array, flags: number): number;
+  /** @param message one structure (abi/socket.ts: MSGHDR), whose `controllen` and `flags` are set anew */
+  recvmsg(fd: number, message: Uint8Array, flags: number): number;
   /**
    * Gives the number of messages sent; stops in front of the first that fails, whose error shows when it comes first.
    * @param messages address of `count` structures (abi/socket.ts: MMSGHDR)
@@ -117,6 +119,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     send: ffi.bind('send', 'long', ['int', 'address', 'long', 'int']),
     recvBytes: (fd, bytes, flags) => recvBytes(fd, bytes, bytes.length, flags),
     sendBytes: (fd, bytes, flags) => sendBytes(fd, bytes, bytes.length, flags),
+    recvmsg: ffi.bind('recvmsg', 'long', ['int', 'bytes', 'int']),
     sendmmsg: ffi.bind('sendmmsg', 'int', ['int', 'address', 'uint', 'int']),
 
     mmap: ffi.bind('mmap', 'address', ['address', 'long', 'int', 'int', 'int', 'long']),

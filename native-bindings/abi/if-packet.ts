@@ -9,6 +9,7 @@ export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_RX_RING = 5;
 export const PACKET_STATISTICS = 6;
 export const PACKET_COPY_THRESH = 7;
+export const PACKET_AUXDATA = 8;
 export const PACKET_VERSION = 10;
 export const PACKET_RESERVE = 12;
 export const PACKET_TX_RING = 13;
@@ -66,6 +67,9 @@ export const TPACKET_REQ = { blockSize: 0, blockNr: 4, frameSize: 8, frameNr: 12
 
 /** struct tpacket_stats, from PACKET_STATISTICS; reading it sets it to 0, and `packets` counts the drops too. */
 export const TPACKET_STATS = { packets: 0, drops: 4, size: 8 } as const;
+
+/** struct tpacket_auxdata: what a control message of type PACKET_AUXDATA says of a frame. */
+export const TPACKET_AUXDATA = { status: 0, vlanTci: 16, vlanTpid: 18, size: 20 } as const;
 
 /** struct packet_mreq, for PACKET_ADD_MEMBERSHIP */
 export const PACKET_MREQ = { ifindex: 0, type: 4, alen: 6, address: 8, size: 16 } as const;

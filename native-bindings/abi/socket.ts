@@ -45,6 +45,9 @@ export const MSGHDR = {
   size: 56,
 } as const;
 
+/** struct cmsghdr; the data of a control message begins at `size`. */
+export const CMSGHDR = { len: 0, level: 8, type: 12, size: 16 } as const;
+
 /** struct mmsghdr: a msghdr, its fields named as there, and in `len` the bytes that were sent or received. */
 export const MMSGHDR = {
   name: 0,

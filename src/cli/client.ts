@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
-import { CliError, RefusedError } from './errors.ts';
+import { CliError, NoDaemonError, RefusedError } from './errors.ts';
 
 /** Plugging waits for the kernel; nothing the daemon does takes longer. */
 const ANSWER_MS_MAX = 60_000;
@@ -97,7 +97,7 @@ export class Client {
   #failure(error: unknown): CliError {
     const code = field(error, 'code');
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') {
-      return new CliError(`no daemon answers on ${this.#socket}; start one with \`tswitch serve\``);
+      return new NoDaemonError(`no daemon answers on ${this.#socket}; start one with \`tswitch serve\``);
     }
     if (code === 'EACCES' || code === 'EPERM') {
       return new CliError(`not permitted to use ${this.#socket}; run as the user of the daemon (root)`);

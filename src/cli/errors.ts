@@ -23,7 +23,12 @@ export class RefusedError extends CliError {
   }
 }
 
-/** A program that a command ran has failed, and has said why itself. */
+/** Nobody answers on the socket. */
+export class NoDaemonError extends CliError {
+  override readonly name = 'NoDaemonError';
+}
+
+/** Something that a command ran or found has failed, and what has been said already. */
 export class ProgramFailed extends Error {
   override readonly name = 'ProgramFailed';
   readonly exitCode: number;

@@ -7,6 +7,7 @@ import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { SOCKET_DEFAULT } from './cli.ts';
 import { addBenchCommand } from './commands/bench.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDropsCommand } from './commands/drops.ts';
 import { addEventCommand } from './commands/events.ts';
 import { addExplainCommand } from './commands/explain.ts';
@@ -44,6 +45,7 @@ function makeProgram(): Command {
   addStatsCommand(program);
   addDropsCommand(program);
   addExplainCommand(program);
+  addDoctorCommand(program);
   addEventCommand(program);
   addBenchCommand(program);
   return program;

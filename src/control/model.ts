@@ -1,4 +1,5 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
+import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 
 export const PORT_KINDS = ['veth', 'packet', 'tap', 'xdp', 'memory'] as const;
@@ -280,6 +281,8 @@ export interface SwitchControl {
   stats(): StatsView;
   drops(): DropView[];
   explain(request: ExplainRequest): Promise<ExplainView>;
+  /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
+  examine(port?: string): Promise<Finding[]>;
   readonly events: EventBus;
   /** Removes every port and what tswitch made for it, and ends the workers. */
   close(): Promise<void>;

@@ -16,6 +16,8 @@ export interface PortRecord {
   hasFlapped: boolean;
   /** It was down since its addresses were forgotten last, however shortly. */
   hasGoneDown: boolean;
+  /** Made for an examination: no part of the configuration. */
+  isTemporary: boolean;
   /** Being removed: a worker that starts now is not told of it. */
   isClosing: boolean;
   /** It is lost, and nothing of its attachment is in use any more. */

@@ -94,7 +94,8 @@ export class Ports {
     return Float64Array.from(this.#retired);
   }
 
-  add(request: PortRequest): Promise<PortView> {
+  /** @param isTemporary no part of the configuration */
+  add(request: PortRequest, isTemporary = false): Promise<PortView> {
     return this.#options.changes.run(async () => {
       const normal = normalizePortRequest(request);
       if (this.#byName.has(normal.name)) {
@@ -119,6 +120,7 @@ export class Ports {
         told: null,
         hasFlapped: false,
         hasGoneDown: false,
+        isTemporary,
         isClosing: false,
         isDetached: false,
         overflowedBefore: 0,

@@ -20,6 +20,8 @@ import { ChangeQueue } from './change-queue.ts';
 import { addRow, dropsOf, portStats, totals } from './counters.ts';
 import { EventBus } from './events.ts';
 import { dropViews } from './drop-view.ts';
+import { Doctor } from './doctor/doctor.ts';
+import type { Finding } from './doctor/finding.ts';
 import { Explainer, parseFrame } from './explainer.ts';
 import { HappeningsReader } from './happenings-reader.ts';
 import { MacTable } from './mac-table.ts';
@@ -73,6 +75,13 @@ class Switch implements SwitchControl {
   readonly #protection: Protection;
   readonly #happenings: HappeningsReader;
   readonly #explainer = new Explainer();
+  readonly #doctor = new Doctor({
+    ports: () => this.ports(),
+    port: (name) => this.port(name),
+    addTemporaryPort: (request) => this.#ports.add(request, true),
+    removePort: (name) => this.removePort(name),
+    settings: () => this.settings(),
+  });
   readonly #clockStartMs = hrtimeMs();
   #settings: SwitchSettings = {
     ageingSeconds: AGEING_SECONDS_DEFAULT,
@@ -221,6 +230,10 @@ class Switch implements SwitchControl {
       fdb: this.#macs.fdb.buffer,
       now: this.#now(),
     });
+  }
+
+  examine(port?: string): Promise<Finding[]> {
+    return this.#doctor.examine(port);
   }
 
   close(): Promise<void> {

@@ -89,6 +89,7 @@ export const C_NAMES: Record<string, CNames> = {
       TPACKET2_HDR: { type: 'struct tpacket2_hdr', prefix: 'tp_' },
       TPACKET_REQ: { type: 'struct tpacket_req', prefix: 'tp_' },
       TPACKET_STATS: { type: 'struct tpacket_stats', prefix: 'tp_' },
+      TPACKET_AUXDATA: { type: 'struct tpacket_auxdata', prefix: 'tp_' },
       PACKET_MREQ: { type: 'struct packet_mreq', prefix: 'mr_' },
     },
   },
@@ -142,6 +143,7 @@ export const C_NAMES: Record<string, CNames> = {
     structs: {
       IOVEC: { type: 'struct iovec', prefix: 'iov_' },
       MSGHDR: { type: 'struct msghdr', prefix: 'msg_' },
+      CMSGHDR: { type: 'struct cmsghdr', prefix: 'cmsg_' },
       MMSGHDR: { type: 'struct mmsghdr', fields: { ...MSGHDR_FIELDS, len: 'msg_len' } },
       SOCKADDR_LL: { type: 'struct sockaddr_ll', prefix: 'sll_' },
     },

@@ -1,5 +1,6 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
 import { TswitchError } from '../../src/control/errors.ts';
+import type { Finding } from '../../src/control/doctor/finding.ts';
 import { EventBus } from '../../src/control/events.ts';
 import { OFFLOAD_NAMES } from '../../src/control/model.ts';
 import type {
@@ -152,6 +153,13 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     }),
     drops: () => DROPS,
     explain: async ({ port: name, frame }) => fakeExplanation(port(name).name, frame.replace(/[:\s]/g, '')),
+    examine: async (name) => [
+      { port: null, check: 'kernel', verdict: 'ok', text: 'Linux 6.12', fix: null },
+      ...(name === undefined ? [...ports.values()] : [port(name)]).map(({ name: of, admin }): Finding => {
+        if (admin === 'up') return { port: of, check: 'small', verdict: 'ok', text: 'all pass', fix: null };
+        return { port: of, check: 'small', verdict: 'broken', text: 'all are lost', fix: 'set it up' };
+      }),
+    ],
     close: async () => {},
   };
 }

@@ -4,14 +4,17 @@
  */
 import {
   ETH_P_ALL,
+  PACKET_AUXDATA,
   PACKET_IGNORE_OUTGOING,
   PACKET_VNET_HDR,
   TP_STATUS_VLAN_TPID_VALID,
   TP_STATUS_VLAN_VALID,
+  TPACKET_AUXDATA,
 } from '../../native-bindings/abi/if-packet.ts';
 import { IFREQ, SIOCGIFINDEX } from '../../native-bindings/abi/ioctl.ts';
 import {
   AF_PACKET,
+  CMSGHDR,
   IOVEC,
   MSG_DONTWAIT,
   MSGHDR,
@@ -23,21 +26,14 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from '../../native-bindings/abi/socket.ts';
-import { check, ffi, sys } from '../../native-bindings/syscalls.ts';
+import { check, sys } from '../../native-bindings/syscalls.ts';
 import { VNET_HEADER_BYTES } from '../../src/frame/vnet-header.ts';
 
-/** linux/if_packet.h: the option, and the type of the control message that it adds, a struct tpacket_auxdata. */
-const PACKET_AUXDATA = 8;
-const AUXDATA = { status: 0, vlanTci: 16, vlanTpid: 18, size: 20 } as const;
-/** struct cmsghdr (bits/socket.h): a length of 8 bytes, level and type; then the data. */
-const CMSG_DATA = 16;
 const CONTROL_BYTES = 64;
 
 const QUEUE_BYTES = 64 * 1024 * 1024;
 const CAPTURE_BYTES_MAX = 70_000;
 const TAG_AT = 12;
-
-const recvmsg = ffi.bind('recvmsg', 'long', ['int', 'bytes', 'int']);
 
 export interface Captured {
   /** The frame with its outer tag in its bytes. */
@@ -114,15 +110,15 @@ export class Wire {
 
   #receive(): Captured | null {
     this.#message.setBigUint64(MSGHDR.controllen, BigInt(CONTROL_BYTES), true);
-    const length = recvmsg(this.#fd, new Uint8Array(this.#message.buffer), MSG_DONTWAIT);
+    const length = sys.recvmsg(this.#fd, new Uint8Array(this.#message.buffer), MSG_DONTWAIT);
     if (length < 0) return null;
     const header = this.#data.slice(0, VNET_HEADER_BYTES);
     const bytes = this.#data.subarray(VNET_HEADER_BYTES, length);
-    const aux = new DataView(this.#control.buffer, CMSG_DATA, AUXDATA.size);
-    const status = aux.getUint32(AUXDATA.status, true);
+    const aux = new DataView(this.#control.buffer, CMSGHDR.size, TPACKET_AUXDATA.size);
+    const status = aux.getUint32(TPACKET_AUXDATA.status, true);
     if ((status & TP_STATUS_VLAN_VALID) === 0) return { frame: bytes.slice(), header };
-    const tpid = status & TP_STATUS_VLAN_TPID_VALID ? aux.getUint16(AUXDATA.vlanTpid, true) : 0x8100;
-    const tci = aux.getUint16(AUXDATA.vlanTci, true);
+    const tpid = status & TP_STATUS_VLAN_TPID_VALID ? aux.getUint16(TPACKET_AUXDATA.vlanTpid, true) : 0x8100;
+    const tci = aux.getUint16(TPACKET_AUXDATA.vlanTci, true);
     const tag = [tpid >>> 8, tpid & 0xff, tci >>> 8, tci & 0xff];
     return { frame: Uint8Array.from([...bytes.subarray(0, TAG_AT), ...tag, ...bytes.subarray(TAG_AT)]), header };
   }

@@ -273,6 +273,7 @@ describe('documentation', () => {
         'get /v1/vlans',
         'patch /v1/ports/{name}',
         'patch /v1/switch',
+        'post /v1/doctor',
         'post /v1/explain',
         'post /v1/fdb',
         'post /v1/fdb/flush',

@@ -166,3 +166,27 @@ describe('explain', () => {
     ]);
   });
 });
+
+describe('doctor', () => {
+  test('shows what was found, and fails where something is broken', async () => {
+    const well = await tswitch(['doctor']);
+    expect(well).toMatchObject({ code: 0, stderr: '' });
+    expect(well.stdout).toMatch(/^host +kernel +ok +Linux 6.12$/m);
+    expect(well.stdout).toMatch(/^red +small +ok +all pass$/m);
+    expect(well.stdout).toMatch(/2 ok, 0 slow, 0 broken\n$/);
+    await tswitch(['port', 'set', 'red', '--admin', 'down']);
+    const ill = await tswitch(['doctor', 'red']);
+    expect(ill.code).toBe(1);
+    expect(ill.stdout).toMatch(/^red +small +broken +all are lost: set it up$/m);
+    const json = await tswitch(['doctor', 'red', '--json']);
+    expect(JSON.parse(json.stdout).findings).toHaveLength(2);
+    await tswitch(['port', 'set', 'red', '--admin', 'up']);
+    expect(await tswitch(['doctor', 'nobody'])).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  test('examines the host where no daemon answers', async () => {
+    const alone = await cliRunner(join(folder, 'none.sock'))(['doctor']);
+    expect(alone.stdout).toMatch(/^host +kernel/m);
+    expect(alone.stderr).toMatch(/no daemon answers on .*; so no port was examined/);
+  });
+});

@@ -1,7 +1,8 @@
-/** /v1/vlans and /v1/switch: the switch as a whole. */
+/** /v1/vlans, /v1/switch and /v1/doctor: the switch as a whole. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { SwitchControl } from '../../control/model.ts';
 import { defined, strictObject } from '../schemas/common.ts';
+import { doctorRequest, doctorView } from '../schemas/doctor.ts';
 import { switchPatch, switchView, vlanView } from '../schemas/switch.ts';
 import { errors, json, jsonBody } from './responses.ts';
 
@@ -38,6 +39,20 @@ const changeSwitch = createRoute({
   },
 });
 
+const examine = createRoute({
+  method: 'post',
+  path: '/v1/doctor',
+  summary: 'Examine the host and the ports: what works, what is slow, what is broken',
+  description:
+    'Sends some twenty frames through each port whose far end tswitch made, between addresses of its own. For that time there is a port `tswitch-doctor` beside the others, with a namespace of its own.',
+  tags: ['switch'],
+  request: { query: nothing, body: jsonBody(doctorRequest) },
+  responses: {
+    200: json(doctorView, 'What was found.'),
+    ...errors('BAD_REQUEST', 'PORT_NOT_FOUND', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
+  },
+});
+
 export function switchRoutes(control: SwitchControl): OpenAPIHono {
   const app = new OpenAPIHono();
   app.openapi(listVlans, (context) => context.json({ vlans: control.vlans() }, 200));
@@ -46,6 +61,9 @@ export function switchRoutes(control: SwitchControl): OpenAPIHono {
     const { reservedAddresses, ...patch } = defined(context.req.valid('json'));
     const reserved = reservedAddresses && { reservedAddresses: defined(reservedAddresses) };
     return context.json(await control.patchSettings({ ...patch, ...reserved }), 200);
+  });
+  app.openapi(examine, async (context) => {
+    return context.json({ findings: await control.examine(context.req.valid('json').port) }, 200);
   });
   return app;
 }
