@@ -9,6 +9,7 @@
 import { getSystemErrorMessage } from 'node:util';
 import * as errnos from './abi/errno.ts';
 import { SYS_BPF } from './abi/bpf.ts';
+import { SYS_IO_URING_ENTER, SYS_IO_URING_SETUP } from './abi/io-uring.ts';
 import { chooseFfi } from './ffi/choose.ts';
 import type { Ffi } from './ffi/ffi.ts';
 
@@ -69,6 +70,10 @@ export interface Syscalls {
 
   /** @param timespec address of one structure (abi/time.ts: TIMESPEC) */
   clockGettime(clock: number, timespec: number): number;
+  /** @param params struct io_uring_params (abi/io-uring.ts: IO_URING_PARAMS), read and written */
+  ioUringSetup(entries: number, params: Uint8Array): number;
+  /** Gives the number of entries that the kernel took from the submission queue. */
+  ioUringEnter(fd: number, submit: number, complete: number, flags: number): number;
 
   /** Moves the calling thread to another namespace. */
   setns(fd: number, type: number): number;
@@ -87,6 +92,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
   const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
   const accept = ffi.bind('accept', 'int', ['int', 'bytes', 'bytes']);
   const bpf = ffi.bind('syscall', 'long', ['long', 'int', 'bytes', 'uint']);
+  const ioUringSetup = ffi.bind('syscall', 'long', ['long', 'uint', 'bytes']);
+  const ioUringEnter = ffi.bind('syscall', 'long', ['long', 'int', 'uint', 'uint', 'uint', 'address']);
   return {
     addressOf: (bytes) => ffi.addressOf(bytes),
 
@@ -132,6 +139,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     epollWait: ffi.bind('epoll_wait', 'int', ['int', 'address', 'int', 'int']),
 
     clockGettime: ffi.bind('clock_gettime', 'int', ['int', 'address']),
+    ioUringSetup: (entries, params) => ioUringSetup(SYS_IO_URING_SETUP, entries, params),
+    ioUringEnter: (fd, submit, complete, flags) => ioUringEnter(SYS_IO_URING_ENTER, fd, submit, complete, flags, 0),
 
     setns: ffi.bind('setns', 'int', ['int', 'int']),
     bpf: (command, attributes) => bpf(SYS_BPF, command, attributes, attributes.length),

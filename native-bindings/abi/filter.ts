@@ -17,11 +17,12 @@ export const BPF_JGE = 0x30;
 export const BPF_K = 0x00;
 
 /**
- * The whole codes of common instructions: load the frame's length, or 16 bits of it in network byte order; jump if equal to
- * k, or greater; return k.
+ * The whole codes of common instructions: load the frame's length, or 16 bits of it in network byte order, or 32; jump if
+ * equal to k, or greater; return k.
  */
 export const BPF_LD_W_LEN = BPF_LD | BPF_W | BPF_LEN;
 export const BPF_LD_H_ABS = BPF_LD | BPF_H | BPF_ABS;
+export const BPF_LD_W_ABS = BPF_LD | BPF_W | BPF_ABS;
 export const BPF_JEQ_K = BPF_JMP | BPF_JEQ | BPF_K;
 export const BPF_JGT_K = BPF_JMP | BPF_JGT | BPF_K;
 export const BPF_RET_K = BPF_RET | BPF_K;

@@ -179,9 +179,14 @@ export type SwitchPatch = Partial<Omit<SwitchSettings, 'reservedAddresses'>> & {
   reservedAddresses?: Partial<SwitchSettings['reservedAddresses']>;
 };
 
+/** How TAPs are read and written: a batch per system call, or a frame. */
+export const TAP_IOS = ['io_uring', 'syscalls'] as const;
+export type TapIo = (typeof TAP_IOS)[number];
+
 export interface SwitchView extends SwitchSettings {
   workers: number;
   ffi: 'koffi' | 'ffi-rs';
+  tapIo: TapIo;
   version: string;
 }
 

@@ -41,11 +41,13 @@ import type {
   SwitchPatch,
   SwitchSettings,
   SwitchView,
+  TapIo,
   VlanView,
 } from './model.ts';
 import { removeLeftovers } from './plumbing/ownership.ts';
 import { Ports } from './ports.ts';
 import { Protection } from './protection.ts';
+import { chooseTapIo } from './tap-io.ts';
 import { forwardReserved, portConfig, vlanViews } from './views.ts';
 import { Workers } from './workers.ts';
 
@@ -60,8 +62,9 @@ export interface SwitchOptions {
 /** Makes a switch without ports. Removes what dead daemons left behind first. */
 export async function createSwitch(options: SwitchOptions): Promise<SwitchControl> {
   const log = options.log ?? (() => {});
+  const tapIo = chooseTapIo(log);
   for (const netdev of await removeLeftovers()) log(`removed ${netdev}, left behind by a daemon that is gone`);
-  return new Switch(options, log);
+  return new Switch(options, tapIo, log);
 }
 
 class Switch implements SwitchControl {
@@ -95,7 +98,7 @@ class Switch implements SwitchControl {
   };
   #closed: Promise<void> | null = null;
 
-  constructor(options: SwitchOptions, log: (message: string) => void) {
+  constructor(options: SwitchOptions, tapIo: TapIo, log: (message: string) => void) {
     const { workers } = options;
     this.#log = log;
     const board = Board.create(workers);
@@ -111,6 +114,7 @@ class Switch implements SwitchControl {
     this.#workers = new Workers({
       count: workers,
       board,
+      tapIo,
       clockStartMs: this.#clockStartMs,
       fdb: () => this.#macs.fdb.buffer,
       snapshot: (worker) => [this.#switchCommand(this.#settings), ...this.#ports.snapshot(worker)],
@@ -183,7 +187,13 @@ class Switch implements SwitchControl {
   }
 
   settings(): SwitchView {
-    return { ...this.#settings, workers: this.#workers.count, ffi: ffi.name, version: VERSION };
+    return {
+      ...this.#settings,
+      workers: this.#workers.count,
+      ffi: ffi.name,
+      tapIo: this.#workers.tapIo,
+      version: VERSION,
+    };
   }
 
   patchSettings(patch: SwitchPatch): Promise<SwitchView> {

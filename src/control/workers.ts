@@ -11,12 +11,14 @@ import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
 import { Arena } from '../../native-bindings/arena.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
+import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
+import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
 import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
-import type { WorkerView } from './model.ts';
+import type { TapIo, WorkerView } from './model.ts';
 
 /** Address space of one worker's rings and buffers; only what is mapped in costs memory. */
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
@@ -45,6 +47,7 @@ interface Seat {
   readonly wakeFd: number;
   readonly gatherListAt: number;
   readonly tapBufferAt: number;
+  readonly ioRing: IoRingSocket | null;
   readonly epollEventsAt: number;
   commands: MessagePort;
   abort: AbortController;
@@ -62,6 +65,7 @@ interface Seat {
 export interface WorkersOptions {
   count: number;
   board: Board;
+  tapIo: TapIo;
   clockStartMs: number;
   /** The FDB of the moment: a replaced worker starts with it. */
   fdb: () => SharedArrayBuffer;
@@ -95,6 +99,10 @@ export class Workers {
 
   get count(): number {
     return this.#seats.length;
+  }
+
+  get tapIo(): TapIo {
+    return this.#options.tapIo;
   }
 
   arena(worker: number): Arena {
@@ -135,6 +143,7 @@ export class Workers {
     for (const seat of this.#seats) {
       seat.commands.close();
       sys.close(seat.epollFd);
+      seat.ioRing?.close();
       sys.close(seat.wakeFd);
     }
   }
@@ -150,13 +159,15 @@ export class Workers {
     const arena = Arena.create(ARENA_BYTES);
     const epollFd = check('epoll_create1', sys.epollCreate(EPOLL_CLOEXEC));
     const wakeFd = check('eventfd', sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const ioRing = this.#options.tapIo === 'io_uring' ? IoRingSocket.open(arena) : null;
     const seat = {
       worker,
       arena,
       epollFd,
       wakeFd,
       gatherListAt: arena.allocate(GATHER_LIST_BYTES).offset,
-      tapBufferAt: arena.allocate(TAP_BUFFER_BYTES).offset,
+      tapBufferAt: arena.allocate(ioRing === null ? TAP_BUFFER_BYTES : TAP_RING_BUFFER_BYTES).offset,
+      ioRing,
       epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES).offset,
       heartbeat: 0,
       stillChecks: 0,
@@ -186,6 +197,7 @@ export class Workers {
       arena: { sab: seat.arena.sab, address: seat.arena.address },
       gatherListAt: seat.gatherListAt,
       tapBufferAt: seat.tapBufferAt,
+      ioRing: seat.ioRing?.place ?? null,
       epollEventsAt: seat.epollEventsAt,
       epollFd: seat.epollFd,
       wakeFd: seat.wakeFd,

@@ -4,11 +4,13 @@
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { WORKER_WAIT_MS_MAX } from '../limits.ts';
+import { IoRing } from '../ports/io-ring.ts';
 import type { Memory } from '../ports/memory.ts';
 import { PacketPort } from '../ports/packet-port.ts';
 import { PacketRing } from '../ports/packet-ring.ts';
 import type { Port } from '../ports/port.ts';
 import { TAP_BUFFER_BYTES, TapBuffer, TapPort } from '../ports/tap-port.ts';
+import { TapRingPort } from '../ports/tap-ring-port.ts';
 import { XdpPort } from '../ports/xdp-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
@@ -38,6 +40,7 @@ class Worker {
   /** The TAPs that this worker receives from. */
   readonly #taps = new Set<number>();
   #tapBuffer: TapBuffer | null = null;
+  #ioRing: IoRing | null = null;
   #stopped = false;
 
   constructor(start: WorkerStart) {
@@ -151,6 +154,11 @@ class Worker {
   #makePort(handle: number, resources: PortResources): Port {
     if (resources.kind === 'tap') {
       if (resources.receives) this.#taps.add(handle);
+      const { ioRing, tapBufferAt } = this.#start;
+      if (ioRing !== null) {
+        this.#ioRing ??= new IoRing(this.#memory, ioRing);
+        return new TapRingPort(handle, resources.fd, this.#ioRing, tapBufferAt, resources.receives);
+      }
       this.#tapBuffer ??= new TapBuffer(this.#memory, this.#start.tapBufferAt);
       return new TapPort(handle, resources.fd, this.#tapBuffer, resources.receives);
     }

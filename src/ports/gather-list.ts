@@ -79,6 +79,11 @@ export class GatherList {
     return addressOf(this.#vectorAddresses, i);
   }
 
+  /** Offset of the same in the memory. */
+  vectorAt(i: number): number {
+    return this.#at + VECTORS_AT + i * VECTORS_PER_MESSAGE * IOVEC.size;
+  }
+
   vectorCount(i: number): number {
     return this.partBytes[i * VECTORS_PER_MESSAGE + 1] === 0 ? 1 : 2;
   }

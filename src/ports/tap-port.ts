@@ -1,6 +1,6 @@
 /**
  * A port over a TAP (linux/if_tun.h) that tswitch holds open and whose netdev lives in a namespace: one read and one write
- * per frame, each with its virtio-net header (IFF_VNET_HDR).
+ * per frame, each with its virtio-net header (IFF_VNET_HDR). For where io_uring cannot be had; tap-ring-port.ts has it.
  */
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';

@@ -2,6 +2,19 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { BoardBuffers } from './board.ts';
 
+/** Where a worker's io_uring is: its descriptor, and offsets in the arena, those of the words within `ringsAt`. */
+export interface IoRingPlace {
+  fd: number;
+  ringsAt: number;
+  sqesAt: number;
+  sqHead: number;
+  sqTail: number;
+  cqHead: number;
+  cqTail: number;
+  cqes: number;
+  cqEntries: number;
+}
+
 export interface WorkerStart {
   worker: number;
   board: BoardBuffers;
@@ -11,6 +24,8 @@ export interface WorkerStart {
   /** Offsets in the arena of memory that the worker itself uses. */
   gatherListAt: number;
   tapBufferAt: number;
+  /** What TAPs are read and written through; null: by a system call per frame. */
+  ioRing: IoRingPlace | null;
   epollEventsAt: number;
   /** Descriptors of the control plane: what the worker waits on, and what wakes it. */
   epollFd: number;

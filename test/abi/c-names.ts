@@ -77,6 +77,7 @@ export const C_NAMES: Record<string, CNames> = {
     expressions: {
       BPF_LD_W_LEN: 'BPF_LD | BPF_W | BPF_LEN',
       BPF_LD_H_ABS: 'BPF_LD | BPF_H | BPF_ABS',
+      BPF_LD_W_ABS: 'BPF_LD | BPF_W | BPF_ABS',
       BPF_JEQ_K: 'BPF_JMP | BPF_JEQ | BPF_K',
       BPF_JGT_K: 'BPF_JMP | BPF_JGT | BPF_K',
       BPF_RET_K: 'BPF_RET | BPF_K',
@@ -127,6 +128,32 @@ export const C_NAMES: Record<string, CNames> = {
       },
     },
   },
+  'io-uring.ts': {
+    headers: ['sys/syscall.h', 'linux/fs.h', 'linux/io_uring.h'],
+    expressions: { SYS_IO_URING_SETUP: '__NR_io_uring_setup', SYS_IO_URING_ENTER: '__NR_io_uring_enter' },
+    structs: {
+      IO_URING_PARAMS: {
+        type: 'struct io_uring_params',
+        fields: {
+          sqHead: 'sq_off.head',
+          sqTail: 'sq_off.tail',
+          sqRingMask: 'sq_off.ring_mask',
+          sqArray: 'sq_off.array',
+          cqHead: 'cq_off.head',
+          cqTail: 'cq_off.tail',
+          cqRingMask: 'cq_off.ring_mask',
+          cqCqes: 'cq_off.cqes',
+        },
+        // resv2 until Linux 6.5, user_addr since.
+        expressions: {
+          sqUserAddr: 'offsetof(struct io_uring_params, cq_off) - sizeof(__u64)',
+          cqUserAddr: 'sizeof(struct io_uring_params) - sizeof(__u64)',
+        },
+      },
+      IO_URING_SQE: { type: 'struct io_uring_sqe' },
+      IO_URING_CQE: { type: 'struct io_uring_cqe' },
+    },
+  },
   'mman.ts': { headers: ['sys/mman.h'] },
   'netlink.ts': {
     headers: ['linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h'],
@@ -138,6 +165,10 @@ export const C_NAMES: Record<string, CNames> = {
     },
   },
   'sched.ts': { headers: ['sched.h', 'sys/ioctl.h', 'linux/nsfs.h', 'linux/magic.h'] },
+  'seccomp.ts': {
+    headers: ['linux/prctl.h', 'linux/seccomp.h'],
+    structs: { SECCOMP_DATA: { type: 'struct seccomp_data' } },
+  },
   'socket.ts': {
     headers: SOCKET_HEADERS,
     structs: {

@@ -8,6 +8,7 @@ import * as errno from '../../native-bindings/abi/errno.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
 import { F_GETFD, FD_CLOEXEC, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
 import { TUNGETIFF } from '../../native-bindings/abi/if-tun.ts';
+import { IO_URING_PARAMS } from '../../native-bindings/abi/io-uring.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE, MFD_CLOEXEC, PROT_READ } from '../../native-bindings/abi/mman.ts';
 import { CLONE_NEWNET } from '../../native-bindings/abi/sched.ts';
 import * as socket from '../../native-bindings/abi/socket.ts';
@@ -84,6 +85,8 @@ describe.each([
       ['epoll_create of no flags', () => sys.epollCreate(12345), errno.EINVAL],
       ['epoll_wait on what is no epoll', () => sys.epollWait(eventfd(), NO_MEMORY, 1, 0), errno.EINVAL],
       ['bpf of no command', () => sys.bpf(9999, nothing), errno.EINVAL],
+      ['io_uring_setup of no entries', () => sys.ioUringSetup(0, new Uint8Array(IO_URING_PARAMS.size)), errno.EINVAL],
+      ['io_uring_enter of no descriptor', () => sys.ioUringEnter(-1, 0, 0, 0), errno.EBADF],
     ])('%s', (_, call, expected) => {
       expect(call()).toBe(-expected);
     });

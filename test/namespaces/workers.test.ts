@@ -33,6 +33,7 @@ function start(count: number): { workers: Workers; ended: { worker: number; erro
   workers = new Workers({
     count,
     board: Board.create(count),
+    tapIo: 'syscalls',
     clockStartMs: 0,
     fdb: () => fdb,
     snapshot: () => [],

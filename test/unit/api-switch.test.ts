@@ -88,6 +88,7 @@ describe('switch, vlans, stats', () => {
       busyPollMicros: 200,
       workers: 1,
       ffi: 'koffi',
+      tapIo: 'io_uring',
       version: '0.0.0',
     });
   });

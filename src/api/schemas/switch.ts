@@ -1,5 +1,6 @@
 /** VLANs and the switch's own settings as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
+import { TAP_IOS } from '../../control/model.ts';
 import {
   AGEING_SECONDS_DEFAULT,
   AGEING_SECONDS_MAX,
@@ -98,6 +99,9 @@ export const switchView = z
     reservedAddresses: z.object(reservedFields).openapi({ description: RESERVED_GROUP_TEXT }),
     workers: count('Worker threads that forward frames.'),
     ffi: z.enum(['koffi', 'ffi-rs']).openapi({ description: 'The library through which the kernel is called.' }),
+    tapIo: z.enum(TAP_IOS).openapi({
+      description: 'How `tap` ports are read and written: a batch of frames per system call, or one frame.',
+    }),
     version: z.string().openapi({ description: 'Version of the daemon.' }),
   })
   .openapi('Switch');
@@ -109,5 +113,10 @@ export const switchPatch = strictObject(
       .optional()
       .openapi({ description: `${RESERVED_GROUP_TEXT} A list that is left out stays.` }),
   },
-  { workers: 'is set when the daemon starts', ffi: 'is only shown', version: 'is only shown' },
+  {
+    workers: 'is set when the daemon starts',
+    ffi: 'is only shown',
+    tapIo: 'is set when the daemon starts',
+    version: 'is only shown',
+  },
 ).openapi('SwitchPatch');

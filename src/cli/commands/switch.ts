@@ -111,6 +111,7 @@ function switchFields(view: SwitchView): [string, Cell][] {
     ['busy poll', `up to ${view.busyPollMicros} µs`],
     ['workers', String(view.workers)],
     ['ffi', view.ffi],
+    ['tap i/o', view.tapIo],
     ['version', view.version],
   ];
 }
