@@ -34,6 +34,7 @@ export const METRICS = {
   broadcastFps: { title: 'copies of broadcasts delivered at overload', unit: 'kpps', scale: 1e3, digits: 0 },
   trunkToAccessFps: { title: 'frames delivered from a trunk to an access port', unit: 'kpps', scale: 1e3, digits: 0 },
   meshFps: { title: 'frames delivered, four hosts each to each', unit: 'kpps', scale: 1e3, digits: 0 },
+  apiP99Ms: { title: 'the API answers, 99th percentile', unit: 'ms', scale: 1, digits: 1 },
   idleCpuPercent2: { title: 'idle CPU, 2 ports', unit: '% of a core', scale: 1, digits: 2 },
   idleCpuPercent8: { title: 'idle CPU, 8 ports', unit: '% of a core', scale: 1, digits: 2 },
   rssBytes8: { title: 'resident memory, 8 ports', unit: 'MB', scale: 1e6, digits: 0 },
@@ -68,6 +69,8 @@ export const CONDITIONS = [
   /** 1: the sender hands super-frames over (UDP_SEGMENT), 0: single frames. */
   'gso',
   'pingsPerSecond',
+  /** Of the switch, by its API, while traffic is measured. */
+  'changesPerSecond',
   'workers',
 ] as const;
 export type ConditionName = (typeof CONDITIONS)[number];

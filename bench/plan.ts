@@ -4,6 +4,7 @@ import type { Conditions } from './metrics.ts';
 import type { Settings, Size } from './settings.ts';
 import { addressCapacity, learningRate, macs } from './system/measure/addresses.ts';
 import { broadcast } from './system/measure/broadcast.ts';
+import { changes } from './system/measure/changes.ts';
 import { frameRate, portScaling } from './system/measure/frame-rate.ts';
 import { integrity } from './system/measure/integrity.ts';
 import { latency } from './system/measure/latency.ts';
@@ -30,6 +31,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   requests,
   tcp,
   udp,
+  changes,
   portScaling,
   broadcast,
   trunkToAccess,
@@ -90,6 +92,7 @@ const DEFAULT: readonly Step[] = [
   step(tcp, null, [{ streams: 1 }]),
   step(tcp, GROWING, [{ streams: 8 }, { streams: 1, direction: 'both' }]),
   step(udp, CORE, vary('gso', [0, 1])),
+  step(changes, ['tswitch-veth'], vary('changesPerSecond', [0, 100], SMALL)),
   // Last of their layout: the ports stay.
   step(portScaling, GROWING, vary('ports', [2, 64], SMALL)),
   step(broadcast, GROWING, vary('ports', [64], SMALL)),
@@ -119,6 +122,7 @@ const FULL: readonly Step[] = [
   step(requests, null, [{}]),
   step(tcp, null, [...vary('streams', [1, 8]), ...vary('streams', [1, 8], { direction: 'both' })]),
   step(udp, null, vary('gso', [0, 1])),
+  step(changes, ['tswitch-veth', 'tswitch-tap', 'tswitch-xdp'], vary('changesPerSecond', [0, 100, 1000], SMALL)),
   step(portScaling, GROWING, vary('ports', [2, 8, 64, 256], SMALL)),
   step(broadcast, GROWING, vary('ports', [256], SMALL)),
   step(trunkToAccess, TRUNKS, vary('frameBytes', ANY_SIZE)),
@@ -143,6 +147,7 @@ const SMOKE: readonly Step[] = [
   step(requests, ['tswitch-veth'], [{}]),
   step(tcp, ['tswitch-veth'], [{ streams: 1 }, { streams: 8, direction: 'both' }]),
   step(udp, ['tswitch-veth'], vary('gso', [0, 1])),
+  step(changes, ['tswitch-veth'], vary('changesPerSecond', [100], SMALL)),
   step(portScaling, GROWING, vary('ports', [4], SMALL)),
   step(broadcast, ['tswitch-veth'], vary('ports', [4], SMALL)),
   step(trunkToAccess, ['tswitch-veth'], [SMALL]),

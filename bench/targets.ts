@@ -66,6 +66,18 @@ export const TARGETS: readonly Target[] = [
       value,
     ),
   ),
+  atLeast(
+    '100 changes per second, to none',
+    { subjects: VETH, metric: 'framesPerSecond', at: { frameBytes: 64, changesPerSecond: 100 } },
+    { at: { changesPerSecond: 0 } },
+    0.9,
+  ),
+  atMost(
+    'API under full load, 99th percentile',
+    { subjects: VETH, metric: 'apiP99Ms', at: { frameBytes: 64, changesPerSecond: 100 } },
+    null,
+    50,
+  ),
   atMost('p99 at 50 % of NDR', { subjects: BEST, metric: 'latencyP99Us', at: { loadPercent: 50 } }, null, 250),
   atMost(
     'longest pause at 50 % of NDR',

@@ -27,6 +27,7 @@ const BETTER: Record<MetricName, 'more' | 'less'> = {
   broadcastFps: 'more',
   trunkToAccessFps: 'more',
   meshFps: 'more',
+  apiP99Ms: 'less',
   idleCpuPercent2: 'less',
   idleCpuPercent8: 'less',
   rssBytes8: 'less',

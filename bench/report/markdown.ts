@@ -44,6 +44,7 @@ const FIGURES: readonly TableOf[] = [
     metrics: ['framesPerSecond', 'lossPercent', 'cpuNsPerFrame', 'softirqNsPerFrame'],
     view: costAtOverload,
   },
+  { title: 'With changes of the switch', metrics: ['apiP99Ms'] },
   { title: 'Recovery', metrics: ['overloadFps', 'recoverySeconds'] },
   { title: 'Latency', metrics: ['latencyP50Us', 'latencyP90Us', 'latencyP99Us', 'latencyP999Us', 'latencyMaxUs'] },
   { title: 'Streams and requests', metrics: ['tcpBetter', 'tcpWorse', 'tcpSum', 'udpBps', 'requestsPerSecond'] },

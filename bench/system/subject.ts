@@ -35,6 +35,8 @@ export interface Rig {
   readonly switchPids: readonly number[];
   /** Plugs further interfaces of one host in, up and silent, until the switch has so many ports. */
   readonly fill?: ((ports: number) => Promise<Host>) | undefined;
+  /** Where it has an HTTP API: its Unix socket, and the port that host b is at. */
+  readonly api?: { socket: string; port: string } | undefined;
   /** Lets the switch hold so many addresses; where it is missing, it has no such setting. */
   readonly allowAddresses?: ((addresses: number) => Promise<void>) | undefined;
 }

@@ -55,7 +55,20 @@ export class TswitchSubject implements Subject {
       await command('switch', 'set', '--fdb-limit', String(addresses));
     };
     const fill = makeFill(bench, stack, socket, hosts.length);
-    return { layout, hosts, a, b, switchPids: [daemon.pid], fill, allowAddresses };
+    return {
+      layout,
+      hosts,
+      a,
+      b,
+      switchPids: [daemon.pid],
+      fill,
+      api: { socket, port: this.#portOf(b) },
+      allowAddresses,
+    };
+  }
+
+  #portOf(host: Host): string {
+    return this.kind === 'packet' ? endOf(host) : host.netns;
   }
 
   async #plugIn(site: Site, layout: Layout, command: (...args: string[]) => Promise<string>): Promise<void> {
@@ -65,7 +78,7 @@ export class TswitchSubject implements Subject {
       const vlan = vlanOf(layout, isPlugged, host === site.a);
       const addresses = ['--ip', `${host.address}/24`, '--mac', host.mac];
       if (isPlugged) return command('plug', host.netns, '--kind', this.kind, ...addresses, ...vlan);
-      return command('port', 'add', endOf(host), '--kind', this.kind, '--netdev', endOf(host), ...vlan);
+      return command('port', 'add', this.#portOf(host), '--kind', this.kind, '--netdev', endOf(host), ...vlan);
     };
     await Promise.all(site.hosts.map(plug));
   }
