@@ -24,7 +24,19 @@ export function cliRunner(socket: string) {
     });
 }
 
-/** The same without a process of its own, for what never reaches the daemon. */
+/** The same without processes, for what a process adds nothing to: one takes a third of a second. */
+export function commandRunner(socket: string) {
+  return async (args: string[]): Promise<Ended> => {
+    vi.stubEnv('TSWITCH_SOCKET', socket);
+    try {
+      return await usage(args);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  };
+}
+
+/** Runs the command line within this process. */
 export async function usage(args: string[]): Promise<Ended> {
   const texts = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((stream) =>

@@ -6,13 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
 import { parseHex } from '../../src/cli/commands/explain.ts';
 import type { FdbPage } from '../../src/control/model.ts';
-import { cliRunner } from '../support/cli-runner.ts';
+import { cliRunner, commandRunner } from '../support/cli-runner.ts';
 import { fakeControl } from '../support/fake-control.ts';
 import { pcapFile } from './capture-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tswitch-cli-'));
 const socket = join(folder, 'api.sock');
-const tswitch = cliRunner(socket);
+const tswitch = commandRunner(socket);
+const asProcess = cliRunner(socket);
 const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
   mac: `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
   vlan: 10,
@@ -140,7 +141,7 @@ describe('explain', () => {
   });
 
   test('a frame that is dropped is explained as well, from standard input too', async () => {
-    const { code, stdout, stderr } = await tswitch(['explain', '--port', 'red', '--frame', '-'], {}, '0x00 00\n');
+    const { code, stdout, stderr } = await asProcess(['explain', '--port', 'red', '--frame', '-'], {}, '0x00 00\n');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^frame of 2 bytes\nadmit {3}accepted .*\nvlan {4}dropped {4}tagged with/);
     const json = await tswitch(['explain', '--port', 'red', '--frame', '0000', '--json']);

@@ -12,7 +12,7 @@ import { plugRequest } from '../../src/cli/commands/plug.ts';
 import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
 import { formatVidList, limitUpTo, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
 import type { PortView } from '../../src/control/model.ts';
-import { cliRunner, MAIN, usage } from '../support/cli-runner.ts';
+import { cliRunner, commandRunner, MAIN, usage } from '../support/cli-runner.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
 describe('values', () => {
@@ -135,7 +135,8 @@ describe('what plug asks for', () => {
 
 const folder = mkdtempSync(join(tmpdir(), 'tswitch-cli-'));
 const socket = join(folder, 'api.sock');
-const tswitch = cliRunner(socket);
+const tswitch = commandRunner(socket);
+const asProcess = cliRunner(socket);
 const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
   ...{
     mac: `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
@@ -215,11 +216,11 @@ describe('wrong usage is exit code 2, with a line that says what', () => {
 });
 
 test('the exit code of wrong usage reaches the shell', async () => {
-  expect(await tswitch(['prot'])).toMatchObject({ code: 2, stdout: '' });
+  expect(await asProcess(['prot'])).toMatchObject({ code: 2, stdout: '' });
 });
 
 test('help and version are exit code 0; every command has examples and the global options', async () => {
-  expect(await tswitch(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(await asProcess(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const commands = [
     'serve',
     'plug',
@@ -249,9 +250,9 @@ describe('without a daemon', () => {
   test('one line says so, and what to do; exit code 1', async () => {
     const none = join(folder, 'none.sock');
     const line = `tswitch: no daemon answers on ${none}; start one with \`tswitch serve\`\n`;
-    expect(await tswitch(['port', 'ls', '--socket', none])).toEqual({ code: 1, stdout: '', stderr: line });
+    expect(await asProcess(['port', 'ls', '--socket', none])).toEqual({ code: 1, stdout: '', stderr: line });
     expect(await tswitch(['--json', '--socket', none, 'stats'])).toEqual({ code: 1, stdout: '', stderr: line });
-    expect(await tswitch(['drops'], { TSWITCH_SOCKET: none })).toEqual({ code: 1, stdout: '', stderr: line });
+    expect(await asProcess(['drops'], { TSWITCH_SOCKET: none })).toEqual({ code: 1, stdout: '', stderr: line });
   });
 
   test('a server that is none of ours is told apart', async () => {
@@ -266,10 +267,10 @@ describe('without a daemon', () => {
 
 describe('with a daemon', () => {
   test('ports come, show themselves, change and go', async () => {
-    const plugged = await tswitch(['plug', 'red', '--ip', '10.0.0.1/24', '--ip', 'fd00::1/64', '--vlan', '10']);
+    const plugged = await asProcess(['plug', 'red', '--ip', '10.0.0.1/24', '--ip', 'fd00::1/64', '--vlan', '10']);
     const line = 'red: veth, red/eth0, access 10, 02:00:00:00:00:01, 10.0.0.1/24, fd00::1/64, up\n';
     expect(plugged).toEqual({ code: 0, stdout: line, stderr: '' });
-    const again = await tswitch(['plug', 'red']);
+    const again = await asProcess(['plug', 'red']);
     expect(again.code).toBe(1);
     expect(again.stderr).toBe(
       'tswitch: there is a port red already; for a second interface in red give --name and --ifname\n',
@@ -289,7 +290,7 @@ describe('with a daemon', () => {
     const shown = await tswitch(['port', 'show', 'red2']);
     expect(shown.stdout).toMatch(/^flood unknown {4}no$/m);
     expect(shown.stdout).toMatch(/^isolated {9}yes$/m);
-    const listed = await tswitch(['port', 'ls']);
+    const listed = await asProcess(['port', 'ls']);
     expect(listed.stdout).toMatch(/^NAME {2}STATE {2}KIND {2}INTERFACE {2}MODE {11}VLANS {14}MAC/);
     expect(listed.stdout).toMatch(/^red2 {2}up {5}veth {2}red\/eth1 {3}native-tagged {2}10,20-22 native 5 {2}02:/m);
     expect((await tswitch(['vlan', 'ls'])).stdout).toMatch(/^ {2}10 {2}red, red2/m);
