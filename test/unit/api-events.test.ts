@@ -155,8 +155,11 @@ test('silence is broken by comments', async () => {
   const bus = new CountedBus();
   const ended = new AbortController();
   const { body } = await eventRoutes(bus, { ended: ended.signal, keepAliveMs: 10 }).request('/v1/events');
-  setTimeout(() => ended.abort(), 100);
-  const text = await new Response(body).text();
+  let text = '';
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.split(': tswitch').length > 3) ended.abort();
+  }
   expect(text).toMatch(/^(: tswitch\n\n){3,}: end: the daemon ends\n\n$/);
   expect(bus.listeners).toBe(0);
 });
