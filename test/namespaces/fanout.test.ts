@@ -20,7 +20,7 @@ test.each<[PortKind, PortKind]>([
   await lab.plug(lan, a, kindOfA, { addresses: ['10.55.0.1/24'] });
   await lab.plug(lan, b, kindOfB, { addresses: ['10.55.0.2/24'] });
   expect(await b.pings('10.55.0.1')).toBe(true);
-  const report = await a.run('ping', '-c', '20', '-i', '0.01', '10.55.0.2');
+  const report = await a.run('ping', '-c', '20', '-l', '20', '-i', '20', '10.55.0.2');
   expect(report).toContain('20 packets transmitted, 20 received');
   expect(report).not.toMatch(/DUP|duplicates/);
   await expectTcp(a, b, '10.55.0.2');

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PortKind } from '../../src/control/model.ts';
 import { BROADCAST, mac } from '../support/frames.ts';
-import { type Host, ip, Lab, sleep, until } from '../support/lab.ts';
+import { type Host, ip, Lab, PATIENCE_MS, sleep, until } from '../support/lab.ts';
 import { arp, ETHERTYPE_ARP } from '../support/packets.ts';
 
 const lab = new Lab();
@@ -69,7 +69,7 @@ async function reach(from: Host, netdev: string, listeners: Listeners): Promise<
   await from.run('ip', 'neighbour', 'replace', HOST_ADDRESS, 'lladdr', ownMac, 'dev', 'eth0');
   await agent.call('udpSend', { address: HOST_ADDRESS, port: udp4, text: 'unicast' });
   const linkLocal = await linkLocalOf(netdev);
-  if (linkLocal !== undefined) await from.pings(`${linkLocal}%eth0`, '-c', '1');
+  if (linkLocal !== undefined) await from.pings(`${linkLocal}%eth0`, '-c', '1', '-W', '1');
   return () => {
     const fromHost = wire
       .captured()
@@ -105,7 +105,9 @@ describe('what enters stays out of the host', () => {
     await ip('link', 'set', netdev, 'up');
     await until('a link-local address', async () => (await linkLocalOf(netdev)) !== undefined);
     const reached = await reach(host, netdev, listeners);
-    await expect.poll(reached).toEqual(['ARP answer', 'IPv6 multicast', 'broadcast', 'ping answer', 'unicast']);
+    await expect
+      .poll(reached, { timeout: PATIENCE_MS })
+      .toEqual(['ARP answer', 'IPv6 multicast', 'broadcast', 'ping answer', 'unicast']);
   });
 
   test.each<PortKind>(['veth', 'packet', 'xdp'])(

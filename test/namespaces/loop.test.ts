@@ -7,15 +7,15 @@ import { serveApi } from '../../src/api/server.ts';
 import type { SwitchEvent } from '../../src/control/events.ts';
 import type { SwitchControl } from '../../src/control/model.ts';
 import { ApiProbe, toldTimes } from '../support/api-probe.ts';
-import { Bystander, shareOf, told } from '../support/bystander.ts';
+import { Bystander, told } from '../support/bystander.ts';
 import { BROADCAST, frame, mac } from '../support/frames.ts';
 import { expectBalance, type Host, ip, Lab, sleep, until } from '../support/lab.ts';
+import { expectServed } from '../support/served.ts';
 
-const STORM_MS = process.env['TSWITCH_LONG'] === '1' ? 30_000 : 3000;
+const STORM_MS = process.env['TSWITCH_LONG'] === '1' ? 30_000 : 2000;
 const PER_SECOND = 5000;
-const SHARE_MIN = 0.8;
-/** Far more than it takes, as machines are shared; what it took is printed. */
-const API_MS_MAX = 2000;
+/** Of half the answers, far more than it takes: a machine that stands still delays only some. What it took is printed. */
+const API_P50_MS_MAX = 500;
 const SEEDS = 20;
 const FEED_MS = 50;
 
@@ -131,9 +131,8 @@ async function expectCut(): Promise<void> {
   await expectRest();
 
   expect(times.failed).toBe(0);
-  expect(times.maxMs).toBeLessThan(API_MS_MAX);
-  expect(shareOf(outcome)).toBeGreaterThanOrEqual(SHARE_MIN);
-  expect(outcome.twice).toBe(0);
+  expect(times.p50Ms).toBeLessThan(API_P50_MS_MAX);
+  expectServed(outcome);
   for (const [host, n] of [
     [a, 1],
     [b, 2],
@@ -156,6 +155,10 @@ test('two ports on one Linux bridge', async () => {
 
 test('a port is tried again after loopHoldSeconds: blocked while the loop is there, free once it is cut', async () => {
   await lan.patchSettings({ loopHoldSeconds: 1 });
+  const blockedWhenFound: boolean[] = [];
+  const note = ({ event }: SwitchEvent): unknown =>
+    event === 'loop.found' && blockedWhenFound.push(lan.port('two').blocked !== null);
+  lab.defer(lan.events.subscribe(note));
   const host = await bridge();
   startStorm();
   await until('the loop to be found', () => eventsNamed('loop.found').length === 1);
@@ -163,7 +166,7 @@ test('a port is tried again after loopHoldSeconds: blocked while the loop is the
   expect(eventsNamed('loop.cleared')[0]).toMatchObject({ port: 'two', peer: 'one', reason: 'its time is over' });
   startStorm();
   await until('the loop to be found again', () => eventsNamed('loop.found').length === 2);
-  expect(lan.port('two').blocked).not.toBeNull();
+  expect(blockedWhenFound).toEqual([true, true]);
 
   await host.run('ip', 'link', 'set', 'eth1', 'nomaster');
   await until('the port to be tried again', () => eventsNamed('loop.cleared').length === 2);
@@ -195,7 +198,7 @@ test('without loop protection, the limits of floods keep a storm small', async (
   const feeding = setInterval(startStorm(), FEED_MS);
   lab.defer(() => clearInterval(feeding));
   await until('the storm to be noticed', () => eventsNamed('storm.started').length > 0);
-  const [before, startMs] = [lan.stats().totals, performance.now()];
+  const [startMs, before] = [performance.now(), lan.stats().totals];
   await sleep(STORM_MS);
   const [after, seconds] = [lan.stats().totals, (performance.now() - startMs) / 1000];
   clearInterval(feeding);
@@ -213,8 +216,8 @@ test('without loop protection, the limits of floods keep a storm small', async (
   expect(eventsNamed('loop.found')).toEqual([]);
   expect(eventsNamed('storm.started')[0]).toMatchObject({ class: 'broadcast', limit: broadcastLimit });
   expect(times.failed).toBe(0);
-  expect(times.maxMs).toBeLessThan(API_MS_MAX);
-  expect(shareOf(outcome)).toBeGreaterThanOrEqual(SHARE_MIN);
+  expect(times.p50Ms).toBeLessThan(API_P50_MS_MAX);
+  expectServed(outcome);
 
   await ip('link', 'set', one, 'down');
   await expectRest();

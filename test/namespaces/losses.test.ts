@@ -1,12 +1,13 @@
 /** Netdevs and namespaces vanish and come back many times: nothing is left over, and how long it takes is measured. */
 import { readdirSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { expectBalance, type Host, ip, Lab, until } from '../support/lab.ts';
 
 /** Each is the loss of several ports. */
-const ROUNDS = process.env['TSWITCH_LONG'] === '1' ? 200 : 20;
-/** Machines are shared: it is a matter of tenths of a second. */
-const MS_MAX = 2000;
+const ROUNDS = process.env['TSWITCH_LONG'] === '1' ? 200 : 8;
+/** Of half of them, far more than it takes, which is tenths of a second: a machine that stands still delays only some. */
+const MEDIAN_MS_MAX = 1000;
 
 const lab = new Lab();
 afterEach(() => lab.close());
@@ -24,7 +25,7 @@ function median(values: number[]): number {
   return Math.round(values.toSorted((a, b) => a - b)[values.length >> 1]!);
 }
 
-test(`${5 * ROUNDS} losses and returns`, { timeout: 60_000 + ROUNDS * 10_000 }, async () => {
+test(`${5 * ROUNDS} losses and returns`, { timeout: 180_000 + ROUNDS * 10_000 }, async () => {
   const lan = await lab.switch();
   const hosts: Host[] = [];
   for (const label of ['a', 'b', 'c', 'd', 'e']) hosts.push(await lab.netns(label));
@@ -89,12 +90,13 @@ test(`${5 * ROUNDS} losses and returns`, { timeout: 60_000 + ROUNDS * 10_000 }, 
       }),
     );
   }
-  expect(openFiles()).toBe(before.files);
-  expect(netdevs()).toEqual(before.netdevs);
+  await until('descriptors and netdevs to be as many as before', () => {
+    return openFiles() === before.files && isDeepStrictEqual(netdevs(), before.netdevs);
+  });
   for (const n of [1, 2, 3, 4]) expect(await witness.pings(`10.55.0.${n}`), `10.55.0.${n}`).toBe(true);
   for (const [what, values] of Object.entries(times)) {
     console.log(`${what} after: median ${median(values)} ms, at most ${Math.round(Math.max(...values))} ms`);
-    expect(Math.max(...values)).toBeLessThan(MS_MAX);
+    expect(median(values)).toBeLessThan(MEDIAN_MS_MAX);
   }
   expect(events.get('port.lost')).toBe(victims.length * ROUNDS);
   await expectBalance(lan);

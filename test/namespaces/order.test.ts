@@ -3,15 +3,15 @@ import { afterEach, expect, test } from 'vitest';
 import type { PortKind } from '../../src/control/model.ts';
 import { GSO_TCPV4 } from '../../src/frame/vnet-header.ts';
 import { frame, mac } from '../support/frames.ts';
-import { expectBalance, Lab } from '../support/lab.ts';
+import { expectBalance, Lab, PATIENCE_MS } from '../support/lab.ts';
 import { offloadHeader, PROTOCOL_TCP, tcp4 } from '../support/packets.ts';
 import { payloadBytes } from '../support/payload.ts';
 
 const lab = new Lab();
 afterEach(() => lab.close());
 
+const BURSTS = process.env['TSWITCH_LONG'] === '1' ? 60 : 20;
 const ENDS = { src: mac(1), dst: mac(2), sourceIp: '10.55.0.1', targetIp: '10.55.0.2' };
-const DEADLINE_MS = 10_000;
 
 interface Sent {
   frame: Uint8Array;
@@ -45,7 +45,7 @@ async function expectInOrder(from: PortKind, to: PortKind, mtu: number, bursts: 
   for (const burst of bursts) {
     receiver.clear();
     for (const sent of burst) sender.send(sent.frame, sent.header);
-    const deadline = performance.now() + DEADLINE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     while (receiver.captured().length < burst.length && performance.now() < deadline) await new Promise(setImmediate);
     const arrived = receiver.captured();
     const misplaced = burst.findIndex((sent, k) => !arrived[k] || Buffer.compare(arrived[k].frame, sent.frame) !== 0);
@@ -74,7 +74,7 @@ test.each(PAIRS)('60 to 1514 bytes, from %s to %s', async (from, to) => {
     from,
     to,
     1500,
-    burstsOf(60, 100, (n) => plain(n, 60 + ((n * 379) % 1455))),
+    burstsOf(BURSTS, 100, (n) => plain(n, 60 + ((n * 379) % 1455))),
   );
 });
 
@@ -84,7 +84,7 @@ test.each(PAIRS)('60 to 9014 bytes, small and large ones mixed, from %s to %s', 
     from,
     to,
     9000,
-    burstsOf(60, 48, (n) => plain(n, lengths[(n * 5 + Math.floor(n / 7)) % lengths.length]!)),
+    burstsOf(BURSTS, 48, (n) => plain(n, lengths[(n * 5 + Math.floor(n / 7)) % lengths.length]!)),
   );
 });
 
@@ -96,7 +96,7 @@ test.each(WHOLE_PAIRS)('frames and super-frames mixed, from %s to %s', async (fr
     from,
     to,
     1500,
-    burstsOf(40, 24, (n) =>
+    burstsOf(BURSTS, 24, (n) =>
       n % 3 === 1 ? superFrame(n, 1401 + ((n * 7919) % 60_000)) : plain(n, 60 + ((n * 379) % 1455)),
     ),
   );

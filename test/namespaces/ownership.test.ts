@@ -62,6 +62,7 @@ test('a netdev that leaves for another namespace is lost, heard there, and ours 
   await until('the port to be back', () => lan.port(a.name).state === 'down');
   await ip('link', 'set', netdev!, 'up');
   await until('the port to work', () => lan.port(a.name).state === 'up');
+  await a.connected();
   const before = lan.port(a.name).stats.rx.frames;
   a.wire().send(frame({ src: mac(1) }));
   await until('a frame to be taken', () => lan.port(a.name).stats.rx.frames > before);

@@ -110,7 +110,7 @@ describe('tagged: access, trunk, access over two switches', () => {
   });
 
   test('another VLAN is out of reach', async () => {
-    expect(await hosts['nearVeth']!.pings(ipv4(5))).toBe(false);
+    expect(await hosts['nearVeth']!.pingsInVain(ipv4(5))).toBe(true);
   });
 
   test('untagged on the wire between the switches: native VLAN', async () => {

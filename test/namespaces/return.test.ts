@@ -173,9 +173,11 @@ describe('a pid', () => {
     await stop(child);
     await a.run('ip', 'link', 'del', 'eth0');
     await isLost('p');
+    const told = (): number => log.filter((line) => line.includes('cannot come back yet')).length;
+    await until('why it stays lost', () => told() > 0);
     await sleep(SEVERAL_ATTEMPTS_MS);
     expect(state('p')).toBe('lost');
-    expect(log.filter((line) => line.includes('cannot come back yet'))).toHaveLength(1);
+    expect(told()).toBe(1);
     expect(await netdevsIn(a)).toEqual(['lo']);
   });
 

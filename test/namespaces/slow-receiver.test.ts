@@ -42,7 +42,7 @@ test('a netdev that sends slower than it gets frames: what its queue has no room
   const slow = await lab.netns('slow', { ipv6: false });
   await lab.plug(lan, slow, 'packet');
   const { netdev } = lan.port(slow.name);
-  const shaper = ['root', 'tbf', 'rate', '1mbit', 'burst', '10k', 'limit', '100k'];
+  const shaper = ['root', 'tbf', 'rate', '100kbit', 'burst', '10k', 'limit', '100k'];
   await runProgram('tc', ['qdisc', 'add', 'dev', netdev!, ...shaper]);
   await expectNobodyHeldUp();
   const { tx, drops } = lan.port(slow.name).stats;

@@ -1,15 +1,16 @@
 /** A host sprays source addresses at full speed: the table keeps its limits, and who is there already stays known and served. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SwitchControl } from '../../src/control/model.ts';
-import { Blaster } from '../support/blaster.ts';
-import { Bystander, shareOf, told } from '../support/bystander.ts';
+import { Blaster, type BlastTask } from '../support/blaster.ts';
+import { Bystander, told } from '../support/bystander.ts';
 import { mac } from '../support/frames.ts';
 import { expectBalance, type Host, Lab, sleep, until } from '../support/lab.ts';
+import { expectServed } from '../support/served.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000_000 : 1_000_000;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000_000 : 500_000;
+const MORE_FRAMES = 20_000;
 const BLAST_SECONDS = 60;
 const PER_SECOND = 5000;
-const SHARE_MIN = 0.8;
 const POLL_MS = 20;
 /** A listing is made while the table moves on: an address that is given up meanwhile may be counted beside its successor. */
 const READ_SLACK = 1.02;
@@ -39,16 +40,15 @@ function entries(host?: Host): number {
   return lan.fdb(host ? { port: host.name } : {}, { limit: 1 }).total;
 }
 
+function blast(task: Pick<BlastTask, 'frames' | 'destination' | 'firstSource'>): Blaster {
+  const blaster = new Blaster({ ...task, netns: sprayer.path, seconds: BLAST_SECONDS });
+  lab.defer(() => blaster.abandon());
+  return blaster;
+}
+
 /** Sprays, and expects of every moment what is true of the end. @param limit addresses that the sprayer may have learned */
 async function spray(destination: string | null, limit: number): Promise<void> {
-  const blaster = new Blaster({
-    netns: sprayer.path,
-    frames: FRAMES,
-    seconds: BLAST_SECONDS,
-    destination,
-    firstSource: 0,
-  });
-  lab.defer(() => blaster.abandon());
+  const blaster = blast({ frames: FRAMES, destination, firstSource: 0 });
   let isDone = false;
   const done = blaster.done.finally(() => (isDone = true));
   done.catch(() => {});
@@ -76,8 +76,8 @@ async function spray(destination: string | null, limit: number): Promise<void> {
       `resident memory +${growth.toFixed(0)} MiB; ${told(outcome)}`,
   );
   expect(sent).toBe(FRAMES);
-  expect(shareOf(outcome)).toBeGreaterThanOrEqual(SHARE_MIN);
-  expect(outcome).toMatchObject({ twice: 0, outOfOrder: 0 });
+  expectServed(outcome);
+  expect(outcome.outOfOrder).toBe(0);
   expect(entries()).toBeLessThanOrEqual(lan.settings().fdbLimit);
   expect(entries(sprayer)).toBeLessThanOrEqual(limit);
   expect(lan.fdb({ port: a.name }, { limit: 10 }).entries).toMatchObject([{ mac: mac(1) }]);
@@ -86,13 +86,18 @@ async function spray(destination: string | null, limit: number): Promise<void> {
   await expectBalance(lan);
 }
 
-test(`${FRAMES} sources to a host that is known`, { timeout: 120_000 }, async () => {
+test(`${FRAMES} sources to a host that is known`, { timeout: 240_000 }, async () => {
   const { fdbLimit } = lan.settings();
   await spray(mac(2), fdbLimit - 2);
+  // Of what comes faster than the switch takes it, a ring keeps only some: more, until the table is full.
+  for (let firstSource = FRAMES; entries() < fdbLimit; firstSource += MORE_FRAMES) {
+    await blast({ frames: MORE_FRAMES, destination: mac(2), firstSource }).done;
+    await expectBalance(lan);
+  }
   expect(entries()).toBe(fdbLimit);
 });
 
-test(`${FRAMES} sources to as many unknown hosts: unknownLimit bounds the floods`, { timeout: 120_000 }, async () => {
+test(`${FRAMES} sources to as many unknown hosts: unknownLimit bounds the floods`, { timeout: 240_000 }, async () => {
   const startMs = performance.now();
   const { unknownLimit } = await lan.patchPort(sprayer.name, { unknownLimit: 10_000 });
   await spray(null, lan.settings().fdbLimit - 2);
@@ -105,7 +110,7 @@ test(`${FRAMES} sources to as many unknown hosts: unknownLimit bounds the floods
   expect(drops['STORM_UNKNOWN']).toBeGreaterThan(0);
 });
 
-test('a fdbLimit of the port: of its sources, so many are known and no more', { timeout: 120_000 }, async () => {
+test('a fdbLimit of the port: of its sources, so many are known and no more', { timeout: 240_000 }, async () => {
   await lan.patchPort(sprayer.name, { fdbLimit: 100 });
   await spray(mac(2), 100);
   expect(entries(sprayer)).toBe(100);

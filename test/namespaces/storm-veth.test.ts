@@ -5,12 +5,10 @@ import type { PortConfig } from '../../src/shared/commands.ts';
 import type { Entry, Filter } from '../model/reference-switch.ts';
 import { type Counts, storm, stormSeed, type Subject } from '../model/storm.ts';
 import type { World } from '../model/worlds.ts';
-import { type Host, Lab, sleep, until } from '../support/lab.ts';
+import { type Host, Lab, PATIENCE_MS, sleep, until } from '../support/lab.ts';
 import type { Wire } from '../support/wire.ts';
 
 const FRAMES = process.env['TSWITCH_LONG'] ? 3_000 : 300;
-/** How long a frame may take to be dealt with; one that takes longer is a difference. */
-const WAIT_MS = 1000;
 /** A copy that should not be sent arrives within this, if it is. */
 const QUIET_MS = 3;
 /** Of the far ends: every frame fits, so that it is the switch that finds some too long. */
@@ -63,6 +61,7 @@ class VethSwitch implements Subject {
     if (up === undefined) return;
     const wanted = up ? 'up' : 'down';
     await until(`port ${name} to be ${wanted}`, () => this.#lan.port(this.#nameOf(name)).state === wanted);
+    if (up) await this.#host(name).connected();
   }
 
   async give(mac: string, vlan: number, port: string, kind: 'static' | 'sticky'): Promise<void> {
@@ -93,10 +92,13 @@ class VethSwitch implements Subject {
     for (const wire of this.#wires.values()) wire.clear();
     const before = this.#lan.stats().totals;
     for (const frame of frames) this.#wire(port).send(frame);
-    const deadline = performance.now() + WAIT_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     const isDone = (): boolean => {
-      const { rx, tx, txDropped } = this.#lan.stats().totals;
-      return rx >= before.rx + frames.length && tx + txDropped >= before.tx + before.txDropped + copies;
+      const { rx, forwarded, flooded, floodCopies, dropped, tx, txDropped } = this.#lan.stats().totals;
+      const isTaken = rx >= before.rx + frames.length && rx === forwarded + flooded + dropped;
+      const sent = tx + txDropped;
+      const isSent = sent >= before.tx + before.txDropped + copies && sent === forwarded + floodCopies;
+      return isTaken && isSent && this.#captured() >= tx - before.tx;
     };
     while (!isDone() && performance.now() < deadline) await sleep(1);
     await sleep(QUIET_MS);
@@ -123,6 +125,11 @@ class VethSwitch implements Subject {
 
   close(): Promise<void> {
     return this.#lab.close();
+  }
+
+  /** Frames that arrived so far. */
+  #captured(): number {
+    return [...this.#wires.values()].reduce((sum, wire) => sum + wire.captured().length, 0);
   }
 
   #host(name: string): Host {

@@ -45,7 +45,7 @@ export type AgentAnswer = { id: number; value?: unknown; error?: string };
 
 /** Datagrams under way at a time: fewer than any queue between the two ends holds. */
 const WINDOW = 16;
-const EXCHANGE_TIMEOUT_MS = 10_000;
+const EXCHANGE_TIMEOUT_MS = 40_000;
 
 const outcomes = new Map<number, Promise<Received>>();
 const datagrams = new Map<number, string[]>();

@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 
 const PAUSE_MS = 10;
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 export interface ApiTimes {
   asked: number;

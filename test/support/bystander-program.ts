@@ -9,8 +9,15 @@ import { inNetns } from '../../src/control/plumbing/netns.ts';
 import { FLOW_ETHERTYPE, type BystanderOutcome, type BystanderTask } from './bystander.ts';
 import { BROADCAST, frame } from './frames.ts';
 import { RawSocket } from './raw-socket.ts';
+import { RunningClock } from './running-clock.ts';
 
 const TICK_MS = 1;
+/**
+ * Frames under way at a time: fewer than any queue on the way holds, so that none is lost by a standstill of the machine. It
+ * opens as later frames come, and a frame is late after so long.
+ */
+const WINDOW = 1000;
+const LATE_MS = 5000;
 /** For the announcements to be learned from. */
 const ANNOUNCE_MS = 50;
 /** For what is still in queues in the end. */
@@ -28,21 +35,25 @@ const template = Buffer.from(frame({ src, dst, etherType: FLOW_ETHERTYPE }));
 const source = template.subarray(6, 12);
 
 const seen = new Uint8Array(NUMBERS_MAX);
-const outcome: BystanderOutcome = { sent: 0, received: 0, twice: 0, outOfOrder: 0, longestGapMs: 0 };
+const outcome: BystanderOutcome = { due: 0, sent: 0, received: 0, twice: 0, outOfOrder: 0, longestGapMs: 0 };
+let clock = new RunningClock();
 let newest = -1;
-let startMs = performance.now();
-let lastMs = startMs;
+let lastMs = 0;
+/** The first number that may be under way still. */
+let windowStart = 0;
 
 function send(): void {
-  const due = Math.floor(((performance.now() - startMs) * perSecond) / 1000);
-  for (; outcome.sent < due; outcome.sent++) {
+  outcome.due = Math.floor((clock.tick() * perSecond) / 1000);
+  windowStart = clock.nowMs - lastMs > LATE_MS ? outcome.sent : Math.max(windowStart, newest + 1);
+  const end = Math.min(outcome.due, windowStart + WINDOW);
+  for (; outcome.sent < end; outcome.sent++) {
     template.writeUInt32BE(outcome.sent, NUMBER_AT);
     sender.send(template);
   }
 }
 
 function receive(): void {
-  const nowMs = performance.now();
+  const { nowMs } = clock;
   const before = outcome.received;
   while (receiver.receive() > 0) {
     if (source.compare(receiver.received, 6, 12) !== 0) continue;
@@ -65,8 +76,7 @@ function receive(): void {
 sender.send(frame({ src, dst: BROADCAST }));
 receiver.send(frame({ src: dst, dst: BROADCAST }));
 setTimeout(() => {
-  startMs = performance.now();
-  lastMs = startMs;
+  clock = new RunningClock();
   const ticks = setInterval(() => {
     send();
     receive();

@@ -22,11 +22,13 @@ export interface BystanderTask {
 }
 
 export interface BystanderOutcome {
+  /** By its pace; it waits with sending where too many frames are under way. */
+  due: number;
   sent: number;
   received: number;
   twice: number;
   outOfOrder: number;
-  /** Longest time without a frame, in ms. */
+  /** Longest time without a frame, in ms that the bystander itself ran. */
   longestGapMs: number;
 }
 
@@ -92,7 +94,10 @@ export function shareOf(outcome: BystanderOutcome, since?: BystanderOutcome): nu
 
 /** For print. */
 export function told(outcome: BystanderOutcome): string {
-  const { sent, twice, outOfOrder, longestGapMs } = outcome;
+  const { due, sent, twice, outOfOrder, longestGapMs } = outcome;
   const percent = (shareOf(outcome) * 100).toFixed(2);
-  return `bystander: ${percent} % of ${sent} frames, ${twice} twice, ${outOfOrder} out of order, longest gap ${longestGapMs} ms`;
+  return (
+    `bystander: ${percent} % of ${sent} frames (${due} due), ${twice} twice, ${outOfOrder} out of order, ` +
+    `longest gap ${longestGapMs} ms`
+  );
 }

@@ -7,8 +7,10 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { O_CLOEXEC, O_RDONLY } from '../../native-bindings/abi/fcntl.ts';
+import { IFF_LOWER_UP, IFF_RUNNING } from '../../native-bindings/abi/ioctl.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import type { PortKind, PortRequest, PortView, SwitchControl } from '../../src/control/model.ts';
+import { readNetdev } from '../../src/control/plumbing/netdev.ts';
 import { inNetns } from '../../src/control/plumbing/netns.ts';
 import { createSwitch } from '../../src/control/switch.ts';
 import { Agent, stop } from './agents.ts';
@@ -16,6 +18,7 @@ import { payloadDigest } from './payload.ts';
 import { Wire } from './wire.ts';
 
 const PREFIX = 'tswt-';
+const TCP_BYTES = process.env['TSWITCH_LONG'] === '1' ? 8_000_000 : 3_000_000;
 const run = promisify(execFile);
 
 /** Runs a program and gives what it printed; rejects, with what it printed on stderr, if it fails. */
@@ -32,9 +35,15 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until `condition` holds; what it waits for is named in the error after ten seconds. */
+/** Many times what anything takes: a machine that is shared may stand still for seconds. */
+export const PATIENCE_MS = 30_000;
+/** Neighbours are asked for so often, a second apart, before they are given up; the kernel's default is 3. */
+const SOLICITATIONS = '30';
+const SOLICIT = `for file in /proc/sys/net/ipv[46]/neigh/*/[mu]cast_solicit; do echo ${SOLICITATIONS} >$file; done`;
+
+/** Waits until `condition` holds; what it waits for is named in the error after PATIENCE_MS. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await sleep(5);
@@ -111,7 +120,12 @@ export class Lab {
     kind: PortKind,
     request: Omit<PortRequest, 'name' | 'kind' | 'netns'> = {},
   ): Promise<PortView> {
-    if (kind !== 'packet') return into.addPort({ ...request, name: host.name, kind, netns: host.name });
+    if (kind !== 'packet') {
+      const port = await into.addPort({ ...request, name: host.name, kind, netns: host.name });
+      host.solicitPatiently();
+      await host.connected();
+      return port;
+    }
     const { addresses = [], mtu = 1500, mac, ...settings } = request;
     const netdev = this.netdevName();
     const far = ['name', 'eth0', 'netns', host.name, 'mtu', String(mtu), ...(mac ? ['address', mac] : [])];
@@ -121,7 +135,9 @@ export class Lab {
       await host.run('ip', 'address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     }
     await host.run('ip', 'link', 'set', 'eth0', 'up');
+    host.solicitPatiently();
     await ip('link', 'set', netdev, 'up');
+    await host.connected();
     return into.addPort({ ...settings, name: host.name, kind, netdev });
   }
 }
@@ -155,11 +171,25 @@ export class Host {
     return child;
   }
 
-  /** Whether all of three pings are answered, also where the first ARP request is lost. @param args for ping, such as `-s` and a size */
-  pings(address: string, ...args: string[]): Promise<boolean> {
-    return this.run('ping', '-c', '3', '-i', '0.05', '-W', '3', ...args, address).then(
-      (text) => text.includes(' 0% packet loss'),
-      () => false,
+  /**
+   * Whether each of three pings is answered, once and however late. Sent at once: `ping` waits for answers as long as the
+   * interval, but no longer than for the last one. @param args for ping, such as `-s` and a size
+   */
+  async pings(address: string, ...args: string[]): Promise<boolean> {
+    const report = await this.#ping(address, '-l', '3', '-i', '20', '-W', '20', ...args);
+    return report.includes(' 3 received, 0% packet loss');
+  }
+
+  /** Whether none of three pings is answered. */
+  async pingsInVain(address: string): Promise<boolean> {
+    return (await this.#ping(address, '-l', '3', '-i', '1', '-W', '1')).includes(' 0 received,');
+  }
+
+  /** What `ping` prints, whatever it finds. Neighbours are asked for patiently. */
+  #ping(address: string, ...args: string[]): Promise<string> {
+    const script = `${SOLICIT}; exec ping "$@"`;
+    return this.run('sh', '-c', script, 'sh', '-c', '3', ...args, address).catch(
+      ({ stdout }: { stdout: string }) => stdout,
     );
   }
 
@@ -172,6 +202,26 @@ export class Host {
   /** Calls a synchronous function with the namespace entered. */
   inside<T>(action: () => T): T {
     return inNetns({ fd: this.#fd }, action);
+  }
+
+  /** Waits until `eth0` sends: a little after the other end came up; before that the kernel drops what it is given. */
+  async connected(): Promise<void> {
+    const wanted = IFF_LOWER_UP | IFF_RUNNING;
+    const flags = (): number => readNetdev({ fd: this.#fd }, 'eth0')?.flags ?? 0;
+    await until(`eth0 of ${this.name} to send`, () => (flags() & wanted) === wanted);
+  }
+
+  /** Has the kernel there ask for the neighbours on `eth0` as often as SOLICITATIONS says. */
+  solicitPatiently(): void {
+    this.inside(() => {
+      for (const family of ['ipv4', 'ipv6']) {
+        for (const cast of ['mcast', 'ucast']) {
+          const file = `/proc/sys/net/${family}/neigh/eth0/${cast}_solicit`;
+          // With an MTU below 1280 there is no IPv6.
+          if (existsSync(file)) writeFileSync(file, SOLICITATIONS);
+        }
+      }
+    });
   }
 
   /** A packet socket on one of the namespace's netdevs. */
@@ -196,7 +246,11 @@ async function removeDeadLabs(): Promise<void> {
   const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   for (const name of names) {
     const pid = name.startsWith(PREFIX) ? name.slice(PREFIX.length).split('-')[0] : undefined;
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await ip('netns', 'del', name);
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await ip('netns', 'del', name).catch((error: unknown) => {
+      // Another test run may have been quicker.
+      if (existsSync(`/run/netns/${name}`)) throw error;
+    });
   }
 }
 
@@ -205,7 +259,7 @@ async function deleteNetdev(name: string): Promise<void> {
 }
 
 /** Sends payload over TCP in both directions at once, and expects every byte of it to arrive, in order. */
-export async function expectTcp(from: Host, to: Host, address: string, bytes = 8_000_000): Promise<void> {
+export async function expectTcp(from: Host, to: Host, address: string, bytes = TCP_BYTES): Promise<void> {
   const [client, server] = await Promise.all([from.agent(), to.agent()]);
   const port = await server.call('tcpListen', { address, bytes, seed: to.name });
   const received = await client.call('tcpConnect', { address, port, bytes, seed: from.name });
@@ -227,5 +281,5 @@ export async function expectBalance(of: SwitchControl): Promise<void> {
     const { rx, forwarded, flooded, floodCopies, dropped, tx, txDropped } = of.stats().totals;
     return { taken: rx - forwarded - flooded - dropped, copies: forwarded + floodCopies - tx - txDropped };
   };
-  await expect.poll(sums, { timeout: 5000, interval: 20 }).toEqual({ taken: 0, copies: 0 });
+  await expect.poll(sums, { timeout: PATIENCE_MS, interval: 20 }).toEqual({ taken: 0, copies: 0 });
 }

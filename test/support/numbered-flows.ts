@@ -1,9 +1,13 @@
 /** Flows of numbered frames between two wires: what was lost, came twice or out of order, and how long each flow stood still. */
 import { mac } from './frames.ts';
+import { PATIENCE_MS } from './lab.ts';
 import { macText, udp4 } from './packets.ts';
+import { RunningClock } from './running-clock.ts';
 import type { Wire } from './wire.ts';
 
 const TICK_MS = 2;
+/** Frames under way at a time: after a standstill of either side not more come at once than any queue on the way holds. */
+const WINDOW = 500;
 /** In an Ethernet frame with an IPv4 header without options. */
 const UDP_SOURCE_AT = 34;
 const UDP_CHECKSUM_AT = 40;
@@ -15,7 +19,7 @@ export interface FlowsOutcome {
   lost: number;
   twice: number;
   outOfOrder: number;
-  /** For each flow the longest time without a frame, in ms, as far as this process could see. */
+  /** For each flow the longest time without a frame, in ms of this process: while it stands still itself, none pass. */
   longestGapMs: number[];
 }
 
@@ -26,11 +30,11 @@ export class NumberedFlows {
   readonly #templates: Uint8Array[];
   readonly #perMs: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #startMs = performance.now();
   readonly #seen = new Set<number>();
   readonly #lastNumber: number[];
   readonly #lastMs: number[];
   readonly #gapMs: number[];
+  readonly #clock = new RunningClock();
   #sent = 0;
   #read = 0;
   #twice = 0;
@@ -51,7 +55,7 @@ export class NumberedFlows {
       return made;
     });
     this.#lastNumber = this.#templates.map(() => -1);
-    this.#lastMs = this.#templates.map(() => this.#startMs);
+    this.#lastMs = this.#templates.map(() => 0);
     this.#gapMs = this.#templates.map(() => 0);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -63,7 +67,7 @@ export class NumberedFlows {
   /** Stops sending, waits until nothing more comes, and judges. */
   async stop(): Promise<FlowsOutcome> {
     clearInterval(this.#timer);
-    const deadline = performance.now() + 5000;
+    const deadline = performance.now() + PATIENCE_MS;
     while (this.#seen.size < this.#sent && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       this.#receive();
@@ -83,7 +87,7 @@ export class NumberedFlows {
   }
 
   #tick(): void {
-    const due = Math.floor((performance.now() - this.#startMs) * this.#perMs);
+    const due = Math.min(Math.floor(this.#clock.tick() * this.#perMs), this.#seen.size + WINDOW);
     for (; this.#sent < due; this.#sent++) {
       const frame = this.#templates[this.#sent % this.#templates.length]!;
       new DataView(frame.buffer, frame.byteOffset).setUint32(NUMBER_AT, this.#sent);
@@ -94,7 +98,7 @@ export class NumberedFlows {
 
   #receive(): void {
     const captured = this.#to.captured();
-    const nowMs = performance.now();
+    const { nowMs } = this.#clock;
     for (; this.#read < captured.length; this.#read++) {
       const { frame } = captured[this.#read]!;
       if (macText(frame.subarray(6, 12)) !== this.#src) continue;

@@ -136,7 +136,7 @@ export async function setNetdevMtu(netns: Netns | null, name: string, mtu: numbe
  * @param netns null for the daemon's own
  * @param link name or index
  */
-export function readNetdev(netns: Netns | null, link: string | number): Netdev | null {
+export function readNetdev(netns: { readonly fd: number } | null, link: string | number): Netdev | null {
   if (typeof link === 'string' && !couldBeName(link)) return null;
   return inNetns(netns, () => {
     const fd = openLinkSocket(0);

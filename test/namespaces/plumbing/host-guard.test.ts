@@ -7,7 +7,7 @@ import { check, sys } from '../../../native-bindings/syscalls.ts';
 import { guardByFilter, guardNetdev, guardOwnNetdev } from '../../../src/control/plumbing/host-guard.ts';
 import { ipBatch } from '../../../src/control/plumbing/ip.ts';
 import { createVethPair, deleteNetdev, readNetdev } from '../../../src/control/plumbing/netdev.ts';
-import { until } from '../../support/lab.ts';
+import { sleep, until } from '../../support/lab.ts';
 import { OWN, RED, pair, plumbingUrl, run, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -24,9 +24,9 @@ afterAll(() => stage?.close());
 const ETH_P_ALL_BIG_ENDIAN = 0x0300;
 const HEARD_PORT = 40_000 + (process.pid % 10_000);
 
-/** Whether one ping from the namespace is answered. */
-function ping(address: string): Promise<boolean> {
-  return run('nsenter', [`--net=${stage.red.path}`, 'ping', '-c', '1', '-W', '1', address]).then(
+/** Whether one ping from the namespace is answered within the time. */
+function ping(address: string, waitSeconds = 1): Promise<boolean> {
+  return run('nsenter', [`--net=${stage.red.path}`, 'ping', '-c', '1', '-W', String(waitSeconds), address]).then(
     () => true,
     () => false,
   );
@@ -65,12 +65,16 @@ async function broadcast(ifindex: number): Promise<{ host: number; tap: number }
       `for (const to of ['10.77.0.255', '255.255.255.255']) s.send('marker', ${HEARD_PORT}, to, () => s.unref()); });`;
     await ipBatch(stage.red, [['route', 'replace', '255.255.255.255', 'dev', 'eth0']]);
     await run('nsenter', [`--net=${stage.red.path}`, process.execPath, '-e', script]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
     let tap = 0;
     const frame = new Uint8Array(2048);
-    for (let length; (length = sys.recvBytes(fd, frame, MSG_DONTWAIT)) > 0;) {
-      if (Buffer.from(frame.subarray(0, length)).includes('marker')) tap++;
-    }
+    await until('the packet socket to hear both', () => {
+      for (let length; (length = sys.recvBytes(fd, frame, MSG_DONTWAIT)) > 0;) {
+        if (Buffer.from(frame.subarray(0, length)).includes('marker')) tap++;
+      }
+      return tap >= 2;
+    });
+    // The host's socket gets them behind it, and is read between two timers.
+    for (let k = 0; k < 5; k++) await sleep(20);
     return { host: heard, tap };
   } finally {
     sys.close(fd);
@@ -81,7 +85,7 @@ async function broadcast(ifindex: number): Promise<{ host: number; tap: number }
 test('without a guard the host hears broadcasts and answers; with one only the packet socket does', async () => {
   const index = await foreignPair();
   expect(await broadcast(index)).toEqual({ host: 2, tap: 2 });
-  expect(await ping('10.77.0.2')).toBe(true);
+  expect(await ping('10.77.0.2', 20)).toBe(true);
   const guard = guardNetdev(index);
   expect(await broadcast(index)).toEqual({ host: 0, tap: 2 });
   await ipBatch(stage.red, [['neighbour', 'flush', 'dev', 'eth0']]);

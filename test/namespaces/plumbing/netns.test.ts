@@ -8,7 +8,8 @@ import { IFF_UP } from '../../../native-bindings/abi/ioctl.ts';
 import { ipBatch } from '../../../src/control/plumbing/ip.ts';
 import { readNetdev } from '../../../src/control/plumbing/netdev.ts';
 import { createNetns, homeInode, inNetns, isHome, resolveNetns } from '../../../src/control/plumbing/netns.ts';
-import { PREFIX, RED, plumbingUrl, run, runWithout, setStage, until } from './stage.ts';
+import { until } from '../../support/lab.ts';
+import { PREFIX, RED, plumbingUrl, run, runWithout, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const GONE = `${PREFIX}-gone`;

@@ -1,6 +1,5 @@
 /** What the tests of the plumbing share: a namespace of their own, a pair with one end in it, and taking both away again. */
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { deleteNetdev } from '../../../src/control/plumbing/netdev.ts';
 import type { VethPair } from '../../../src/control/plumbing/netdev.ts';
@@ -50,14 +49,6 @@ export function pair(netns: Netns, change: Partial<VethPair> = {}): VethPair {
     gateway: null,
     ...change,
   };
-}
-
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await sleep(5);
-  }
 }
 
 /** Runs a module's source in a process of its own, without some capabilities (`-net_raw,-sys_admin`); gives what it prints. */
