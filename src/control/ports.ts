@@ -39,7 +39,7 @@ export interface PortsOptions {
 
 export class Ports {
   readonly #options: PortsOptions;
-  readonly #links = new LinkMonitor();
+  readonly #links: LinkMonitor;
   readonly #byName = new Map<string, PortRecord>();
   readonly #byHandle: (PortRecord | null)[] = Array.from({ length: PORTS_MAX }, () => null);
   readonly #lost: LostPorts;
@@ -50,6 +50,7 @@ export class Ports {
   constructor(options: PortsOptions) {
     this.#options = options;
     this.#retired = new Float64Array(readRow(options.board, options.workers.count, 0).length);
+    this.#links = new LinkMonitor((fd) => options.workers.watch(fd));
     this.#lost = new LostPorts({
       bringBack: (record) => options.changes.run(() => this.#bringBack(record)),
       log: options.log,
@@ -171,6 +172,11 @@ export class Ports {
   /** A worker found the port broken: the kernel is asked whether it is. */
   check(handle: number): void {
     this.at(handle)?.attachment.check?.();
+  }
+
+  /** The kernel may have something to tell of links. */
+  readLinks(): void {
+    this.#links.read();
   }
 
   /** Commands that bring all ports to a worker that starts now. */

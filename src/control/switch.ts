@@ -120,6 +120,7 @@ class Switch implements SwitchControl {
       snapshot: (worker) => [this.#switchCommand(this.#settings), ...this.#ports.snapshot(worker)],
       onRestart: (worker, error) => this.#onRestart(worker, error),
       onPortFailed: (handle) => this.#ports.check(handle),
+      onReadable: () => this.#ports.readLinks(),
     });
     options.giveFault?.((worker, fault) => this.#workers.fault(worker, fault));
     this.#ports = new Ports({

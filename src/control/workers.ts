@@ -19,12 +19,15 @@ import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
 import type { TapIo, WorkerView } from './model.ts';
+import { Readiness } from './readiness.ts';
 
 /** Address space of one worker's rings and buffers; only what is mapped in costs memory. */
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
 /** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
 const EPOLL_EVENTS_BYTES = 4096;
 const HEARTBEAT_CHECK_MS = 100;
+/** While all are asleep: none can hang before it has woken, and then the checks above still find it within a second. */
+const ASLEEP_CHECK_MS = 300;
 /**
  * A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang: half a second, so that its
  * share of the frames flows again within one. The longest turn takes some milliseconds.
@@ -75,13 +78,16 @@ export interface WorkersOptions {
   onRestart: (worker: number, error: unknown) => void;
   /** A worker found a port's netdev gone, or seemingly so. */
   onPortFailed: (handle: number) => void;
+  /** A descriptor that was given to `watch` became readable, or may have; several calls may come as one. */
+  onReadable: () => void;
 }
 
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #pool: Piscina;
   readonly #seats: Seat[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #readiness: Readiness;
+  #heartbeatCheck: NodeJS.Timeout;
   #stopping = false;
 
   constructor(options: WorkersOptions) {
@@ -94,7 +100,8 @@ export class Workers {
       atomics: 'disabled',
     });
     for (let worker = 0; worker < options.count; worker++) this.#seats.push(this.#makeSeat(worker));
-    this.#timer = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_CHECK_MS).unref();
+    this.#heartbeatCheck = this.#checkHeartbeatsIn(HEARTBEAT_CHECK_MS);
+    this.#readiness = new Readiness(this.#seats[0]!.epollFd, options.board, options.onReadable);
   }
 
   get count(): number {
@@ -107,6 +114,11 @@ export class Workers {
 
   arena(worker: number): Arena {
     return this.#seats[worker]!.arena;
+  }
+
+  /** Has `onReadable` called when the descriptor becomes readable or has an error, until it is closed. */
+  watch(fd: number): void {
+    this.#readiness.watch(fd);
   }
 
   /** Sends each worker its commands and waits until all have carried them out. */
@@ -136,7 +148,8 @@ export class Workers {
   /** Ends all workers; what they used may be closed afterwards. */
   async close(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#heartbeatCheck);
+    await this.#readiness.close();
     const working = this.#seats.filter(({ isVacant }) => !isVacant);
     await this.#command(working, () => [{ do: 'stop' }]).catch(() => {});
     await this.#pool.destroy();
@@ -232,18 +245,33 @@ export class Workers {
     seat.startedMs = performance.now();
     seat.isVacant = false;
     Object.assign(seat, this.#startTask(seat, this.#options.snapshot(seat.worker)));
+    // Its predecessor may have ended between being told and calling.
+    this.#options.onReadable();
   }
 
-  #checkHeartbeats(): void {
+  #checkHeartbeatsIn(ms: number): NodeJS.Timeout {
+    const check = (): void => {
+      const areAsleep = this.#checkHeartbeats();
+      this.#heartbeatCheck = this.#checkHeartbeatsIn(areAsleep ? ASLEEP_CHECK_MS : HEARTBEAT_CHECK_MS);
+    };
+    return setTimeout(check, ms).unref();
+  }
+
+  /** @returns whether all workers are asleep */
+  #checkHeartbeats(): boolean {
     const { board } = this.#options;
+    let areAsleep = true;
     for (const seat of this.#seats) {
       const page = board.page(seat.worker);
       const heartbeat = board.words[page + HEARTBEAT]!;
-      const isStill = heartbeat === seat.heartbeat && Atomics.load(board.words, page + ASLEEP) === 0 && heartbeat !== 0;
+      const isAsleep = Atomics.load(board.words, page + ASLEEP) === 1;
+      const isStill = heartbeat === seat.heartbeat && !isAsleep && heartbeat !== 0;
+      areAsleep &&= isAsleep;
       seat.heartbeat = heartbeat;
       seat.stillChecks = isStill ? seat.stillChecks + 1 : 0;
       if (seat.stillChecks === CHECKS_UNTIL_HUNG) seat.abort.abort();
     }
+    return areAsleep;
   }
 
   #wake(seat: Seat): void {

@@ -13,6 +13,7 @@ import {
 import { EEXIST } from '../../native-bindings/abi/errno.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import type { Memory } from '../ports/memory.ts';
+import { FOR_CONTROL } from '../shared/worker-start.ts';
 
 export const EVENTS_MAX = 64;
 export const EVENTS_BYTES = EVENTS_MAX * EPOLL_EVENT.size;
@@ -48,19 +49,26 @@ export class Waiter {
     sys.epollCtl(this.#epollFd, EPOLL_CTL_DEL, fd, null);
   }
 
-  /** Waits up to `timeoutMs`, then names every port that is readable, and every port whose descriptor reports an error. */
-  wait(timeoutMs: number, readable: (handle: number) => void, failed: (handle: number) => void): void {
+  /**
+   * Waits up to `timeoutMs`, then names every port that is readable, and every port whose descriptor reports an error.
+   *
+   * @returns whether a descriptor of the control plane is readable
+   */
+  wait(timeoutMs: number, readable: (handle: number) => void, failed: (handle: number) => void): boolean {
     const address = this.#memory.address + this.#eventsAt;
     const events = sys.epollWait(this.#epollFd, address, EVENTS_MAX, timeoutMs);
     let rung = false;
+    let isForControl = false;
     for (let i = 0; i < events; i++) {
       const event = i * EPOLL_EVENT.size;
       const data = this.#view.getUint32(event + EPOLL_EVENT.data, true);
       if (data === WAKE) rung = true;
+      else if (data === FOR_CONTROL) isForControl = true;
       else if (this.#view.getUint32(event + EPOLL_EVENT.events, true) & (EPOLLERR | EPOLLHUP)) failed(data);
       else readable(data);
     }
     if (rung) sys.read(this.#wakeFd, this.#counterAddress, EVENTFD_BYTES);
+    return isForControl;
   }
 
   #add(fd: number, data: number): void {

@@ -12,7 +12,7 @@ import type { Port } from '../ports/port.ts';
 import { TAP_BUFFER_BYTES, TapBuffer, TapPort } from '../ports/tap-port.ts';
 import { TapRingPort } from '../ports/tap-ring-port.ts';
 import { XdpPort } from '../ports/xdp-port.ts';
-import { ACKNOWLEDGED, ASLEEP, Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, Board, CALLS, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
@@ -23,6 +23,8 @@ import { Waiter } from './waiter.ts';
 
 /** Turns with frames after which TAPs are asked whether they are readable: that cannot be seen in memory. */
 const BUSY_TURNS_PER_POLL = 4;
+/** A worker that finds frames all the time asks the kernel this often what it cannot see in memory: links, errors. */
+const POLL_PAUSE_MS_MAX = 50;
 const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
 
 class Worker {
@@ -65,6 +67,7 @@ class Worker {
     const page = this.#page;
     let acknowledged = Atomics.load(words, page + ACKNOWLEDGED) - 1;
     let busyTurns = 0;
+    let polledMs = 0;
     for (;;) {
       words[page + HEARTBEAT] = (words[page + HEARTBEAT]! + 1) | 0;
       const epoch = Atomics.load(words, EPOCH);
@@ -79,7 +82,11 @@ class Worker {
       if (this.#dataPath.turn(this.#ticks(nowMs)) > 0) {
         words[page + TURNS] = (words[page + TURNS]! + 1) | 0;
         this.#busyPoll.noteFrames(nowMs);
-        if (this.#taps.size > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0) this.#wait(0);
+        const isTurnToPoll = this.#taps.size > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0;
+        if (isTurnToPoll || nowMs - polledMs >= POLL_PAUSE_MS_MAX) {
+          polledMs = nowMs;
+          this.#wait(0);
+        }
       } else if (this.#busyPoll.isOver(nowMs)) {
         Atomics.store(words, page + ASLEEP, 1);
         if (Atomics.load(words, EPOCH) === acknowledged) this.#wait(WORKER_WAIT_MS_MAX);
@@ -91,7 +98,10 @@ class Worker {
   }
 
   #wait(timeoutMs: number): void {
-    this.#waiter.wait(timeoutMs, this.#onReadable, this.#onFailed);
+    if (!this.#waiter.wait(timeoutMs, this.#onReadable, this.#onFailed)) return;
+    const { words } = this.#board;
+    Atomics.add(words, CALLS, 1);
+    Atomics.notify(words, CALLS);
   }
 
   readonly #onReadable = (handle: number): void => {

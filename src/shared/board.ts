@@ -1,8 +1,8 @@
 /**
  * The board: the shared memory between the control plane and the workers, apart from the FDB and the frames.
  *
- * Words: one epoch word written by the control plane; one page of words per worker, a cache line or more apart, written by
- * that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
+ * Words: an epoch word written by the control plane, and one by which workers call it; one page of words per worker, a cache
+ * line or more apart, written by that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
  * Counters: one row of doubles per worker and port (exact to 2^53; a lone writer and an aligned store need no lock, and
  * 64-bit atomics would allocate a BigInt each). Storms: the token buckets of flood limits, shared by all workers. Probe
  * tokens: what loop probes of each port carry. And per worker a ring of happenings (happenings.ts) and the last dropped
@@ -15,6 +15,8 @@ import { HAPPENINGS_BYTES } from './happenings.ts';
 const PAGE_WORDS = 64;
 /** Epoch of the newest command; every worker's `ACKNOWLEDGED` follows it. */
 export const EPOCH = 0;
+/** Moves when a descriptor that a worker waits on for the control plane has become readable. */
+export const CALLS = 16;
 
 /** Words of a worker's page. */
 export const ACKNOWLEDGED = 0;

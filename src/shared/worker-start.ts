@@ -15,6 +15,12 @@ export interface IoRingPlace {
   cqEntries: number;
 }
 
+/**
+ * The epoll `data` of descriptors that a worker waits on for the control plane, as Node cannot: netlink sockets. They are
+ * edge-triggered, and the worker never reads them. The data of others is a port's handle.
+ */
+export const FOR_CONTROL = 0xfffe;
+
 export interface WorkerStart {
   worker: number;
   board: BoardBuffers;

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
 import { O_CLOEXEC, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import { Board } from '../../src/shared/board.ts';
@@ -33,6 +34,8 @@ interface Ended {
 }
 
 let workers: Workers | undefined;
+/** Times that workers said a watched descriptor was readable. */
+let calls = 0;
 afterEach(async () => {
   await workers?.close();
   workers = undefined;
@@ -40,6 +43,7 @@ afterEach(async () => {
 
 function start(count: number): { workers: Workers; ended: Ended[] } {
   const ended: Ended[] = [];
+  calls = 0;
   const fdb = Fdb.allocate({ limit: 100, ageingTicks: 3000, seed: 1 });
   workers = new Workers({
     count,
@@ -50,6 +54,7 @@ function start(count: number): { workers: Workers; ended: Ended[] } {
     snapshot: () => [],
     onRestart: (worker, error) => ended.push({ worker, error, ms: performance.now() }),
     onPortFailed: () => {},
+    onReadable: () => calls++,
   });
   return { workers, ended };
 }
@@ -60,6 +65,25 @@ test('every worker acknowledges a command, awake or asleep', async () => {
     await workers.command(() => [{ do: 'switch', config: { forwardReserved: [k % 2 === 0], busyPollMicros: 0 } }]);
   await until('both to sleep', () => workers.views().every(({ state }) => state === 'asleep'));
   await workers.command(() => [{ do: 'switch', config: { forwardReserved: [], busyPollMicros: 0 } }]);
+});
+
+test('a descriptor that the control plane watches: it is called each time there is something, also by a new worker', async () => {
+  const { workers } = start(2);
+  const fd = check('eventfd', sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const one = new Uint8Array(new BigUint64Array([1n]).buffer);
+  try {
+    workers.watch(fd);
+    for (let k = 1; k <= 3; k++) {
+      sys.writeBytes(fd, one);
+      await until('the call', () => calls === k);
+    }
+    await workers.fault(0, 'throw');
+    const before = calls;
+    sys.writeBytes(fd, one);
+    await until('the call of the new worker', () => calls > before);
+  } finally {
+    sys.close(fd);
+  }
 });
 
 test('a worker that throws is replaced, and its replacement acknowledges what was under way', async () => {

@@ -1,6 +1,6 @@
 /**
- * Watches netdevs: up, carrier, gone. One netlink socket for each namespace that has a watched netdev, read by one timer,
- * because Node cannot wait for such a descriptor; while nothing happens, that costs one system call per namespace and tick.
+ * Watches netdevs: up, carrier, gone. One netlink socket for each namespace that has a watched netdev; Node cannot wait for
+ * such a descriptor, so someone else does, and calls `read` when there is something. While nothing happens, it costs nothing.
  * The socket keeps its namespace alive for as long as something in it is watched.
  *
  * Every watch also asks for the state once, and again when the kernel had to throw announcements away: the answers come in
@@ -15,7 +15,8 @@ import { homeInode, inNetns } from './netns.ts';
 import type { LinkMessage } from './link-messages.ts';
 import type { Netns } from './netns.ts';
 
-const TICK_MS = 50;
+/** Until what was lost is asked for again, where asking at once did not help. */
+const RETRY_MS = 50;
 
 export interface LinkEvent {
   netnsInode: number;
@@ -44,10 +45,16 @@ interface WatchedNetns {
 export class LinkMonitor {
   readonly #namespaces = new Map<number, WatchedNetns>();
   readonly #buffer = new Uint8Array(LINK_MESSAGE_BYTES_MAX);
-  #timer: NodeJS.Timeout | null = null;
+  readonly #onSocket: (fd: number) => void;
+  #retry: NodeJS.Timeout | null = null;
+
+  /** @param onSocket is told each socket, to call `read` whenever one becomes readable from then on, or has an error */
+  constructor(onSocket: (fd: number) => void) {
+    this.#onSocket = onSocket;
+  }
 
   /**
-   * Calls back within a tick with the netdev's state, then whenever it changes.
+   * Calls back at the next reading with the netdev's state, then whenever it changes.
    *
    * @param netns null for the daemon's own; may be closed afterwards
    * @returns ends the watch
@@ -60,14 +67,30 @@ export class LinkMonitor {
     const watch: Watch = { ifindex, callback, told: null };
     namespace.watches.add(watch);
     ask(namespace, watch);
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    if (namespace.isStale) this.#readSoon();
     return () => {
       if (namespace.watches.delete(watch) && namespace.watches.size === 0) this.#close(namespace);
     };
   }
 
+  /** Reads what the kernel has announced and answered, and tells of it. */
+  read(): void {
+    for (const namespace of this.#namespaces.values()) {
+      this.#drain(namespace);
+      if (!namespace.isStale) continue;
+      namespace.isStale = false;
+      // One by one, so that the answers cannot be too many for the socket's buffer themselves.
+      for (const watch of namespace.watches) {
+        ask(namespace, watch);
+        this.#drain(namespace);
+      }
+      if (namespace.isStale) this.#readSoon();
+    }
+  }
+
   /** Ends all watches. */
   close(): void {
+    if (this.#retry) clearTimeout(this.#retry);
     for (const namespace of this.#namespaces.values()) {
       namespace.watches.clear();
       this.#close(namespace);
@@ -81,28 +104,20 @@ export class LinkMonitor {
     const fd = inNetns(netns, () => openLinkSocket(RTMGRP_LINK));
     const namespace = { inode, fd, watches: new Set<Watch>(), isStale: false };
     this.#namespaces.set(inode, namespace);
+    this.#onSocket(fd);
     return namespace;
   }
 
   #close(namespace: WatchedNetns): void {
     sys.close(namespace.fd);
     this.#namespaces.delete(namespace.inode);
-    if (this.#namespaces.size > 0 || this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
   }
 
-  #tick(): void {
-    for (const namespace of this.#namespaces.values()) {
-      this.#drain(namespace);
-      if (!namespace.isStale) continue;
-      namespace.isStale = false;
-      // One by one, so that the answers cannot be too many for the socket's buffer themselves.
-      for (const watch of namespace.watches) {
-        ask(namespace, watch);
-        this.#drain(namespace);
-      }
-    }
+  #readSoon(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.read();
+    }, RETRY_MS).unref();
   }
 
   /** A callback may end watches, and with the last one the socket is closed. */
@@ -126,7 +141,7 @@ export class LinkMonitor {
   }
 }
 
-/** The kernel may be out of memory for a question or its answer: then it is asked again, at the next tick. */
+/** The kernel may be out of memory for a question or its answer: then it is asked again, a little later. */
 function ask(namespace: WatchedNetns, watch: Watch): void {
   try {
     askForLink(namespace.fd, watch.ifindex);

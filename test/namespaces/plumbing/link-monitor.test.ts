@@ -24,16 +24,22 @@ afterAll(() => stage?.close());
 
 let monitor: LinkMonitor;
 let events: LinkEvent[];
+/** Whether its sockets are readable is not asked here, but looked at from time to time. */
+let reader: NodeJS.Timeout;
 const last = () => events.at(-1);
 const isUp = () => ((last()?.flags ?? 0) & (IFF_UP | IFF_LOWER_UP)) === (IFF_UP | IFF_LOWER_UP);
 
 function watch(netns: Netns | null, ifindex: number): () => void {
   events = [];
-  monitor = new LinkMonitor();
+  monitor = new LinkMonitor(() => {});
+  reader = setInterval(() => monitor.read(), 10);
   return monitor.watch(netns, ifindex, (event) => events.push(event));
 }
 
-afterEach(() => monitor.close());
+afterEach(() => {
+  clearInterval(reader);
+  monitor.close();
+});
 
 test.each([
   ['the own end', () => null, OWN],
