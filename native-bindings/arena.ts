@@ -109,6 +109,12 @@ export class Arena {
     return this.#place(bytes, MAP_SHARED, fd, from);
   }
 
+  /** Whether more than half of the arena is still free. */
+  get isHalfFree(): boolean {
+    const free = this.#free.reduce((sum, { length }) => sum + length, 0);
+    return free * 2 > this.bytes.length;
+  }
+
   /** Bytes in whole pages. */
   wholePages(bytes: number): number {
     return this.#roundUp(bytes);

@@ -48,6 +48,12 @@ const KIB = 1024;
 /** Room in a slot before the frame: tpacket2_hdr, sockaddr_ll and virtio-net header, aligned, with some to spare. */
 const SLOT_OVERHEAD_BYTES = 128;
 
+/**
+ * The rings of a port in an arena that is half taken already have half as many blocks, so that PORTS_MAX ports fit: there are
+ * fewer than 128 with whole ones then, and the other half has room for 250 (docs/decisions/0014).
+ */
+const CROWDED = 2;
+
 /** Frames up to a full-size one: 2,048 slots. */
 const SMALL: RingPlan = { slotBytes: 2 * KIB, slotsPerBlock: 128, blockBytes: 256 * KIB, blocks: 16 };
 /** Super-frames and jumbo frames: 60 slots. */
@@ -98,14 +104,16 @@ export class PacketSockets {
     const fds: number[] = [];
     const regions: Region[] = [];
     try {
-      const rings = [SMALL, LARGE].map((plan) => {
+      const divisor = arena.isHalfFree ? 1 : CROWDED;
+      const rings = [SMALL, LARGE].map((whole) => {
+        const plan = { ...whole, blocks: whole.blocks / divisor };
         const fd = openSocket(fds, true);
         setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
         setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
         requestRing(fd, plan);
         const region = arena.map(plan.blockBytes * plan.blocks, fd);
         regions.push(region);
-        attachLengthFilter(fd, plan === SMALL);
+        attachLengthFilter(fd, whole === SMALL);
         return { fd, geometry: { ...plan, offset: region.offset } };
       });
       const sendFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: true });
