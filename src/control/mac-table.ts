@@ -9,6 +9,7 @@ import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fd
 import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, SwitchSettings } from './model.ts';
 import type { PortRecord } from './port-record.ts';
 import { carriesVlan } from './views.ts';
+import type { WishedEntry } from './wish/wish.ts';
 
 /** Look-ups take aged entries for absent by themselves; sweeping makes room and tells of them. */
 const SWEEP_MS = 1000;
@@ -72,6 +73,23 @@ export class MacTable {
       );
     }
     return entryView({ high, low, handle: record.handle, kind: KINDS[kind], seen: now() }, now(), nameOf);
+  }
+
+  /** The entries that were given and have not aged since, in no order. */
+  given(): WishedEntry[] {
+    const given: WishedEntry[] = [];
+    if (this.#fdb.givenCount === 0) return given;
+    this.#fdb.forEach(this.#options.now(), (entry) => {
+      if (entry.kind === KIND_DYNAMIC) return;
+      const kind = entry.kind === KIND_STATIC ? 'static' : 'sticky';
+      given.push({
+        mac: macText(entry.high, entry.low),
+        vlan: vlanOf(entry),
+        port: this.#options.nameOf(entry.handle),
+        kind,
+      });
+    });
+    return given;
   }
 
   /** @throws TswitchError FDB_ENTRY_NOT_FOUND */

@@ -1,6 +1,7 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
+import type { ConfigView } from './wish/wish.ts';
 
 export const PORT_KINDS = ['veth', 'packet', 'tap', 'xdp', 'memory'] as const;
 export type PortKind = (typeof PORT_KINDS)[number];
@@ -283,6 +284,8 @@ export interface SwitchControl {
   flushFdb(filter: FdbFilter): Promise<number>;
   settings(): SwitchView;
   patchSettings(patch: SwitchPatch): Promise<SwitchView>;
+  /** What is wished at the moment: everything that was asked for. */
+  config(): ConfigView;
   stats(): StatsView;
   drops(): DropView[];
   explain(request: ExplainRequest): Promise<ExplainView>;

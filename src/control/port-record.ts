@@ -26,6 +26,23 @@ export interface PortRecord {
   overflowedBefore: number;
 }
 
+/** @param made.attachment lost, where the port could not be attached yet */
+export function newRecord(
+  made: Pick<PortRecord, 'handle' | 'request' | 'attachment' | 'settings' | 'isTemporary'>,
+): PortRecord {
+  const { attachment } = made;
+  return {
+    ...made,
+    link: attachment.link,
+    told: null,
+    hasFlapped: false,
+    hasGoneDown: false,
+    isClosing: false,
+    isDetached: attachment.sockets.length === 0,
+    overflowedBefore: 0,
+  };
+}
+
 /** What makes the port again as it was: the address and the MTU that it has by now. */
 export function returnRequest({ request, attachment, settings }: PortRecord): NormalPortRequest {
   return { ...request, mac: attachment.identity.mac, mtu: settings.mtu };

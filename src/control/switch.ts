@@ -3,14 +3,6 @@
  * decides reaches the workers as commands, and is true for its caller once all of them have acknowledged.
  */
 import { ffi } from '../../native-bindings/syscalls.ts';
-import {
-  AGEING_SECONDS_DEFAULT,
-  BUSY_POLL_MICROS_DEFAULT,
-  FDB_LIMIT_DEFAULT,
-  LOOP_HOLD_SECONDS_DEFAULT,
-  MAC_MOVE_HOLD_SECONDS_DEFAULT,
-  MAC_MOVE_LIMIT_DEFAULT,
-} from '../limits.ts';
 import { Board } from '../shared/board.ts';
 import type { Command, Fault } from '../shared/commands.ts';
 import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
@@ -47,8 +39,10 @@ import type {
 import { removeLeftovers } from './plumbing/ownership.ts';
 import { Ports } from './ports.ts';
 import { Protection } from './protection.ts';
+import { patchedSettings, SETTINGS_DEFAULT } from './settings.ts';
 import { chooseTapIo } from './tap-io.ts';
 import { forwardReserved, portConfig, vlanViews } from './views.ts';
+import { inOrder, wishedPort, type ConfigView } from './wish/wish.ts';
 import { Workers } from './workers.ts';
 
 export interface SwitchOptions {
@@ -81,21 +75,14 @@ class Switch implements SwitchControl {
   readonly #doctor = new Doctor({
     ports: () => this.ports(),
     port: (name) => this.port(name),
-    addTemporaryPort: (request) => this.#ports.add(request, true),
-    removePort: (name) => this.removePort(name),
+    addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { isTemporary: true })),
+    removePort: (name) => this.#changes.run(() => this.#ports.remove(name)),
     settings: () => this.settings(),
   });
   readonly #clockStartMs = hrtimeMs();
-  #settings: SwitchSettings = {
-    ageingSeconds: AGEING_SECONDS_DEFAULT,
-    fdbLimit: FDB_LIMIT_DEFAULT,
-    reservedAddresses: { forward: [], drop: [] },
-    macMoveLimit: MAC_MOVE_LIMIT_DEFAULT,
-    macMoveHoldSeconds: MAC_MOVE_HOLD_SECONDS_DEFAULT,
-    loopProtection: true,
-    loopHoldSeconds: LOOP_HOLD_SECONDS_DEFAULT,
-    busyPollMicros: BUSY_POLL_MICROS_DEFAULT,
-  };
+  #settings: SwitchSettings = SETTINGS_DEFAULT;
+  /** Moves with every acknowledged change of what is wished. */
+  #generation = 0;
   #closed: Promise<void> | null = null;
 
   constructor(options: SwitchOptions, tapIo: TapIo, log: (message: string) => void) {
@@ -155,15 +142,15 @@ class Switch implements SwitchControl {
   }
 
   addPort(request: PortRequest): Promise<PortView> {
-    return this.#ports.add(request);
+    return this.#change(() => this.#ports.add(request));
   }
 
   patchPort(name: string, patch: PortPatch): Promise<PortView> {
-    return this.#ports.patch(name, patch);
+    return this.#change(() => this.#ports.patch(name, patch));
   }
 
   removePort(name: string): Promise<void> {
-    return this.#ports.remove(name);
+    return this.#change(() => this.#ports.remove(name));
   }
 
   vlans(): VlanView[] {
@@ -175,15 +162,15 @@ class Switch implements SwitchControl {
   }
 
   addFdb(request: FdbRequest): Promise<FdbEntryView> {
-    return this.#changes.run(async () => this.#macs.give(request));
+    return this.#change(async () => this.#macs.give(request));
   }
 
   removeFdb(vlan: number, mac: string): Promise<void> {
-    return this.#changes.run(async () => this.#macs.remove(vlan, mac));
+    return this.#change(async () => this.#macs.remove(vlan, mac));
   }
 
   flushFdb(filter: FdbFilter): Promise<number> {
-    return this.#changes.run(async () => this.#macs.flush(filter));
+    return this.#change(async () => this.#macs.flush(filter));
   }
 
   settings(): SwitchView {
@@ -197,19 +184,16 @@ class Switch implements SwitchControl {
   }
 
   patchSettings(patch: SwitchPatch): Promise<SwitchView> {
-    return this.#changes.run(async () => {
-      const reservedAddresses = { ...this.#settings.reservedAddresses, ...patch.reservedAddresses };
-      const wanted = { ...this.#settings, ...patch, reservedAddresses };
-      const commands: Command[] = [this.#switchCommand(wanted)];
-      if (await this.#macs.configure(wanted)) {
-        this.#ports.limitLearning();
-        commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
-      }
-      this.#settings = wanted;
-      await this.#workers.command(() => commands);
-      if (!wanted.loopProtection) this.#protection.unblockAll(this.#ports.all());
-      return this.settings();
+    return this.#change(() => this.#patchSettings(patch));
+  }
+
+  config(): ConfigView {
+    const wished = this.#ports.all().filter(({ isTemporary }) => !isTemporary);
+    const ports = wished.map(({ request, attachment, settings }) => {
+      return wishedPort(request, attachment.identity.mac, settings);
     });
+    const wish = inOrder({ switch: this.#settings, ports, fdb: this.#macs.given() });
+    return { wish, generation: this.#generation, pending: null };
   }
 
   stats(): StatsView {
@@ -255,6 +239,28 @@ class Switch implements SwitchControl {
       await this.#workers.close();
       await this.#ports.close();
     }));
+  }
+
+  /** A change of what is wished: alone in its turn, and acknowledged by what this gives. */
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(async () => {
+      const result = await change();
+      this.#generation++;
+      return result;
+    });
+  }
+
+  async #patchSettings(patch: SwitchPatch): Promise<SwitchView> {
+    const wanted = patchedSettings(this.#settings, patch);
+    const commands: Command[] = [this.#switchCommand(wanted)];
+    if (await this.#macs.configure(wanted)) {
+      this.#ports.limitLearning();
+      commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
+    }
+    this.#settings = wanted;
+    await this.#workers.command(() => commands);
+    if (!wanted.loopProtection) this.#protection.unblockAll(this.#ports.all());
+    return this.settings();
   }
 
   /** What frames did to a table is told as an event; what looks like a loop, loop protection looks into. */

@@ -13,7 +13,9 @@ import type {
   SwitchControl,
   SwitchSettings,
 } from '../../src/control/model.ts';
-import { applyPatch, normalizePortRequest } from '../../src/control/port-request.ts';
+import { applyPatch, normalizePortRequest, type NormalPortRequest } from '../../src/control/port-request.ts';
+import { settingsOf } from '../../src/control/port-record.ts';
+import { inOrder, wishedPort, type Wish } from '../../src/control/wish/wish.ts';
 
 export function fakeStats(drops: Record<string, number> = {}): PortStats {
   return {
@@ -66,6 +68,8 @@ function fakeExplanation(port: string, frame: string): ExplainView {
 /** Adding a port named `fault` throws what no request should cause, `gone` what the kernel would say. */
 export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const ports = new Map<string, PortView>();
+  const requests = new Map<string, NormalPortRequest>();
+  const generation = 0;
   const events = new EventBus();
   let fdb = learned;
   let settings: SwitchSettings = {
@@ -85,6 +89,14 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   };
   const view = () => ({ ...settings, workers: 1, ffi: 'koffi' as const, tapIo: 'io_uring' as const, version: '0.0.0' });
   const without = (vlan: number, mac: string) => fdb.filter((entry) => entry.vlan !== vlan || entry.mac !== mac);
+  const wish = (): Wish =>
+    inOrder({
+      switch: settings,
+      ports: [...requests].map(([name, request]) =>
+        wishedPort(request, port(name).mac, settingsOf({ ...request, ...port(name) }, port(name).mtu, true)),
+      ),
+      fdb: fdb.flatMap(({ mac, vlan, port: at, kind }) => (kind === 'dynamic' ? [] : [{ mac, vlan, port: at, kind }])),
+    });
   return {
     events,
     ports: () => [...ports.values()],
@@ -107,6 +119,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         stats: fakeStats({ NOT_A_MEMBER: 4 }),
       };
       ports.set(added.name, added);
+      requests.set(added.name, normal);
       events.emit('port.added', { port: added.name });
       return added;
     },
@@ -117,6 +130,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     },
     removePort: async (name) => {
       ports.delete(port(name).name);
+      requests.delete(name);
       events.emit('port.removed', { port: name });
     },
     vlans: () => [{ vlan: 10, ports: [...ports.keys()].map((name) => ({ name, tagged: false })) }],
@@ -145,6 +159,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       settings = { ...settings, ...patch, reservedAddresses };
       return view();
     },
+    config: () => ({ wish: wish(), generation, pending: null }),
     stats: () => ({
       totals: { rx: 7, forwarded: 2, flooded: 1, floodCopies: 2, dropped: 4, tx: 4, txDropped: 0 },
       ports: Object.fromEntries([...ports].map(([name, { stats }]) => [name, stats])),
