@@ -53,8 +53,11 @@ export class MacTable {
     return fdbPage(this.#fdb, now(), this.#matcher(filter, filter.kind), nameOf, page);
   }
 
-  /** @throws TswitchError PORT_NOT_FOUND, BAD_REQUEST, or LIMIT_REACHED if the table holds given entries only */
-  give({ mac, port, vlan: wished, kind }: FdbRequest): FdbEntryView {
+  /**
+   * @param options.evenIfIdle also in a VLAN that the port does not carry, where the entry does nothing until it does
+   * @throws TswitchError PORT_NOT_FOUND, BAD_REQUEST, or LIMIT_REACHED if the table holds given entries only
+   */
+  give({ mac, port, vlan: wished, kind }: FdbRequest, { evenIfIdle = false } = {}): FdbEntryView {
     const { now, nameOf } = this.#options;
     const address = parseUnicastMac(mac, 'mac');
     const record = this.#options.port(port);
@@ -62,7 +65,7 @@ export class MacTable {
     if (vlan === null) {
       throw new TswitchError('BAD_REQUEST', `vlan: port ${port} is a trunk without a VLAN of its own: say which VLAN`);
     }
-    if (!carriesVlan(record.settings, vlan)) {
+    if (!evenIfIdle && !carriesVlan(record.settings, vlan)) {
       throw new TswitchError('BAD_REQUEST', `vlan: port ${port} does not carry VLAN ${vlan}: add it to the port first`);
     }
     const { high, low } = keyOf(address, vlan);
@@ -94,13 +97,18 @@ export class MacTable {
 
   /** @throws TswitchError FDB_ENTRY_NOT_FOUND */
   remove(vlan: number, mac: string): void {
-    const { high, low } = keyOf(parseUnicastMac(mac, 'mac'), vlan);
-    if (!this.#fdb.remove(high, low)) {
+    if (!this.forget(vlan, mac)) {
       throw new TswitchError(
         'FDB_ENTRY_NOT_FOUND',
         `the FDB has no entry for ${mac} in VLAN ${vlan}: \`tswitch fdb ls\` shows those there are`,
       );
     }
+  }
+
+  /** @returns whether there was such an entry */
+  forget(vlan: number, mac: string): boolean {
+    const { high, low } = keyOf(parseUnicastMac(mac, 'mac'), vlan);
+    return this.#fdb.remove(high, low);
   }
 
   flush(filter: FdbFilter): number {

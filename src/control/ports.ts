@@ -25,9 +25,9 @@ import { TswitchError } from './errors.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 import { vlanOf } from './fdb-view.ts';
 import { LostPorts } from './lost-ports.ts';
-import type { LoopBlock, PortPatch, PortRequest, PortView } from './model.ts';
+import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView } from './model.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
-import { newRecord, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
+import { newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
 import { carriesVlan, portConfig, portState, portView } from './views.ts';
 import type { Workers } from './workers.ts';
@@ -96,6 +96,11 @@ export class Ports {
     return row;
   }
 
+  /** What ports of the kind take unfinished by default. */
+  offloads(kind: PortKind): OffloadName[] {
+    return offloadsOf(kind, this.#uso);
+  }
+
   /** What ports that are no more counted; a copy. */
   retired(): Float64Array {
     return Float64Array.from(this.#retired);
@@ -141,12 +146,17 @@ export class Ports {
     return this.view(record);
   }
 
-  /** As part of a change. */
-  async patch(name: string, patch: PortPatch): Promise<PortView> {
+  /**
+   * As part of a change.
+   *
+   * @param createNetns whether its namespace is made where it is missing, the next time that the port is added
+   */
+  async patch(name: string, patch: PortPatch, createNetns?: boolean): Promise<PortView> {
     const record = this.get(name);
     const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
     if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
     record.settings = wanted;
+    if (createNetns !== undefined) record.request = { ...record.request, createNetns };
     this.#limitLearning(record);
     await this.#reconfigure(record);
     return this.view(record);

@@ -42,7 +42,11 @@ import { Protection } from './protection.ts';
 import { patchedSettings, SETTINGS_DEFAULT } from './settings.ts';
 import { chooseTapIo } from './tap-io.ts';
 import { forwardReserved, portConfig, vlanViews } from './views.ts';
-import { inOrder, wishedPort, type ConfigView } from './wish/wish.ts';
+import { type ApplyOptions, type ApplyResult, Configuration } from './wish/configuration.ts';
+import { handsOf } from './wish/hands.ts';
+import type { Problem } from './wish/problem.ts';
+import type { Draft } from './wish/problems.ts';
+import type { ConfigView, WishRequest } from './wish/wish.ts';
 import { Workers } from './workers.ts';
 
 export interface SwitchOptions {
@@ -70,6 +74,7 @@ class Switch implements SwitchControl {
   readonly #board: Board;
   readonly #macs: MacTable;
   readonly #protection: Protection;
+  readonly #configuration: Configuration;
   readonly #happenings: HappeningsReader;
   readonly #explainer = new Explainer();
   readonly #doctor = new Doctor({
@@ -81,8 +86,6 @@ class Switch implements SwitchControl {
   });
   readonly #clockStartMs = hrtimeMs();
   #settings: SwitchSettings = SETTINGS_DEFAULT;
-  /** Moves with every acknowledged change of what is wished. */
-  #generation = 0;
   #closed: Promise<void> | null = null;
 
   constructor(options: SwitchOptions, tapIo: TapIo, log: (message: string) => void) {
@@ -127,6 +130,17 @@ class Switch implements SwitchControl {
       reconfigure: (record) => this.#inBackground(this.#ports.reconfigure(record)),
       command: (commands) => this.#inBackground(this.#workers.command((worker) => (worker === 0 ? commands : []))),
     });
+    this.#configuration = new Configuration({
+      changes: this.#changes,
+      events: this.events,
+      hands: handsOf({
+        ports: this.#ports,
+        macs: this.#macs,
+        settings: () => this.#settings,
+        patchSettings: (patch) => this.#patchSettings(patch),
+      }),
+      log,
+    });
     this.#happenings = new HappeningsReader(board.buffers.happenings, {
       onHappening: (happening) => this.#onHappening(happening),
       onSuppressed: (count) => this.events.emit('fdb.suppressed', { count }),
@@ -142,15 +156,15 @@ class Switch implements SwitchControl {
   }
 
   addPort(request: PortRequest): Promise<PortView> {
-    return this.#change(() => this.#ports.add(request));
+    return this.#configuration.change(() => this.#ports.add(request));
   }
 
   patchPort(name: string, patch: PortPatch): Promise<PortView> {
-    return this.#change(() => this.#ports.patch(name, patch));
+    return this.#configuration.change(() => this.#ports.patch(name, patch));
   }
 
   removePort(name: string): Promise<void> {
-    return this.#change(() => this.#ports.remove(name));
+    return this.#configuration.change(() => this.#ports.remove(name));
   }
 
   vlans(): VlanView[] {
@@ -162,15 +176,17 @@ class Switch implements SwitchControl {
   }
 
   addFdb(request: FdbRequest): Promise<FdbEntryView> {
-    return this.#change(async () => this.#macs.give(request));
+    return this.#configuration.change(async () => this.#macs.give(request));
   }
 
   removeFdb(vlan: number, mac: string): Promise<void> {
-    return this.#change(async () => this.#macs.remove(vlan, mac));
+    return this.#configuration.change(async () => this.#macs.remove(vlan, mac));
   }
 
   flushFdb(filter: FdbFilter): Promise<number> {
-    return this.#change(async () => this.#macs.flush(filter));
+    const flush = async (): Promise<number> => this.#macs.flush(filter);
+    // What was learned is nobody's wish.
+    return (filter.kind ?? 'dynamic') === 'dynamic' ? this.#changes.run(flush) : this.#configuration.change(flush);
   }
 
   settings(): SwitchView {
@@ -184,16 +200,23 @@ class Switch implements SwitchControl {
   }
 
   patchSettings(patch: SwitchPatch): Promise<SwitchView> {
-    return this.#change(() => this.#patchSettings(patch));
+    return this.#configuration.change(() => this.#patchSettings(patch));
   }
 
   config(): ConfigView {
-    const wished = this.#ports.all().filter(({ isTemporary }) => !isTemporary);
-    const ports = wished.map(({ request, attachment, settings }) => {
-      return wishedPort(request, attachment.identity.mac, settings);
-    });
-    const wish = inOrder({ switch: this.#settings, ports, fdb: this.#macs.given() });
-    return { wish, generation: this.#generation, pending: null };
+    return this.#configuration.view();
+  }
+
+  configProblems(draft: Draft): Promise<Problem[]> {
+    return this.#configuration.problems(draft);
+  }
+
+  applyConfig(wanted: WishRequest, options?: ApplyOptions): Promise<ApplyResult> {
+    return this.#configuration.apply(wanted, options);
+  }
+
+  confirmConfig(options?: Pick<ApplyOptions, 'ifMatch'>): Promise<void> {
+    return this.#configuration.confirm(options);
   }
 
   stats(): StatsView {
@@ -232,6 +255,7 @@ class Switch implements SwitchControl {
 
   close(): Promise<void> {
     return (this.#closed ??= this.#changes.run(async () => {
+      this.#configuration.close();
       this.#macs.close();
       this.#protection.close();
       await this.#happenings.close();
@@ -239,15 +263,6 @@ class Switch implements SwitchControl {
       await this.#workers.close();
       await this.#ports.close();
     }));
-  }
-
-  /** A change of what is wished: alone in its turn, and acknowledged by what this gives. */
-  #change<T>(change: () => Promise<T>): Promise<T> {
-    return this.#changes.run(async () => {
-      const result = await change();
-      this.#generation++;
-      return result;
-    });
   }
 
   async #patchSettings(patch: SwitchPatch): Promise<SwitchView> {
