@@ -3,14 +3,13 @@
  * documentation. Made apart from the server, so that it says nothing about sockets.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { z } from 'zod';
-import { TswitchError } from '../control/errors.ts';
 import type { SwitchControl } from '../control/model.ts';
 import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
-import { answerError, ApiError, BODY_BYTES_MAX } from './errors.ts';
+import { answerError, ApiError, badRequest, BODY_BYTES_MAX, CONFIG_BYTES_MAX } from './errors.ts';
+import { CONFIG_PATH, configRoutes } from './routes/config.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fdbRoutes } from './routes/fdb.ts';
 import { portRoutes } from './routes/ports.ts';
@@ -23,7 +22,7 @@ const DOCUMENT = {
     title: 'tswitch',
     version: VERSION,
     description:
-      'A userspace Ethernet switch. JSON over a Unix socket; bodies up to 1 MiB. Unknown fields and parameters are refused.',
+      'A userspace Ethernet switch. JSON over a Unix socket; bodies up to 1 MiB (/v1/config: 64 MiB). Unknown fields and parameters are refused.',
   },
 };
 
@@ -41,16 +40,8 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
     );
     return answerError(error, report);
   });
-  app.use(
-    bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: () => {
-        throw new ApiError('BODY_TOO_LARGE', `the body is longer than ${BODY_BYTES_MAX} bytes`, {
-          Connection: 'close',
-        });
-      },
-    }),
-  );
+  const [ordinary, long] = [limitBody(BODY_BYTES_MAX), limitBody(CONFIG_BYTES_MAX)];
+  app.use((context, next) => (context.req.path === CONFIG_PATH ? long : ordinary)(context, next));
   app.use(assumeJson);
   app.defaultHook = (result) => {
     if (!result.success) throw badRequest(result.error.issues);
@@ -58,11 +49,21 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
   app.route('/', portRoutes(control));
   app.route('/', fdbRoutes(control));
   app.route('/', switchRoutes(control));
+  app.route('/', configRoutes(control));
   app.route('/', statsRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));
   addDocumentation(app);
   refuseOtherMethods(app);
   return app;
+}
+
+function limitBody(bytesMax: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: bytesMax,
+    onError: () => {
+      throw new ApiError('BODY_TOO_LARGE', `the body is longer than ${bytesMax} bytes`, { Connection: 'close' });
+    },
+  });
 }
 
 /**
@@ -79,13 +80,6 @@ async function assumeJson(context: Context, next: () => Promise<void>): Promise<
     headers.set('content-type', 'application/json');
   }
   await next();
-}
-
-/** All that is wrong, in one line for people and by field for programs. */
-function badRequest(issues: readonly z.core.$ZodIssue[]): TswitchError {
-  const problems = issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message }));
-  const message = problems.map(({ field, problem }) => (field ? `${field}: ${problem}` : problem)).join('; ');
-  return new TswitchError('BAD_REQUEST', message, problems);
 }
 
 function addDocumentation(app: OpenAPIHono): void {

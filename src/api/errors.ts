@@ -4,6 +4,7 @@
  */
 import { RequestError } from '@hono/node-server';
 import { HTTPException } from 'hono/http-exception';
+import type { z } from 'zod';
 import { TswitchError } from '../control/errors.ts';
 import type { ErrorCode } from '../control/errors.ts';
 
@@ -12,6 +13,8 @@ type HttpOnlyCode = 'ROUTE_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'BODY_TOO_LARGE' 
 export type ApiErrorCode = ErrorCode | HttpOnlyCode;
 
 export const BODY_BYTES_MAX = 1024 * 1024;
+/** Of a whole configuration. */
+export const CONFIG_BYTES_MAX = 64 * BODY_BYTES_MAX;
 
 export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: string }>> = {
   BAD_REQUEST: { status: 400, meaning: 'malformed JSON, an unknown field, a value out of range or a contradiction' },
@@ -25,9 +28,23 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   PORT_EXISTS: { status: 409, meaning: 'a port of this name exists already' },
   NETDEV_EXISTS: { status: 409, meaning: 'an interface of this name exists already where it should be made' },
   NETDEV_BUSY: { status: 409, meaning: 'the netdev is in use by another port or by someone else' },
-  BODY_TOO_LARGE: { status: 413, meaning: `the body is longer than ${BODY_BYTES_MAX} bytes` },
+  CONFIG_FAILED: {
+    status: 409,
+    meaning: 'an action of the document failed half-way, and what had been done was undone',
+  },
+  CONFIRMATION_PENDING: {
+    status: 409,
+    meaning: 'a configuration waits for its confirmation; no other change is taken',
+  },
+  NOTHING_TO_CONFIRM: { status: 409, meaning: 'no configuration waits for its confirmation' },
+  CONFIG_CHANGED: { status: 412, meaning: 'the configuration is no longer the one that If-Match names' },
+  BODY_TOO_LARGE: {
+    status: 413,
+    meaning: `the body is longer than ${BODY_BYTES_MAX} bytes, or than ${CONFIG_BYTES_MAX} at /v1/config`,
+  },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'the body is declared to be something else than JSON' },
   ADDRESS_REFUSED: { status: 422, meaning: 'the kernel refused an address or the gateway' },
+  CONFIG_REFUSED: { status: 422, meaning: 'the document makes sense, but not on this machine; details list why' },
   INTERNAL: { status: 500, meaning: "a fault of tswitch itself; the daemon's log has more" },
   NOT_SUPPORTED: { status: 501, meaning: 'this kernel, machine or version cannot do it' },
   LIMIT_REACHED: { status: 507, meaning: 'a limit of the switch or of the machine is reached' },
@@ -90,4 +107,11 @@ function answer(
     status: ERRORS[code].status,
     headers: { 'Content-Type': 'application/json', ...headers },
   });
+}
+
+/** All that is wrong, in one line for people and by field for programs. */
+export function badRequest(issues: readonly z.core.$ZodIssue[]): TswitchError {
+  const problems = issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message }));
+  const message = problems.map(({ field, problem }) => (field ? `${field}: ${problem}` : problem)).join('; ');
+  return new TswitchError('BAD_REQUEST', message, problems);
 }

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { CliError, NoDaemonError, RefusedError } from './errors.ts';
+import { printable } from './output.ts';
 
 /** Plugging waits for the kernel; nothing the daemon does takes longer. */
 const ANSWER_MS_MAX = 60_000;
@@ -122,7 +123,7 @@ function refusal(status: number, text: string, parsed: unknown): CliError {
   const error = field(parsed, 'error');
   const code = field(error, 'code');
   const message = field(error, 'message');
-  if (typeof code === 'string' && typeof message === 'string') return new RefusedError(code, message, text);
+  if (typeof code === 'string' && typeof message === 'string') return new RefusedError(code, printable(message), text);
   return new CliError(`the daemon answered with HTTP status ${status} and no reason; check --socket`);
 }
 

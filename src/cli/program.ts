@@ -7,6 +7,7 @@ import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { SOCKET_DEFAULT } from './cli.ts';
 import { addBenchCommand } from './commands/bench.ts';
+import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDropsCommand } from './commands/drops.ts';
 import { addEventCommand } from './commands/events.ts';
@@ -42,6 +43,7 @@ function makeProgram(): Command {
   addSwitchCommands(program);
   addVlanCommands(program);
   addFdbCommands(program);
+  addConfigCommands(program);
   addStatsCommand(program);
   addDropsCommand(program);
   addExplainCommand(program);
@@ -63,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { json } = program.opts<{ json?: boolean }>();
     if (json && error instanceof RefusedError) process.stdout.write(`${error.body}\n`);
     if (!(error instanceof CliError || error instanceof TswitchError)) throw error;
-    process.stderr.write(`tswitch: ${printable(error.message)}\n`);
+    process.stderr.write(`tswitch: ${error.message.split('\n').map(printable).join('\n')}\n`);
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
   }
 }

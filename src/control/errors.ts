@@ -12,6 +12,11 @@ export type ErrorCode =
   | 'NOT_PERMITTED'
   | 'NOT_SUPPORTED'
   | 'LIMIT_REACHED'
+  | 'CONFIG_REFUSED'
+  | 'CONFIG_FAILED'
+  | 'CONFIG_CHANGED'
+  | 'CONFIRMATION_PENDING'
+  | 'NOTHING_TO_CONFIRM'
   | 'INTERNAL';
 
 export class TswitchError extends Error {

@@ -22,7 +22,11 @@ export const EVENT_NAMES = [
   /** FDB events that were too many to be told; data: count. */
   'fdb.suppressed',
   'worker.restarted',
+  /** A document was applied; data: generation, actions, confirmUntil. */
   'config.applied',
+  /** One that was to be confirmed was, or was not in time and is taken back; data: generation, and failed: what could not be. */
+  'config.confirmed',
+  'config.rolled-back',
 ] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 

@@ -9,6 +9,7 @@ import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fd
 import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, SwitchSettings } from './model.ts';
 import type { PortRecord } from './port-record.ts';
 import { carriesVlan } from './views.ts';
+import type { WishedEntry } from './wish/wish.ts';
 
 /** Look-ups take aged entries for absent by themselves; sweeping makes room and tells of them. */
 const SWEEP_MS = 1000;
@@ -52,8 +53,11 @@ export class MacTable {
     return fdbPage(this.#fdb, now(), this.#matcher(filter, filter.kind), nameOf, page);
   }
 
-  /** @throws TswitchError PORT_NOT_FOUND, BAD_REQUEST, or LIMIT_REACHED if the table holds given entries only */
-  give({ mac, port, vlan: wished, kind }: FdbRequest): FdbEntryView {
+  /**
+   * @param options.evenIfIdle also in a VLAN that the port does not carry, where the entry does nothing until it does
+   * @throws TswitchError PORT_NOT_FOUND, BAD_REQUEST, or LIMIT_REACHED if the table holds given entries only
+   */
+  give({ mac, port, vlan: wished, kind }: FdbRequest, { evenIfIdle = false } = {}): FdbEntryView {
     const { now, nameOf } = this.#options;
     const address = parseUnicastMac(mac, 'mac');
     const record = this.#options.port(port);
@@ -61,7 +65,7 @@ export class MacTable {
     if (vlan === null) {
       throw new TswitchError('BAD_REQUEST', `vlan: port ${port} is a trunk without a VLAN of its own: say which VLAN`);
     }
-    if (!carriesVlan(record.settings, vlan)) {
+    if (!evenIfIdle && !carriesVlan(record.settings, vlan)) {
       throw new TswitchError('BAD_REQUEST', `vlan: port ${port} does not carry VLAN ${vlan}: add it to the port first`);
     }
     const { high, low } = keyOf(address, vlan);
@@ -74,15 +78,37 @@ export class MacTable {
     return entryView({ high, low, handle: record.handle, kind: KINDS[kind], seen: now() }, now(), nameOf);
   }
 
+  /** The entries that were given and have not aged since, in no order. */
+  given(): WishedEntry[] {
+    const given: WishedEntry[] = [];
+    if (this.#fdb.givenCount === 0) return given;
+    this.#fdb.forEach(this.#options.now(), (entry) => {
+      if (entry.kind === KIND_DYNAMIC) return;
+      const kind = entry.kind === KIND_STATIC ? 'static' : 'sticky';
+      given.push({
+        mac: macText(entry.high, entry.low),
+        vlan: vlanOf(entry),
+        port: this.#options.nameOf(entry.handle),
+        kind,
+      });
+    });
+    return given;
+  }
+
   /** @throws TswitchError FDB_ENTRY_NOT_FOUND */
   remove(vlan: number, mac: string): void {
-    const { high, low } = keyOf(parseUnicastMac(mac, 'mac'), vlan);
-    if (!this.#fdb.remove(high, low)) {
+    if (!this.forget(vlan, mac)) {
       throw new TswitchError(
         'FDB_ENTRY_NOT_FOUND',
         `the FDB has no entry for ${mac} in VLAN ${vlan}: \`tswitch fdb ls\` shows those there are`,
       );
     }
+  }
+
+  /** @returns whether there was such an entry */
+  forget(vlan: number, mac: string): boolean {
+    const { high, low } = keyOf(parseUnicastMac(mac, 'mac'), vlan);
+    return this.#fdb.remove(high, low);
   }
 
   flush(filter: FdbFilter): number {

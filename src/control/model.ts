@@ -1,6 +1,10 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
+import type { ApplyOptions, ApplyResult } from './wish/configuration.ts';
+import type { Problem } from './wish/problem.ts';
+import type { Draft } from './wish/problems.ts';
+import type { ConfigView, WishRequest } from './wish/wish.ts';
 
 export const PORT_KINDS = ['veth', 'packet', 'tap', 'xdp', 'memory'] as const;
 export type PortKind = (typeof PORT_KINDS)[number];
@@ -283,6 +287,14 @@ export interface SwitchControl {
   flushFdb(filter: FdbFilter): Promise<number>;
   settings(): SwitchView;
   patchSettings(patch: SwitchPatch): Promise<SwitchView>;
+  /** What is wished at the moment: everything that was asked for. */
+  config(): ConfigView;
+  /** What is wrong with a document by itself, some of whose parts may be left out. */
+  configProblems(draft: Draft): Promise<Problem[]>;
+  /** Brings the switch to the document as a whole, or changes nothing. */
+  applyConfig(wanted: WishRequest, options?: ApplyOptions): Promise<ApplyResult>;
+  /** Keeps what was applied with `confirmWithin`. */
+  confirmConfig(options?: Pick<ApplyOptions, 'ifMatch'>): Promise<void>;
   stats(): StatsView;
   drops(): DropView[];
   explain(request: ExplainRequest): Promise<ExplainView>;

@@ -1,12 +1,12 @@
 /** A port as the control plane keeps it, from being added to being removed, through losses and returns. */
-import { OFFLOAD_NAMES, type OffloadName, type PortSettings, type PortState } from './model.ts';
+import { OFFLOAD_NAMES, type OffloadName, type PortKind, type PortSettings, type PortState } from './model.ts';
 import type { Attachment, LinkState } from './attach/attachment.ts';
 import type { NormalPortRequest } from './port-request.ts';
 
 export interface PortRecord {
   readonly handle: number;
   /** As it was asked for: a lost port comes back by it. */
-  readonly request: NormalPortRequest;
+  request: NormalPortRequest;
   attachment: Attachment;
   settings: PortSettings;
   link: LinkState;
@@ -24,6 +24,23 @@ export interface PortRecord {
   isDetached: boolean;
   /** Frames that full receive rings of earlier attachments lost. */
   overflowedBefore: number;
+}
+
+/** @param made.attachment lost, where the port could not be attached yet */
+export function newRecord(
+  made: Pick<PortRecord, 'handle' | 'request' | 'attachment' | 'settings' | 'isTemporary'>,
+): PortRecord {
+  const { attachment } = made;
+  return {
+    ...made,
+    link: attachment.link,
+    told: null,
+    hasFlapped: false,
+    hasGoneDown: false,
+    isClosing: false,
+    isDetached: attachment.sockets.length === 0,
+    overflowedBefore: 0,
+  };
 }
 
 /** What makes the port again as it was: the address and the MTU that it has by now. */
@@ -55,12 +72,12 @@ export function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: b
     multicastLimit: request.multicastLimit,
     unknownLimit: request.unknownLimit,
     admin: request.admin,
-    offloads: request.offloads ?? offloadsOf(request, uso),
+    offloads: request.offloads ?? offloadsOf(request.kind, uso),
   };
 }
 
 /** All that the port's kind and the kernel can carry. */
-function offloadsOf({ kind }: NormalPortRequest, uso: boolean): OffloadName[] {
+export function offloadsOf(kind: PortKind, uso: boolean): OffloadName[] {
   if (kind === 'xdp') return [];
   return OFFLOAD_NAMES.filter((name) => name !== 'uso' || uso);
 }

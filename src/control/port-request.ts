@@ -29,7 +29,7 @@ import type { InterfaceAddress } from './address-text.ts';
 import { TswitchError } from './errors.ts';
 import { isNetnsName } from './netns-name.ts';
 import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from './model.ts';
-import type { OffloadName, PortIdentity, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
+import type { OffloadName, PortIdentity, PortKind, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
 
 /** A PortRequest with every default filled in and every value in its one spelling. */
 export interface NormalPortRequest extends PortIdentity, Omit<PortSettings, 'mtu' | 'offloads'> {
@@ -54,32 +54,74 @@ function refuse(message: string): never {
   throw new TswitchError('BAD_REQUEST', message);
 }
 
+/** One check of many: gives what `check` gives. What it throws goes on, or is noted, and `otherwise` stands for the value. */
+type Attempt = <T>(check: () => T, otherwise: T) => T;
+
 /** @throws TswitchError BAD_REQUEST where the request contradicts itself or holds a value that no port can have */
 export function normalizePortRequest(request: PortRequest): NormalPortRequest {
-  checkName(request.name);
-  if (!PORT_KINDS.includes(request.kind)) refuse(`kind: must be one of ${PORT_KINDS.join(', ')}`);
-  const place = placeOf(request);
+  return normalize(request, (check) => check());
+}
+
+/** The request that a normal one stands for: normalizing it gives the same again. */
+export function asRequest({ mtu, offloads, gateway, ...request }: NormalPortRequest): PortRequest {
+  return {
+    ...request,
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(offloads === undefined ? {} : { offloads }),
+    ...(gateway === null ? {} : { gateway }),
+  };
+}
+
+/** Everything that normalizePortRequest would refuse of the request, not only the first of it. */
+export function portRequestProblems(request: PortRequest): string[] {
+  const problems: string[] = [];
+  normalize(request, (check, otherwise) => {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof TswitchError)) throw error;
+      problems.push(error.message);
+      return otherwise;
+    }
+  });
+  return problems;
+}
+
+function normalize(request: PortRequest, attempt: Attempt): NormalPortRequest {
+  attempt(() => checkName(request.name), undefined);
+  attempt(() => checkKind(request.kind), undefined);
+  const place = placeOf(request, attempt);
   const mtu = request.mtu ?? (place.netdev === null ? MTU_DEFAULT : undefined);
-  if (mtu !== undefined) checkMtu(mtu, place.addresses);
+  if (mtu !== undefined) attempt(() => checkMtu(mtu, place.addresses), undefined);
+  const vlans = { vlan: VLAN_DEFAULT, trunks: [], cvlans: [] };
   return {
     name: request.name,
     kind: request.kind,
     ...place,
-    ...vlansOf(request, { vlan: VLAN_DEFAULT, trunks: [], cvlans: [] }, request.mode ?? 'access'),
-    tpid: oneOf(TPIDS, request.tpid ?? '0x88a8', 'tpid'),
-    priorityTags: oneOf(PRIORITY_TAGS, request.priorityTags ?? 'never', 'priorityTags'),
+    ...attempt(() => vlansOf(request, vlans, request.mode ?? 'access'), { ...vlans, mode: 'access' }),
+    tpid: attempt(() => oneOf(TPIDS, request.tpid ?? '0x88a8', 'tpid'), '0x88a8'),
+    priorityTags: attempt(() => oneOf(PRIORITY_TAGS, request.priorityTags ?? 'never', 'priorityTags'), 'never'),
     mtu,
     learning: request.learning ?? true,
     floodUnknown: request.floodUnknown ?? true,
     floodMulticast: request.floodMulticast ?? true,
     floodBroadcast: request.floodBroadcast ?? true,
     isolated: request.isolated ?? false,
-    fdbLimit: limitOf(request.fdbLimit, null, FDB_LIMIT_MAX, 'fdbLimit'),
-    broadcastLimit: limitOf(request.broadcastLimit, BROADCAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'broadcastLimit'),
-    multicastLimit: limitOf(request.multicastLimit, MULTICAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'multicastLimit'),
-    unknownLimit: limitOf(request.unknownLimit, UNKNOWN_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'unknownLimit'),
+    fdbLimit: attempt(() => limitOf(request.fdbLimit, null, FDB_LIMIT_MAX, 'fdbLimit'), null),
+    broadcastLimit: attempt(
+      () => limitOf(request.broadcastLimit, BROADCAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'broadcastLimit'),
+      null,
+    ),
+    multicastLimit: attempt(
+      () => limitOf(request.multicastLimit, MULTICAST_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'multicastLimit'),
+      null,
+    ),
+    unknownLimit: attempt(
+      () => limitOf(request.unknownLimit, UNKNOWN_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'unknownLimit'),
+      null,
+    ),
     admin: request.admin ?? 'up',
-    offloads: request.offloads && normalOffloads(request.offloads),
+    offloads: attempt(() => request.offloads && normalOffloads(request.offloads), undefined),
   };
 }
 
@@ -169,9 +211,15 @@ type Place = Pick<PortIdentity, 'netdev' | 'netns' | 'ifname' | 'addresses' | 'm
 };
 
 /** Where the port's other side is and what it looks like: the fields that depend on the kind. */
-function placeOf(request: PortRequest): Place {
-  if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request);
-  if (request.kind === 'xdp' && request.netdev == null) return farEndOf(request);
+function placeOf(request: PortRequest, attempt: Attempt): Place {
+  if (request.kind === 'veth' || request.kind === 'tap') return farEndOf(request, attempt);
+  if (request.kind === 'xdp' && request.netdev == null) return farEndOf(request, attempt);
+  attempt(() => refuseFarEnd(request), undefined);
+  const netdev = attempt(() => netdevOf(request), null);
+  return { netdev, netns: null, ifname: null, addresses: [], mac: null, createNetns: false, gateway: null };
+}
+
+function refuseFarEnd(request: PortRequest): void {
   const farEndFields = ['netns', 'ifname', 'mac', 'gateway', 'createNetns'] as const;
   const given: string[] = farEndFields.filter((field) => Boolean(request[field]));
   if (request.addresses?.length) given.push('addresses');
@@ -181,6 +229,9 @@ function placeOf(request: PortRequest): Place {
     const what = request.kind === 'xdp' ? 'kind xdp with a netdev' : `kind ${request.kind}`;
     refuse(`${given.join(', ')}: not for ${what}; ${hint}`);
   }
+}
+
+function netdevOf(request: PortRequest): string | null {
   const netdev = request.netdev ?? null;
   if (request.kind !== 'memory') {
     if (netdev === null) refuse('netdev: kind packet needs the name of the netdev to attach to');
@@ -188,28 +239,44 @@ function placeOf(request: PortRequest): Place {
   } else if (netdev !== null) {
     refuse(`netdev: not for kind ${request.kind}; it has no netdev`);
   }
-  return { netdev, netns: null, ifname: null, addresses: [], mac: null, createNetns: false, gateway: null };
+  return netdev;
 }
 
-function farEndOf(request: PortRequest): Place {
-  const { kind } = request;
-  if (typeof request.netdev === 'string') refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`);
-  const netns = request.netns ?? null;
+function farEndOf(request: PortRequest, attempt: Attempt): Place {
+  const { kind, gateway: wishedGateway, createNetns = false } = request;
+  if (typeof request.netdev === 'string') {
+    attempt(() => refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`), undefined);
+  }
+  const netns = attempt(() => netnsOf(request), null);
+  if (createNetns && netns !== null && !isNetnsName(netns)) {
+    attempt(
+      () => refuse(`createNetns: only a namespace given by name can be made, "${netns}" is not a name`),
+      undefined,
+    );
+  }
+  const ifname = request.ifname ?? IFNAME_DEFAULT;
+  attempt(() => checkNetdevName(ifname, 'ifname'), undefined);
+  const parsed = attempt<InterfaceAddress[] | null>(() => normalAddresses(request.addresses ?? []), null);
+  const gateway =
+    wishedGateway === undefined || parsed === null
+      ? null
+      : attempt<string | null>(() => normalGateway(wishedGateway, parsed), null);
+  const mac = attempt(() => (typeof request.mac === 'string' ? parseUnicastMac(request.mac, 'mac') : null), null);
+  const addresses = (parsed ?? []).map(formatInterfaceAddress);
+  return { netdev: null, netns, ifname, addresses, mac, createNetns, gateway };
+}
+
+function netnsOf({ kind, netns = null }: PortRequest): string {
   if (netns === null) {
     const or = kind === 'xdp' ? ', or netdev: the name of one that exists already' : '';
     refuse(`netns: kind ${kind} needs the namespace to put the interface into${or}`);
   }
   checkNetns(netns);
-  const createNetns = request.createNetns ?? false;
-  if (createNetns && !isNetnsName(netns)) {
-    refuse(`createNetns: only a namespace given by name can be made, "${netns}" is not a name`);
-  }
-  const ifname = request.ifname ?? IFNAME_DEFAULT;
-  checkNetdevName(ifname, 'ifname');
-  const addresses = normalAddresses(request.addresses ?? []);
-  const gateway = request.gateway === undefined ? null : normalGateway(request.gateway, addresses);
-  const mac = typeof request.mac === 'string' ? parseUnicastMac(request.mac, 'mac') : null;
-  return { netdev: null, netns, ifname, addresses: addresses.map(formatInterfaceAddress), mac, createNetns, gateway };
+  return netns;
+}
+
+function checkKind(kind: PortKind): void {
+  if (!PORT_KINDS.includes(kind)) refuse(`kind: must be one of ${PORT_KINDS.join(', ')}`);
 }
 
 function checkName(name: string): void {

@@ -1,6 +1,7 @@
 /**
  * The ports' life cycle: adding, changing, following the link, losing and bringing back, removing. Every change runs in the
- * queue of changes, reaches the workers as commands, and is true for its caller once all of them have acknowledged.
+ * queue of changes (what callers ask for, in a change of theirs), reaches the workers as commands, and is true for its caller
+ * once all of them have acknowledged.
  */
 import { PORTS_MAX } from '../limits.ts';
 import { knowsUdpSegmentation } from '../ports/open-tap.ts';
@@ -9,7 +10,13 @@ import type { Command } from '../shared/commands.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { type Fdb, KIND_DYNAMIC } from '../switching/fdb.ts';
 import { attachPort } from './attach/attach.ts';
-import { type AttachContext, type Attachment, type LinkState, lostAttachment } from './attach/attachment.ts';
+import {
+  absentAttachment,
+  type AttachContext,
+  type Attachment,
+  type LinkState,
+  lostAttachment,
+} from './attach/attachment.ts';
 import { whyLost } from './attach/far-end.ts';
 import { LinkRelay } from './attach/link-relay.ts';
 import type { ChangeQueue } from './change-queue.ts';
@@ -18,10 +25,10 @@ import { TswitchError } from './errors.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 import { vlanOf } from './fdb-view.ts';
 import { LostPorts } from './lost-ports.ts';
-import type { LoopBlock, PortPatch, PortRequest, PortView } from './model.ts';
+import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView } from './model.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
-import { overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
-import { applyPatch, normalizePortRequest } from './port-request.ts';
+import { newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
+import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
 import { carriesVlan, portConfig, portState, portView } from './views.ts';
 import type { Workers } from './workers.ts';
 
@@ -90,73 +97,75 @@ export class Ports {
     return row;
   }
 
+  /** What ports of the kind take unfinished by default. */
+  offloads(kind: PortKind): OffloadName[] {
+    return offloadsOf(kind, this.#uso);
+  }
+
   /** What ports that are no more counted; a copy. */
   retired(): Float64Array {
     return Float64Array.from(this.#retired);
   }
 
-  /** @param isTemporary no part of the configuration */
-  add(request: PortRequest, isTemporary = false): Promise<PortView> {
-    return this.#options.changes.run(async () => {
-      const normal = normalizePortRequest(request);
-      if (this.#byName.has(normal.name)) {
-        throw new TswitchError(
-          'PORT_EXISTS',
-          `there is a port ${normal.name} already: remove it first, or use another name`,
-        );
-      }
-      this.#refuseUsed(normal.netdev);
-      const handle = this.#byHandle.indexOf(null);
-      if (handle < 0) {
-        throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
-      }
-      const relay = new LinkRelay();
-      const attachment = await attachPort(normal, this.#context(handle, null, relay));
-      const record: PortRecord = {
-        handle,
-        request: normal,
-        attachment,
-        settings: settingsOf(normal, attachment.netdevMtu, this.#uso),
-        link: attachment.link,
-        told: null,
-        hasFlapped: false,
-        hasGoneDown: false,
-        isTemporary,
-        isClosing: false,
-        isDetached: false,
-        overflowedBefore: 0,
-      };
-      this.#follow(record, attachment, relay);
-      this.#byName.set(normal.name, record);
-      this.#byHandle[handle] = record;
-      this.#limitLearning(record);
-      try {
-        await this.#open(record);
-      } catch (error) {
-        await this.#remove(record);
-        throw error;
-      }
-      record.told = portState(record);
-      record.hasFlapped = false;
-      this.#options.events.emit('port.added', { port: normal.name, state: record.told });
-      return this.view(record);
-    });
+  /**
+   * As part of a change.
+   *
+   * @param options.isTemporary no part of the configuration
+   * @param options.orLost a port that cannot be attached now is added all the same, as a lost one, which comes back by itself
+   */
+  async add(request: PortRequest, { orLost = false, isTemporary = false } = {}): Promise<PortView> {
+    const normal = normalizePortRequest(request);
+    if (this.#byName.has(normal.name)) {
+      throw new TswitchError(
+        'PORT_EXISTS',
+        `there is a port ${normal.name} already: remove it first, or use another name`,
+      );
+    }
+    this.#refuseUsed(normal.netdev);
+    const handle = this.#byHandle.indexOf(null);
+    if (handle < 0) {
+      throw new TswitchError('LIMIT_REACHED', `a switch has at most ${PORTS_MAX} ports: remove one first`);
+    }
+    const relay = new LinkRelay();
+    const attachment = await this.#attach(normal, this.#context(handle, null, relay), orLost);
+    const settings = settingsOf(normal, attachment.netdevMtu, this.#uso);
+    const record = newRecord({ handle, request: normal, attachment, settings, isTemporary });
+    if (!record.isDetached) this.#follow(record, attachment, relay);
+    this.#byName.set(normal.name, record);
+    this.#byHandle[handle] = record;
+    this.#limitLearning(record);
+    try {
+      if (record.isDetached) await this.#openLost(record);
+      else await this.#open(record);
+    } catch (error) {
+      await this.#remove(record);
+      throw error;
+    }
+    record.told = portState(record);
+    record.hasFlapped = false;
+    this.#options.events.emit('port.added', { port: normal.name, state: record.told });
+    return this.view(record);
   }
 
-  patch(name: string, patch: PortPatch): Promise<PortView> {
-    return this.#options.changes.run(async () => {
-      const record = this.get(name);
-      const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
-      if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
-      record.settings = wanted;
-      this.#limitLearning(record);
-      await this.#reconfigure(record);
-      return this.view(record);
-    });
+  /**
+   * As part of a change.
+   *
+   * @param createNetns whether its namespace is made where it is missing, the next time that the port is added
+   */
+  async patch(name: string, patch: PortPatch, createNetns?: boolean): Promise<PortView> {
+    const record = this.get(name);
+    const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
+    if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
+    record.settings = wanted;
+    if (createNetns !== undefined) record.request = { ...record.request, createNetns };
+    this.#limitLearning(record);
+    await this.#reconfigure(record);
+    return this.view(record);
   }
 
+  /** As part of a change. */
   remove(name: string): Promise<void> {
-    return this.#options.changes.run(() => this.#remove(this.get(name)));
+    return this.#remove(this.get(name));
   }
 
   /** Tells the workers anew what the port is to do: what loop protection says of it has changed. */
@@ -315,6 +324,23 @@ export class Ports {
     this.#options.changes
       .run(change)
       .catch((error: unknown) => this.#options.log(`port ${nameOf(record)}: ${String(error)}`));
+  }
+
+  async #attach(request: NormalPortRequest, context: AttachContext, orLost: boolean): Promise<Attachment> {
+    try {
+      return await attachPort(request, context);
+    } catch (error) {
+      if (!orLost) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log(`port ${request.name} cannot be attached yet: ${reason}`);
+      return absentAttachment(request);
+    }
+  }
+
+  /** Workers know it as a port that is down, until it comes back. */
+  async #openLost(record: PortRecord): Promise<void> {
+    this.#lost.add(record);
+    await this.#options.workers.command(() => [this.#configureCommand(record)]);
   }
 
   /** Gives the port to the workers, from the start of its rings. */

@@ -3,14 +3,6 @@
  * decides reaches the workers as commands, and is true for its caller once all of them have acknowledged.
  */
 import { ffi } from '../../native-bindings/syscalls.ts';
-import {
-  AGEING_SECONDS_DEFAULT,
-  BUSY_POLL_MICROS_DEFAULT,
-  FDB_LIMIT_DEFAULT,
-  LOOP_HOLD_SECONDS_DEFAULT,
-  MAC_MOVE_HOLD_SECONDS_DEFAULT,
-  MAC_MOVE_LIMIT_DEFAULT,
-} from '../limits.ts';
 import { Board } from '../shared/board.ts';
 import type { Command, Fault } from '../shared/commands.ts';
 import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
@@ -47,8 +39,14 @@ import type {
 import { removeLeftovers } from './plumbing/ownership.ts';
 import { Ports } from './ports.ts';
 import { Protection } from './protection.ts';
+import { patchedSettings, SETTINGS_DEFAULT } from './settings.ts';
 import { chooseTapIo } from './tap-io.ts';
 import { forwardReserved, portConfig, vlanViews } from './views.ts';
+import { type ApplyOptions, type ApplyResult, Configuration } from './wish/configuration.ts';
+import { handsOf } from './wish/hands.ts';
+import type { Problem } from './wish/problem.ts';
+import type { Draft } from './wish/problems.ts';
+import type { ConfigView, WishRequest } from './wish/wish.ts';
 import { Workers } from './workers.ts';
 
 export interface SwitchOptions {
@@ -76,26 +74,18 @@ class Switch implements SwitchControl {
   readonly #board: Board;
   readonly #macs: MacTable;
   readonly #protection: Protection;
+  readonly #configuration: Configuration;
   readonly #happenings: HappeningsReader;
   readonly #explainer = new Explainer();
   readonly #doctor = new Doctor({
     ports: () => this.ports(),
     port: (name) => this.port(name),
-    addTemporaryPort: (request) => this.#ports.add(request, true),
-    removePort: (name) => this.removePort(name),
+    addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { isTemporary: true })),
+    removePort: (name) => this.#changes.run(() => this.#ports.remove(name)),
     settings: () => this.settings(),
   });
   readonly #clockStartMs = hrtimeMs();
-  #settings: SwitchSettings = {
-    ageingSeconds: AGEING_SECONDS_DEFAULT,
-    fdbLimit: FDB_LIMIT_DEFAULT,
-    reservedAddresses: { forward: [], drop: [] },
-    macMoveLimit: MAC_MOVE_LIMIT_DEFAULT,
-    macMoveHoldSeconds: MAC_MOVE_HOLD_SECONDS_DEFAULT,
-    loopProtection: true,
-    loopHoldSeconds: LOOP_HOLD_SECONDS_DEFAULT,
-    busyPollMicros: BUSY_POLL_MICROS_DEFAULT,
-  };
+  #settings: SwitchSettings = SETTINGS_DEFAULT;
   #closed: Promise<void> | null = null;
 
   constructor(options: SwitchOptions, tapIo: TapIo, log: (message: string) => void) {
@@ -141,6 +131,17 @@ class Switch implements SwitchControl {
       reconfigure: (record) => this.#inBackground(this.#ports.reconfigure(record)),
       command: (commands) => this.#inBackground(this.#workers.command((worker) => (worker === 0 ? commands : []))),
     });
+    this.#configuration = new Configuration({
+      changes: this.#changes,
+      events: this.events,
+      hands: handsOf({
+        ports: this.#ports,
+        macs: this.#macs,
+        settings: () => this.#settings,
+        patchSettings: (patch) => this.#patchSettings(patch),
+      }),
+      log,
+    });
     this.#happenings = new HappeningsReader(board.buffers.happenings, {
       onHappening: (happening) => this.#onHappening(happening),
       onSuppressed: (count) => this.events.emit('fdb.suppressed', { count }),
@@ -156,15 +157,15 @@ class Switch implements SwitchControl {
   }
 
   addPort(request: PortRequest): Promise<PortView> {
-    return this.#ports.add(request);
+    return this.#configuration.change(() => this.#ports.add(request));
   }
 
   patchPort(name: string, patch: PortPatch): Promise<PortView> {
-    return this.#ports.patch(name, patch);
+    return this.#configuration.change(() => this.#ports.patch(name, patch));
   }
 
   removePort(name: string): Promise<void> {
-    return this.#ports.remove(name);
+    return this.#configuration.change(() => this.#ports.remove(name));
   }
 
   vlans(): VlanView[] {
@@ -176,15 +177,17 @@ class Switch implements SwitchControl {
   }
 
   addFdb(request: FdbRequest): Promise<FdbEntryView> {
-    return this.#changes.run(async () => this.#macs.give(request));
+    return this.#configuration.change(async () => this.#macs.give(request));
   }
 
   removeFdb(vlan: number, mac: string): Promise<void> {
-    return this.#changes.run(async () => this.#macs.remove(vlan, mac));
+    return this.#configuration.change(async () => this.#macs.remove(vlan, mac));
   }
 
   flushFdb(filter: FdbFilter): Promise<number> {
-    return this.#changes.run(async () => this.#macs.flush(filter));
+    const flush = async (): Promise<number> => this.#macs.flush(filter);
+    // What was learned is nobody's wish.
+    return (filter.kind ?? 'dynamic') === 'dynamic' ? this.#changes.run(flush) : this.#configuration.change(flush);
   }
 
   settings(): SwitchView {
@@ -198,19 +201,23 @@ class Switch implements SwitchControl {
   }
 
   patchSettings(patch: SwitchPatch): Promise<SwitchView> {
-    return this.#changes.run(async () => {
-      const reservedAddresses = { ...this.#settings.reservedAddresses, ...patch.reservedAddresses };
-      const wanted = { ...this.#settings, ...patch, reservedAddresses };
-      const commands: Command[] = [this.#switchCommand(wanted)];
-      if (await this.#macs.configure(wanted)) {
-        this.#ports.limitLearning();
-        commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
-      }
-      this.#settings = wanted;
-      await this.#workers.command(() => commands);
-      if (!wanted.loopProtection) this.#protection.unblockAll(this.#ports.all());
-      return this.settings();
-    });
+    return this.#configuration.change(() => this.#patchSettings(patch));
+  }
+
+  config(): ConfigView {
+    return this.#configuration.view();
+  }
+
+  configProblems(draft: Draft): Promise<Problem[]> {
+    return this.#configuration.problems(draft);
+  }
+
+  applyConfig(wanted: WishRequest, options?: ApplyOptions): Promise<ApplyResult> {
+    return this.#configuration.apply(wanted, options);
+  }
+
+  confirmConfig(options?: Pick<ApplyOptions, 'ifMatch'>): Promise<void> {
+    return this.#configuration.confirm(options);
   }
 
   stats(): StatsView {
@@ -249,6 +256,7 @@ class Switch implements SwitchControl {
 
   close(): Promise<void> {
     return (this.#closed ??= this.#changes.run(async () => {
+      this.#configuration.close();
       this.#macs.close();
       this.#protection.close();
       await this.#happenings.close();
@@ -256,6 +264,19 @@ class Switch implements SwitchControl {
       await this.#workers.close();
       await this.#ports.close();
     }));
+  }
+
+  async #patchSettings(patch: SwitchPatch): Promise<SwitchView> {
+    const wanted = patchedSettings(this.#settings, patch);
+    const commands: Command[] = [this.#switchCommand(wanted)];
+    if (await this.#macs.configure(wanted)) {
+      this.#ports.limitLearning();
+      commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
+    }
+    this.#settings = wanted;
+    await this.#workers.command(() => commands);
+    if (!wanted.loopProtection) this.#protection.unblockAll(this.#ports.all());
+    return this.settings();
   }
 
   /** What frames did to a table is told as an event; what looks like a loop, loop protection looks into. */

@@ -1,7 +1,16 @@
 /** From what the control plane keeps to what users see and workers are told; pure. */
 import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT, VID_MAX, VID_MIN } from '../limits.ts';
 import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, type PortConfig } from '../shared/commands.ts';
-import type { LoopBlock, OffloadName, PortState, PortStats, PortView, SwitchSettings, VlanView } from './model.ts';
+import type {
+  LoopBlock,
+  OffloadName,
+  PortSettings,
+  PortState,
+  PortStats,
+  PortView,
+  SwitchSettings,
+  VlanView,
+} from './model.ts';
 import type { SwitchEvent } from './events.ts';
 import { isTrunk } from './port-request.ts';
 import type { PortRecord } from './port-record.ts';
@@ -79,7 +88,10 @@ export function vlanViews(records: Named[]): VlanView[] {
     }));
 }
 
-export function carriesVlan({ mode, vlan, trunks }: PortRecord['settings'], vid: number): boolean {
+export function carriesVlan(
+  { mode, vlan, trunks }: Pick<PortSettings, 'mode' | 'vlan' | 'trunks'>,
+  vid: number,
+): boolean {
   return vid === vlan || (isTrunk(mode) && (trunks.length === 0 || trunks.includes(vid)));
 }
 

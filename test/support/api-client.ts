@@ -13,13 +13,15 @@ export interface Reply<T = unknown> {
 interface Sent {
   type?: string | null;
   chunked?: boolean;
+  headers?: Record<string, string>;
 }
 
 /** What sends requests to `socket`. */
 export function apiClient(socket: string) {
-  function send<T>(method: string, path: string, body?: string, { type = 'application/json', chunked }: Sent = {}) {
+  function send<T>(method: string, path: string, body?: string, options: Sent = {}) {
+    const { type = 'application/json', chunked } = options;
     return new Promise<Reply<T>>((resolve, reject) => {
-      const headers: Record<string, string | number> = { host: 'localhost' };
+      const headers: Record<string, string | number> = { host: 'localhost', ...options.headers };
       if (body !== undefined && type !== null) headers['content-type'] = type;
       if (body !== undefined && !chunked) headers['content-length'] = Buffer.byteLength(body);
       const sent = request({ socketPath: socket, method, path, headers, agent: false }, (response) => {

@@ -1,4 +1,5 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
+import { ChangeQueue } from '../../src/control/change-queue.ts';
 import { TswitchError } from '../../src/control/errors.ts';
 import type { Finding } from '../../src/control/doctor/finding.ts';
 import { EventBus } from '../../src/control/events.ts';
@@ -13,7 +14,11 @@ import type {
   SwitchControl,
   SwitchSettings,
 } from '../../src/control/model.ts';
-import { applyPatch, normalizePortRequest } from '../../src/control/port-request.ts';
+import { applyPatch, asRequest, normalizePortRequest, type NormalPortRequest } from '../../src/control/port-request.ts';
+import { settingsOf } from '../../src/control/port-record.ts';
+import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
+import { Configuration } from '../../src/control/wish/configuration.ts';
+import { inOrder, wishedPort, type Wish } from '../../src/control/wish/wish.ts';
 
 export function fakeStats(drops: Record<string, number> = {}): PortStats {
   return {
@@ -66,18 +71,10 @@ function fakeExplanation(port: string, frame: string): ExplainView {
 /** Adding a port named `fault` throws what no request should cause, `gone` what the kernel would say. */
 export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const ports = new Map<string, PortView>();
+  const requests = new Map<string, NormalPortRequest>();
   const events = new EventBus();
   let fdb = learned;
-  let settings: SwitchSettings = {
-    ageingSeconds: 300,
-    fdbLimit: 65_536,
-    reservedAddresses: { forward: [], drop: [] },
-    macMoveLimit: 10,
-    macMoveHoldSeconds: 10,
-    loopProtection: true,
-    loopHoldSeconds: 60,
-    busyPollMicros: 200,
-  };
+  let settings: SwitchSettings = SETTINGS_DEFAULT;
   const port = (name: string): PortView => {
     const found = ports.get(name);
     if (!found) throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}`);
@@ -85,7 +82,16 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   };
   const view = () => ({ ...settings, workers: 1, ffi: 'koffi' as const, tapIo: 'io_uring' as const, version: '0.0.0' });
   const without = (vlan: number, mac: string) => fdb.filter((entry) => entry.vlan !== vlan || entry.mac !== mac);
-  return {
+  const wish = (): Wish =>
+    inOrder({
+      switch: settings,
+      ports: [...requests].map(([name, request]) =>
+        wishedPort(request, port(name).mac, settingsOf({ ...request, ...port(name) }, port(name).mtu, true)),
+      ),
+      fdb: fdb.flatMap(({ mac, vlan, port: at, kind }) => (kind === 'dynamic' ? [] : [{ mac, vlan, port: at, kind }])),
+    });
+  const changes = new ChangeQueue();
+  const control: SwitchControl = {
     events,
     ports: () => [...ports.values()],
     port,
@@ -107,6 +113,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         stats: fakeStats({ NOT_A_MEMBER: 4 }),
       };
       ports.set(added.name, added);
+      requests.set(added.name, normal);
       events.emit('port.added', { port: added.name });
       return added;
     },
@@ -117,6 +124,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     },
     removePort: async (name) => {
       ports.delete(port(name).name);
+      requests.delete(name);
       events.emit('port.removed', { port: name });
     },
     vlans: () => [{ vlan: 10, ports: [...ports.keys()].map((name) => ({ name, tagged: false })) }],
@@ -145,6 +153,10 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       settings = { ...settings, ...patch, reservedAddresses };
       return view();
     },
+    config: () => configuration.view(),
+    configProblems: (draft) => configuration.problems(draft),
+    applyConfig: (wanted, options) => configuration.apply(wanted, options),
+    confirmConfig: (options) => configuration.confirm(options),
     stats: () => ({
       totals: { rx: 7, forwarded: 2, flooded: 1, floodCopies: 2, dropped: 4, tx: 4, txDropped: 0 },
       ports: Object.fromEntries([...ports].map(([name, { stats }]) => [name, stats])),
@@ -160,8 +172,25 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         return { port: of, check: 'small', verdict: 'broken', text: 'all are lost', fix: 'set it up' };
       }),
     ],
-    close: async () => {},
+    close: async () => configuration.close(),
   };
+  const configuration = new Configuration({
+    changes,
+    events,
+    log: () => {},
+    hands: {
+      wish,
+      defaults: { offloads: () => [...OFFLOAD_NAMES], mtu: () => 1500 },
+      machineProblems: async () => [],
+      addPort: (request) => control.addPort(asRequest(request)),
+      changePort: (name, patch) => control.patchPort(name, patch),
+      removePort: (name) => control.removePort(name),
+      setSwitch: (patch) => control.patchSettings(patch),
+      giveEntry: (entry) => void control.addFdb(entry),
+      removeEntry: ({ vlan, mac }) => void control.removeFdb(vlan, mac),
+    },
+  });
+  return control;
 }
 
 function isAmong(entry: FdbEntryView, { port, vlan, kind }: FdbFilter): boolean {

@@ -81,7 +81,7 @@ describe('switch, vlans, stats', () => {
       ageingSeconds: 300,
       fdbLimit: 65_536,
       reservedAddresses: { forward: [], drop: [] },
-      macMoveLimit: 10,
+      macMoveLimit: 100,
       macMoveHoldSeconds: 10,
       loopProtection: true,
       loopHoldSeconds: 60,

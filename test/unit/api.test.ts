@@ -235,7 +235,7 @@ describe('what is hardly a request', () => {
 describe('routes', () => {
   test('unknown ones are 404, wrong methods 405 with what is allowed', async () => {
     expect((await refusal(get('/v1/nothing'))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
-    expect((await refusal(post('/v1/config', {}))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
+    expect((await refusal(post('/v1/configs', {}))).slice(0, 2)).toEqual([404, 'ROUTE_NOT_FOUND']);
     const reply = await send('PUT', '/v1/ports/x', '{}');
     expect([reply.status, reply.headers['allow']]).toEqual([405, 'DELETE, GET, PATCH']);
     expect((await refusal(get('/v1/fdb/flush')))[1]).toBe('METHOD_NOT_ALLOWED');
@@ -263,7 +263,13 @@ describe('documentation', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(routes.sort()).toEqual([
-      ...['delete /v1/fdb/{vlan}/{mac}', 'delete /v1/ports/{name}', 'get /v1/drops', 'get /v1/events'],
+      ...[
+        'delete /v1/fdb/{vlan}/{mac}',
+        'delete /v1/ports/{name}',
+        'get /v1/config',
+        'get /v1/drops',
+        'get /v1/events',
+      ],
       'get /v1/fdb',
       'get /v1/ports',
       'get /v1/ports/{name}',
@@ -273,15 +279,28 @@ describe('documentation', () => {
         'get /v1/vlans',
         'patch /v1/ports/{name}',
         'patch /v1/switch',
+        'post /v1/config/confirm',
         'post /v1/doctor',
         'post /v1/explain',
         'post /v1/fdb',
         'post /v1/fdb/flush',
         'post /v1/ports',
+        'put /v1/config',
       ],
     ]);
     const shapes = ['Port', 'PortRequest', 'PortPatch', 'Switch', 'SwitchPatch', 'FdbEntry', 'FdbRequest', 'PortStats'];
-    for (const shape of [...shapes, 'LoopBlock', 'Event', 'Drop', 'DropSample', 'ExplainRequest', 'Explanation']) {
+    for (const shape of [
+      ...shapes,
+      'Config',
+      'Applied',
+      'Action',
+      'LoopBlock',
+      'Event',
+      'Drop',
+      'DropSample',
+      'ExplainRequest',
+      'Explanation',
+    ]) {
       for (const [field, schema] of Object.entries(body.components.schemas[shape]?.properties ?? { missing: {} })) {
         const isDescribed = schema.description || schema.$ref || shape === 'PortStats';
         expect(isDescribed, `${shape}.${field} has a description`).toBeTruthy();

@@ -1,5 +1,6 @@
 /** What attaching a port of any kind gives the switch, and what it needs for that. */
 import type { Arena } from '../../../native-bindings/arena.ts';
+import { MTU_DEFAULT } from '../../limits.ts';
 import type { PortResources } from '../../shared/commands.ts';
 import type { PortIdentity, XdpMode } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
@@ -52,7 +53,7 @@ export interface Attachment {
 }
 
 /** What stands for the attachment of a port that is lost: nothing of it is there. */
-export function lostAttachment(before: Attachment): Attachment {
+export function lostAttachment(before: Pick<Attachment, 'identity' | 'netdevMtu' | 'remembered'>): Attachment {
   return {
     identity: before.identity,
     netdevMtu: before.netdevMtu,
@@ -64,6 +65,13 @@ export function lostAttachment(before: Attachment): Attachment {
     setMtu: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
+}
+
+/** The same for a port that could not be attached yet. */
+export function absentAttachment(request: NormalPortRequest): Attachment {
+  const { name, kind, netdev, netns, ifname, addresses, mac, mtu } = request;
+  const identity = { name, kind, netdev, netns, ifname, addresses, mac };
+  return lostAttachment({ identity, netdevMtu: mtu ?? MTU_DEFAULT, remembered: null });
 }
 
 export type Attach = (request: NormalPortRequest, context: AttachContext) => Promise<Attachment>;

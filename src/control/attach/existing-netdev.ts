@@ -24,15 +24,7 @@ export function takeNetdev(
   context: AttachContext,
   undo: AsyncDisposableStack,
 ): ExistingNetdev {
-  const wanted = request.netdev ?? '';
-  const netdev = readNetdev(null, wanted);
-  if (!netdev) {
-    throw new TswitchError(
-      'NETDEV_NOT_FOUND',
-      `there is no netdev ${wanted} in the daemon's namespace: see \`ip link\``,
-    );
-  }
-  refuseUnfit(netdev);
+  const netdev = findNetdev(request.netdev ?? '');
   const guard = guardNetdev(netdev.index);
   undo.defer(() => guard.close());
   watchLink(netdev.index, context, undo, (state) => {
@@ -47,6 +39,20 @@ export function takeNetdev(
     remembered: null,
     setMtu: () => Promise.resolve(),
   };
+}
+
+/**
+ * The netdev, if it can be a port's.
+ *
+ * @throws TswitchError NETDEV_NOT_FOUND, NETDEV_BUSY, BAD_REQUEST
+ */
+export function findNetdev(name: string): Netdev {
+  const netdev = readNetdev(null, name);
+  if (!netdev) {
+    throw new TswitchError('NETDEV_NOT_FOUND', `there is no netdev ${name} in the daemon's namespace: see \`ip link\``);
+  }
+  refuseUnfit(netdev);
+  return netdev;
 }
 
 function refuseUnfit({ name, flags, alias }: Netdev): void {

@@ -167,8 +167,12 @@ function farEndLines(farEnd: FarEnd): string[][] {
   return lines;
 }
 
-/** Before the kernel is asked, because its `File exists` does not say which of two names it means. */
-function refuseExisting(netns: Netns | null, name: string): void {
+/**
+ * Before the kernel is asked, because its `File exists` does not say which of two names it means.
+ *
+ * @throws TswitchError NETDEV_EXISTS
+ */
+export function refuseExisting(netns: Netns | null, name: string): void {
   if (!readNetdev(netns, name)) return;
   const place = netns === null || isHome(netns) ? "the daemon's namespace" : `namespace ${netns.spec}`;
   throw new TswitchError(

@@ -1,0 +1,166 @@
+/** /v1/config: the wished state as one document, shown, applied as a whole, and confirmed. */
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { SwitchControl } from '../../control/model.ts';
+import type { Action } from '../../control/wish/reconcile.ts';
+import { pointer, type Problem, refusalOf } from '../../control/wish/problem.ts';
+import type { Draft } from '../../control/wish/problems.ts';
+import { digestOf, type WishRequest } from '../../control/wish/wish.ts';
+import { defined, strictObject } from '../schemas/common.ts';
+import { applied, config, configQuery, ifMatchHeader } from '../schemas/config.ts';
+import { badRequest } from '../errors.ts';
+import { errors, json, jsonBody } from './responses.ts';
+
+export const CONFIG_PATH = '/v1/config';
+const tags = ['config'];
+const nothing = strictObject({});
+
+const showConfig = createRoute({
+  method: 'get',
+  path: CONFIG_PATH,
+  summary: 'Show the whole configuration as one document',
+  description:
+    'Everything that was asked for, with all defaults: PUT of it into an empty switch makes the same. The `ETag` names this document.',
+  tags,
+  request: { query: nothing },
+  responses: { 200: json(config, 'The document.'), ...errors('BAD_REQUEST') },
+});
+
+const putConfig = createRoute({
+  method: 'put',
+  path: CONFIG_PATH,
+  summary: 'Bring the switch to a document, as a whole or not at all',
+  description:
+    'Every problem of the document is found before anything is touched; `details` lists them, each with a JSON pointer (`path`). If an action fails half-way, what was done is undone. Answers with the `ETag` of the document that is in force.',
+  tags,
+  request: { query: configQuery, headers: ifMatchHeader, body: jsonBody(config) },
+  responses: {
+    200: json(applied, 'What was done, or with `dryRun` would be done.'),
+    ...errors(
+      'BAD_REQUEST',
+      'CONFIG_FAILED',
+      'CONFIRMATION_PENDING',
+      'CONFIG_CHANGED',
+      'BODY_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'CONFIG_REFUSED',
+    ),
+  },
+});
+
+const confirmConfig = createRoute({
+  method: 'post',
+  path: `${CONFIG_PATH}/confirm`,
+  summary: 'Keep the configuration that waits for its confirmation',
+  tags,
+  request: { query: nothing, headers: ifMatchHeader },
+  responses: {
+    204: { description: 'It is kept.' },
+    ...errors('BAD_REQUEST', 'NOTHING_TO_CONFIRM', 'CONFIG_CHANGED'),
+  },
+});
+
+export function configRoutes(control: SwitchControl): OpenAPIHono {
+  const app = new OpenAPIHono();
+  app.openapi(showConfig, (context) => {
+    const { wish } = control.config();
+    return context.json(wish, 200, { ETag: etagOf(digestOf(wish)) });
+  });
+  app.openapi(
+    putConfig,
+    async (context) => {
+      const { dryRun, confirmWithin } = context.req.valid('query');
+      const result = await control.applyConfig(wishOf(context.req.valid('json')), {
+        dryRun: dryRun === 'true',
+        ...defined({ confirmWithin, ifMatch: digestsIn(context.req.valid('header')['if-match']) }),
+      });
+      const { digest, actions, ...rest } = result;
+      return context.json({ ...rest, actions: actions.map(actionView) }, 200, { ETag: etagOf(digest) });
+    },
+    (result, context) => {
+      if (result.success) return undefined;
+      if (result.target !== 'json') throw badRequest(result.error.issues);
+      return refuse(control, context, result.error.issues);
+    },
+  );
+  app.openapi(confirmConfig, async (context) => {
+    await control.confirmConfig(defined({ ifMatch: digestsIn(context.req.valid('header')['if-match']) }));
+    return context.body(null, 204);
+  });
+  return app;
+}
+
+function wishOf(document: z.output<typeof config>): WishRequest {
+  const { ports, fdb, switch: settings } = document;
+  return {
+    ports: ports.map(defined),
+    ...(fdb ? { fdb: fdb.map(defined) } : {}),
+    ...(settings ? { switch: settingsOf(settings) } : {}),
+  };
+}
+
+function settingsOf({ reservedAddresses, ...patch }: NonNullable<z.output<typeof config>['switch']>) {
+  return { ...defined(patch), ...(reservedAddresses ? { reservedAddresses: defined(reservedAddresses) } : {}) };
+}
+
+function actionView(action: Action) {
+  const { do: what, text, cutsOff } = action;
+  const port = 'entry' in action ? action.entry.port : 'port' in action ? action.port : null;
+  return { do: what, port, text, cutsOff };
+}
+
+/** A digest is of exactly one document, so the tag is a strong one (RFC 9110, 8.8.1). */
+function etagOf(digest: string): string {
+  return `"${digest}"`;
+}
+
+/** What If-Match names (RFC 9110, 13.1.1); undefined: whatever there is. A weak tag is none that we gave. */
+function digestsIn(header: string | undefined): string[] | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  return header.split(',').flatMap((tag) => /^\s*"([^"]*)"\s*$/.exec(tag)?.[1] ?? []);
+}
+
+/** With all that is wrong, also in the parts whose shape is right. */
+async function refuse(control: SwitchControl, context: Context, issues: readonly z.core.$ZodIssue[]): Promise<never> {
+  const body: unknown = await context.req.json();
+  throw refusalOf([...issues.map(shapeProblem), ...(await control.configProblems(soundParts(body)))]);
+}
+
+function shapeProblem(issue: z.core.$ZodIssue): Problem {
+  const steps = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
+  return { path: pointer(...steps), code: 'BAD_REQUEST', message: issue.message };
+}
+
+/** What of a document has the right shape, in its place. */
+function soundParts(body: unknown): Draft {
+  const { switch: settings, ports, fdb } = config.shape;
+  const otherPorts = new Set<string>();
+  const soundPorts = itemsOf(body, 'ports').map((item) => {
+    const parsed = ports.element.safeParse(item);
+    if (parsed.success) return defined(parsed.data);
+    const name = field(item, 'name');
+    if (typeof name === 'string') otherPorts.add(name);
+    return null;
+  });
+  const soundEntries = itemsOf(body, 'fdb').map((item) => {
+    const parsed = fdb.unwrap().element.safeParse(item);
+    return parsed.success ? defined(parsed.data) : null;
+  });
+  const parsed = settings.safeParse(field(body, 'switch'));
+  const soundSettings = parsed.success ? parsed.data && settingsOf(parsed.data) : null;
+  return {
+    ports: soundPorts,
+    fdb: soundEntries,
+    otherPorts,
+    ...(soundSettings === undefined ? {} : { switch: soundSettings }),
+  };
+}
+
+function itemsOf(body: unknown, name: string): unknown[] {
+  const list = field(body, name);
+  return Array.isArray(list) ? list : [];
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

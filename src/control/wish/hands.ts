@@ -1,0 +1,64 @@
+/** What a switch does to become what is wished: each of these is part of a change. */
+import type { MacTable } from '../mac-table.ts';
+import type { PortPatch, SwitchPatch, SwitchSettings } from '../model.ts';
+import { asRequest, type NormalPortRequest } from '../port-request.ts';
+import type { Ports } from '../ports.ts';
+import type { MachineDefaults } from './complete.ts';
+import { machineProblems } from './machine-problems.ts';
+import type { Problem } from './problem.ts';
+import { inOrder, type Wish, wishedPort, type WishedEntry } from './wish.ts';
+
+/**
+ * `restoring`: something that was so before is put back. A port that cannot be attached is lost then, and comes back by
+ * itself; an entry may stand in a VLAN that its port does not carry.
+ */
+export interface Hands {
+  /** What is wished now. */
+  wish(): Wish;
+  defaults: MachineDefaults;
+  /** See machine-problems.ts. */
+  machineProblems(
+    added: readonly { port: NormalPortRequest; index: number }[],
+    removed: readonly NormalPortRequest[],
+  ): Promise<Problem[]>;
+  addPort(request: NormalPortRequest, restoring: boolean): Promise<unknown>;
+  /** @param createNetns undefined: as it is */
+  changePort(name: string, patch: PortPatch, createNetns: boolean | undefined): Promise<unknown>;
+  removePort(name: string): Promise<void>;
+  setSwitch(patch: SwitchPatch): Promise<unknown>;
+  giveEntry(entry: WishedEntry, restoring: boolean): void;
+  removeEntry(entry: WishedEntry): void;
+}
+
+export interface HandsOptions {
+  ports: Ports;
+  macs: MacTable;
+  settings: () => SwitchSettings;
+  patchSettings: (patch: SwitchPatch) => Promise<unknown>;
+}
+
+export function handsOf({ ports, macs, settings, patchSettings }: HandsOptions): Hands {
+  return {
+    wish: () => {
+      const lasting = ports.all().filter(({ isTemporary }) => !isTemporary);
+      const wished = lasting.map((record) => {
+        return wishedPort(record.request, record.attachment.identity.mac, record.settings);
+      });
+      return inOrder({ switch: settings(), ports: wished, fdb: macs.given() });
+    },
+    defaults: {
+      offloads: (kind) => ports.offloads(kind),
+      mtu: (name) => ports.get(name).attachment.netdevMtu,
+    },
+    machineProblems,
+    addPort: (request, restoring) => ports.add(asRequest(request), { orLost: restoring }),
+    changePort: (name, patch, createNetns) => ports.patch(name, patch, createNetns),
+    removePort: (name) => ports.remove(name),
+    setSwitch: patchSettings,
+    giveEntry: (entry, restoring) => void macs.give(entry, { evenIfIdle: restoring }),
+    removeEntry: ({ vlan, mac }) => {
+      // It may have aged or been pushed out since the actions were decided on.
+      macs.forget(vlan, mac);
+    },
+  };
+}
