@@ -1,15 +1,18 @@
 /** The FDB as users see it: filtered, ordered by VLAN and address, in pages. */
 import assert from 'node:assert/strict';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FDB_LIMIT_MAX } from '../limits.ts';
 import { type Fdb, type FdbEntry, KIND_DYNAMIC, KIND_STATIC, TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { TswitchError } from './errors.ts';
 import type { FdbEntryView, FdbKind, FdbPage } from './model.ts';
+import { inTurns, nextTurn } from './turns.ts';
 
 /** Of entries that are restored: their words, and room for the place of one beside its rank in a sorted number. */
 const COPY_WORDS = 5;
 const PLACES = 2 ** 21;
-const RESTORED_PER_TURN = 4096;
+/** Entries that are restored in one step: each may be the first to touch several pages of memory. */
+const STEP_ENTRIES = 8;
+/** Ranks that are sorted in one turn: some milliseconds. */
+const RUN_RANKS = 65_536;
 
 export function macText(high: number, low: number): string {
   const bytes = [high >>> 8, high, low >>> 24, low >>> 16, low >>> 8, low];
@@ -41,23 +44,30 @@ function kindText(kind: number): FdbKind {
   return kind === KIND_STATIC ? 'static' : 'sticky';
 }
 
-/** @param cursor what the page before gave as `nextCursor` */
-export function fdbPage(
+/**
+ * A large table is looked through in slices, so what changes meanwhile may be missing.
+ *
+ * @param page `cursor` is what the page before gave as `nextCursor`
+ * @param turn waits for the next slice's turn
+ */
+export async function fdbPage(
   fdb: Fdb,
   now: number,
   matches: (entry: FdbEntry) => boolean,
   portName: (handle: number) => string,
   page: { limit: number; cursor?: string },
-): FdbPage {
+  turn?: () => Promise<unknown>,
+): Promise<FdbPage> {
   const after = page.cursor === undefined ? null : parseCursor(page.cursor);
   // One more than is shown tells whether there is another page.
   const first = new FirstEntries(page.limit + 1);
   let total = 0;
-  fdb.forEach(now, (entry) => {
+  const steps = fdb.visiting(now, (entry) => {
     if (!matches(entry)) return;
     total++;
     if (after === null || isAfter(entry.high, entry.low, after.high, after.low)) first.add(entry);
   });
+  await inTurns(steps, turn);
   const found = first.inOrder();
   const shown = found.slice(0, page.limit);
   const last = shown.at(-1);
@@ -97,11 +107,16 @@ class FirstEntries {
 }
 
 /** Puts into another table the entries that fit: given ones first, then the youngest. Others get their turns meanwhile. */
-export async function restoreEntries(from: Fdb, into: Fdb, now: number): Promise<void> {
+export async function restoreEntries(
+  from: Fdb,
+  into: Fdb,
+  now: number,
+  turn: () => Promise<unknown> = nextTurn,
+): Promise<void> {
   const words = new Int32Array(from.limit * COPY_WORDS);
   const ranks = new Float64Array(from.limit);
   let count = 0;
-  from.forEach(now, ({ high, low, handle, kind, seen }) => {
+  const copying = from.visiting(now, ({ high, low, handle, kind, seen }) => {
     if (count === from.limit) return;
     const at = count * COPY_WORDS;
     words[at] = high;
@@ -113,13 +128,39 @@ export async function restoreEntries(from: Fdb, into: Fdb, now: number): Promise
     ranks[count] = rank * PLACES + count;
     count++;
   });
-  await nextTurn();
-  const order = ranks.subarray(0, count).sort().subarray(0, into.limit);
-  for (let done = 0; done < order.length; done++) {
-    if (done % RESTORED_PER_TURN === 0) await nextTurn();
-    const at = (order[done]! % PLACES) * COPY_WORDS;
+  await inTurns(copying, turn);
+  const order = new RankOrder();
+  for (let begin = 0; begin < count; begin += RUN_RANKS) {
+    order.add(ranks.subarray(begin, Math.min(begin + RUN_RANKS, count)));
+    await turn();
+  }
+  await inTurns(restoring(words, order, Math.min(count, into.limit), into), turn);
+}
+
+function* restoring(words: Int32Array, order: RankOrder, count: number, into: Fdb): Generator<void, void> {
+  for (let done = 0; done < count; done++) {
+    const at = (order.next() % PLACES) * COPY_WORDS;
     const [high = 0, low = 0, handle = 0, kind = 0, seen = 0] = words.subarray(at, at + COPY_WORDS);
     into.restore({ high, low, handle, kind, seen });
+    if (done % STEP_ENTRIES === 0) yield;
+  }
+}
+
+/** Numbers in ascending order, merged from runs that are sorted one by one. */
+class RankOrder {
+  readonly #runs: { ranks: Float64Array; at: number }[] = [];
+
+  /** Sorts the run in place. */
+  add(ranks: Float64Array): void {
+    this.#runs.push({ ranks: ranks.sort(), at: 0 });
+  }
+
+  next(): number {
+    let least = this.#runs[0]!;
+    for (const run of this.#runs) {
+      if ((run.ranks[run.at] ?? Infinity) < (least.ranks[least.at] ?? Infinity)) least = run;
+    }
+    return least.ranks[least.at++]!;
   }
 }
 

@@ -2,12 +2,14 @@
 import { randomInt } from 'node:crypto';
 import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
 import { Fdb, type FdbEntry, KIND_DYNAMIC, KIND_STATIC, KIND_STICKY, TICKS_PER_SECOND } from '../switching/fdb.ts';
-import { parseUnicastMac } from './address-text.ts';
+import { VID_MAX, VID_MIN } from '../limits.ts';
+import { parseMac, parseUnicastMac } from './address-text.ts';
 import { TswitchError } from './errors.ts';
 import type { EventBus } from './events.ts';
 import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fdb-view.ts';
 import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, SwitchSettings } from './model.ts';
 import type { PortRecord } from './port-record.ts';
+import { inTurns } from './turns.ts';
 import { carriesVlan } from './views.ts';
 import type { WishedEntry } from './wish/wish.ts';
 
@@ -33,11 +35,12 @@ export class MacTable {
   readonly #options: MacTableOptions;
   readonly #sweeper: NodeJS.Timeout;
   #fdb: Fdb;
+  #isSweeping = false;
 
   constructor(options: MacTableOptions) {
     this.#options = options;
     this.#fdb = makeFdb(options.settings);
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
   }
 
   get fdb(): Fdb {
@@ -48,9 +51,17 @@ export class MacTable {
     clearInterval(this.#sweeper);
   }
 
-  list(filter: FdbFilter, page: { limit: number; cursor?: string }): FdbPage {
+  /** @throws TswitchError PORT_NOT_FOUND, or BAD_REQUEST where the cursor is none */
+  async list(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage> {
     const { now, nameOf } = this.#options;
-    return fdbPage(this.#fdb, now(), this.#matcher(filter, filter.kind), nameOf, page);
+    const matches = this.#matcher(filter, filter.kind);
+    if (filter.mac === undefined) return fdbPage(this.#fdb, now(), matches, nameOf, page);
+    const entries = this.#entriesOf(parseMac(filter.mac, 'mac')).filter(matches);
+    return {
+      entries: entries.map((entry) => entryView(entry, now(), nameOf)),
+      total: entries.length,
+      nextCursor: null,
+    };
   }
 
   /**
@@ -111,8 +122,9 @@ export class MacTable {
     return this.#fdb.remove(high, low);
   }
 
-  flush(filter: FdbFilter): number {
-    return this.#fdb.removeWhere(this.#matcher(filter, filter.kind ?? 'dynamic'));
+  /** @throws TswitchError PORT_NOT_FOUND */
+  async flush(filter: FdbFilter): Promise<number> {
+    return inTurns(this.#fdb.removing(this.#matcher(filter, filter.kind ?? 'dynamic')));
   }
 
   /**
@@ -153,16 +165,30 @@ export class MacTable {
     else if (happening.kind === MOVED) events.emit('fdb.moved', { ...entry, from: nameOf(other) });
   }
 
-  #sweep(): void {
-    if (this.#fdb.count === 0) return;
+  async #sweep(): Promise<void> {
+    if (this.#isSweeping || this.#fdb.count === 0) return;
     const { events, now, nameOf } = this.#options;
     let aged = 0;
-    this.#fdb.sweep(now(), (entry) => {
+    const steps = this.#fdb.sweeping(now(), (entry) => {
       if (!events.isHeard || ++aged > AGED_EVENTS_MAX) return;
       const mac = macText(entry.high, entry.low);
       events.emit('fdb.aged', { port: nameOf(entry.handle), mac, vlan: vlanOf(entry) });
     });
+    this.#isSweeping = true;
+    await inTurns(steps).finally(() => (this.#isSweeping = false));
     if (aged > AGED_EVENTS_MAX) events.emit('fdb.suppressed', { count: aged - AGED_EVENTS_MAX });
+  }
+
+  /** What is known of the address, in whatever VLAN: a look-up for each costs less than a walk through the table. */
+  #entriesOf(mac: string): FdbEntry[] {
+    const now = this.#options.now();
+    const found: FdbEntry[] = [];
+    for (let vlan = VID_MIN; vlan <= VID_MAX; vlan++) {
+      const { high, low } = keyOf(mac, vlan);
+      const entry = this.#fdb.find(high, low, now);
+      if (entry) found.push(entry);
+    }
+    return found;
   }
 
   #matcher(filter: FdbFilter, kind: FdbKind | undefined): (entry: FdbEntry) => boolean {

@@ -146,6 +146,8 @@ export interface FdbRequest {
 }
 
 export interface FdbFilter {
+  /** Looked up at once in every VLAN, without a walk through the table. */
+  mac?: string;
   port?: string;
   vlan?: number;
   kind?: FdbKind;
@@ -280,7 +282,8 @@ export interface SwitchControl {
   patchPort(name: string, patch: PortPatch): Promise<PortView>;
   removePort(name: string): Promise<void>;
   vlans(): VlanView[];
-  fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): FdbPage;
+  /** By VLAN and address. A table of many entries is looked through in slices, so what changes meanwhile may be missing. */
+  fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage>;
   /** Gives an entry; it replaces a learned or given one of the same address and VLAN. */
   addFdb(request: FdbRequest): Promise<FdbEntryView>;
   removeFdb(vlan: number, mac: string): Promise<void>;

@@ -29,6 +29,7 @@ import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView
 import { LinkMonitor } from './plumbing/link-monitor.ts';
 import { newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
+import { inTurns } from './turns.ts';
 import { carriesVlan, portConfig, portState, portView } from './views.ts';
 import type { Workers } from './workers.ts';
 
@@ -213,9 +214,9 @@ export class Ports {
     record.isClosing = true;
     await workers.command(() => [{ do: 'close', handle }]);
     this.#lost.remove(record);
+    await inTurns(fdb().removing((entry) => entry.handle === handle));
     this.#byName.delete(nameOf(record));
     this.#byHandle[handle] = null;
-    fdb().removeWhere((entry) => entry.handle === handle);
     fdb().setPortLimit(handle, -1);
     addRow(this.#retired, this.row(record));
     clearRows(board, workers.count, handle);
@@ -242,7 +243,7 @@ export class Ports {
       record.isDetached = false;
       throw error;
     }
-    this.#forget(record);
+    await this.#forget(record);
     record.overflowedBefore = overflowed(record);
     record.attachment = lostAttachment(attachment);
     await this.#closeAttachment(attachment);
@@ -357,21 +358,22 @@ export class Ports {
     if (this.at(record.handle) !== record) return;
     const command = this.#configureCommand(record);
     await this.#options.workers.command(() => [command]);
-    this.#forget(record);
+    await this.#forget(record);
     this.#tell(record);
   }
 
-  #forget(record: PortRecord): void {
+  async #forget(record: PortRecord): Promise<void> {
     const forgetsAll = portState(record) !== 'up' || record.hasGoneDown;
     record.hasGoneDown = false;
-    this.#options
+    const steps = this.#options
       .fdb()
-      .removeWhere(
+      .removing(
         (entry) =>
           entry.handle === record.handle &&
           entry.kind === KIND_DYNAMIC &&
           (forgetsAll || !carriesVlan(record.settings, vlanOf(entry))),
       );
+    await inTurns(steps);
   }
 
   /** Raises the events for what changed of the port's state since the last time. */

@@ -172,7 +172,7 @@ class Switch implements SwitchControl {
     return vlanViews(this.#ports.all());
   }
 
-  fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): FdbPage {
+  fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage> {
     return this.#macs.list(filter, page);
   }
 
@@ -185,7 +185,7 @@ class Switch implements SwitchControl {
   }
 
   flushFdb(filter: FdbFilter): Promise<number> {
-    const flush = async (): Promise<number> => this.#macs.flush(filter);
+    const flush = (): Promise<number> => this.#macs.flush(filter);
     // What was learned is nobody's wish.
     return (filter.kind ?? 'dynamic') === 'dynamic' ? this.#changes.run(flush) : this.#configuration.change(flush);
   }

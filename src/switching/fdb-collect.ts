@@ -1,6 +1,6 @@
 /**
  * What the control plane does to many entries of the FDB: deleting what matches, and collecting what has aged. No lock is
- * held for more than CHUNK entries.
+ * held for more than CHUNK entries. The generators stop after each of these, so that their caller can let others have a turn.
  */
 import type { FdbIndex } from './fdb-index.ts';
 import {
@@ -36,6 +36,14 @@ interface Collected {
   isWhole: boolean;
 }
 
+/** All steps of a generator at once. */
+export function inOneGo<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
 export class FdbCollector {
   readonly #memory: FdbMemory;
   readonly #index: FdbIndex;
@@ -49,8 +57,8 @@ export class FdbCollector {
   }
 
   /** Deletes what `matches`; returns how many. What it cannot delete because a dead owner has the lock is owed. */
-  removeWhere(matches: Matcher): number {
-    const { count, isWhole } = this.#walk(matches, null);
+  *removing(matches: Matcher): Generator<void, number> {
+    const { count, isWhole } = yield* this.#walk(matches, null);
     if (!isWhole) this.#owed.push(matches);
     return count;
   }
@@ -70,20 +78,21 @@ export class FdbCollector {
   payOwed(): void {
     const owed = this.#owed;
     this.#owed = [];
-    for (const matches of owed) this.removeWhere(matches);
+    for (const matches of owed) inOneGo(this.removing(matches));
   }
 
   /** Deletes aged entries, at the cost of what has aged, and tells of each; returns how many. */
-  sweep(now: number, aged: Visitor | null): number {
+  *sweeping(now: number, aged: Visitor | null): Generator<void, number> {
     this.payOwed();
     this.fitSlots();
     const { header } = this.#memory;
     const ageing = header[AGEING]!;
     const isLate = this.#writer.order.isSweepLate(now);
     const { count, isWhole } = isLate
-      ? this.#walk(({ kind, seen }) => isAged(kind, seen, now, ageing), aged)
-      : this.#walkCalendars(now, aged);
-    if (isWhole && this.#writer.lockPatiently()) {
+      ? yield* this.#walk(({ kind, seen }) => isAged(kind, seen, now, ageing), aged)
+      : yield* this.#walkCalendars(now, aged);
+    // With another ageing time since, the calendars were made anew, and what was seen of them says nothing.
+    if (isWhole && header[AGEING] === ageing && this.#writer.lockPatiently()) {
       header[SWEPT] = now;
       if (isLate) header[SWEEP_ALL] = 0;
       this.#writer.unlock();
@@ -99,7 +108,7 @@ export class FdbCollector {
     this.#writer.unlock();
   }
 
-  #walk(matches: Matcher, removed: Visitor | null): Collected {
+  *#walk(matches: Matcher, removed: Visitor | null): Generator<void, Collected> {
     const { length } = this.#memory.entries;
     let count = 0;
     for (let begin = 0; begin < length; begin += CHUNK * ENTRY_WORDS) {
@@ -112,6 +121,7 @@ export class FdbCollector {
       }
       count += gone.length;
       if (removed) gone.forEach(removed);
+      yield;
     }
     return { count, isWhole: true };
   }
@@ -136,7 +146,7 @@ export class FdbCollector {
     }
   }
 
-  #walkCalendars(now: number, aged: Visitor | null): Collected {
+  *#walkCalendars(now: number, aged: Visitor | null): Generator<void, Collected> {
     const { order } = this.#writer;
     let count = 0;
     for (let calendar = 0; calendar < CALENDARS; calendar++) {
@@ -148,6 +158,7 @@ export class FdbCollector {
         this.#writer.unlock();
         count += gone.length;
         if (aged) gone.forEach(aged);
+        yield;
       }
     }
     return { count, isWhole: true };

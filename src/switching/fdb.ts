@@ -10,7 +10,7 @@
  * Times are ticks of a tenth of a second on the monotonic clock: 32 bits hold 13 years. An entry older than the ageing time
  * is absent from the moment it is; `sweep` only collects it.
  */
-import { FdbCollector } from './fdb-collect.ts';
+import { FdbCollector, inOneGo } from './fdb-collect.ts';
 import { copyTable } from './fdb-copy.ts';
 import { FdbIndex } from './fdb-index.ts';
 import * as layout from './fdb-layout.ts';
@@ -57,6 +57,9 @@ const FIND_TRIES = 4;
 
 /** Entries lie apart, each on a cache line of its own: this many take half a megabyte. */
 const CACHED_ENTRIES = 8192;
+
+/** Places of one step of `visiting`. */
+const STEP_WORDS = 4096 * ENTRY_WORDS;
 
 export class Fdb {
   readonly buffer: SharedArrayBuffer;
@@ -267,20 +270,42 @@ export class Fdb {
    * owner has the lock, it waits 0.2 seconds; what is left then goes with the next `freeLocksOf` or `sweep`.
    */
   removeWhere(matches: (entry: FdbEntry) => boolean): number {
-    return this.#collector.removeWhere(matches);
+    return inOneGo(this.removing(matches));
+  }
+
+  /** `removeWhere` in small steps, so that others can have their turns in between; what they change meanwhile may stay. */
+  removing(matches: (entry: FdbEntry) => boolean): Generator<void, number> {
+    return this.#collector.removing(matches);
   }
 
   /** Collects aged entries, tells of each, returns how many. One caller at a time. */
   sweep(now: number, aged?: (entry: FdbEntry) => void): number {
-    return this.#collector.sweep(now, aged ?? null);
+    return inOneGo(this.sweeping(now, aged));
+  }
+
+  /** `sweep` in small steps. */
+  sweeping(now: number, aged?: (entry: FdbEntry) => void): Generator<void, number> {
+    return this.#collector.sweeping(now, aged ?? null);
   }
 
   /** Calls `visit` for every entry that is not aged, in no order; it must not keep its argument. */
   forEach(now: number, visit: (entry: FdbEntry) => void): void {
+    inOneGo(this.visiting(now, visit));
+  }
+
+  /** `forEach` in small steps, each of some thousand places. */
+  *visiting(now: number, visit: (entry: FdbEntry) => void): Generator<void, void> {
+    for (let begin = 0; begin < this.#entries.length; begin += STEP_WORDS) {
+      this.#visit(begin, begin + STEP_WORDS, now, visit);
+      yield;
+    }
+  }
+
+  #visit(begin: number, end: number, now: number, visit: (entry: FdbEntry) => void): void {
     const ageing = this.ageingTicks;
     const entries = this.#entries;
     const entry = noEntry();
-    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+    for (let at = begin; at < end && at < entries.length; at += ENTRY_WORDS) {
       // Most places are empty, and a plain load passes them an order of magnitude faster.
       if (kindOf(entries[at + META]!) === 0 || !copyEntry(entries, at, entry)) continue;
       if (!isAged(entry.kind, entry.seen, now, ageing)) visit(entry);

@@ -41,7 +41,7 @@ export interface Subject {
    * @param copies that the reference switch sends, for a subject that must wait for them
    */
   send(port: string, frames: Uint8Array[], copies: number): Awaitable<Map<string, Uint8Array[]>>;
-  entries(): Entry[];
+  entries(): Awaitable<Entry[]>;
   /** What was counted since the world began. */
   counts(): Awaitable<Counts>;
   close(): Awaitable<void>;
@@ -118,6 +118,8 @@ class Game {
   readonly #reference: ReferenceSwitch;
   readonly #counts: Counts;
   #at = 0;
+  /** What the switch had after the frames that are just being judged. */
+  #there = new Set<string>();
 
   constructor(world: World, subject: Subject) {
     this.#world = world;
@@ -131,7 +133,7 @@ class Game {
   async play(): Promise<void> {
     for (const step of this.#world.steps) {
       await this.#take(step);
-      this.#same('MAC table', sorted(this.#reference.entries()), sorted(this.subject.entries()));
+      this.#same('MAC table', sorted(this.#reference.entries()), sorted(await this.subject.entries()));
       this.#at++;
     }
     this.#same('counters', this.#counts, await this.subject.counts());
@@ -174,7 +176,10 @@ class Game {
     let outcomes = isTight ? [] : this.#outcomes(port, frames);
     const copies = outcomes.flatMap(copiesOf).length;
     const left = await this.subject.send(port, frames, copies);
-    if (isTight) outcomes = this.#outcomes(port, frames);
+    if (isTight) {
+      this.#there = new Set(sorted(await this.subject.entries()));
+      outcomes = this.#outcomes(port, frames);
+    }
     const wanted = new Map<string, number[][]>();
     for (const copy of outcomes.flatMap(copiesOf)) {
       if ('bytes' in copy) wanted.set(copy.port, [...(wanted.get(copy.port) ?? []), copy.bytes]);
@@ -226,8 +231,7 @@ class Game {
   /** The one of the candidates that the switch no longer has. */
   #evicted(candidates: Entry[]): Entry {
     this.#happens('evicted');
-    const there = new Set(sorted(this.subject.entries()));
-    const gone = candidates.find((entry) => !there.has(line(entry)));
+    const gone = candidates.find((entry) => !this.#there.has(line(entry)));
     return gone ?? candidates[0]!;
   }
 

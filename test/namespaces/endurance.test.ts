@@ -108,7 +108,7 @@ async function expectAll(kinds: [PortKind, PortKind], mtu: number, window: numbe
   ];
   socketA.send(frame({ ...there, dst: BROADCAST }));
   socketB.send(frame({ ...back, dst: BROADCAST }));
-  await until('both ends to be known', () => lan.fdb({}, { limit: 10 }).total === 2);
+  await until('both ends to be known', async () => (await lan.fdb({}, { limit: 10 })).total === 2);
 
   const longest = mtu + HEADER_BYTES;
   const flows = [new Flow(socketA, socketB, there, window, longest), new Flow(socketB, socketA, back, window, longest)];

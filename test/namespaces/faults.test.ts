@@ -59,7 +59,7 @@ async function substance(lan: SwitchControl): Promise<unknown> {
 async function startFlows({ a, b, lan }: Stage, perSecond: number): Promise<NumberedFlows> {
   const [from, to] = [a.wire(), b.wire()];
   to.send(frame({ src: mac(2) }));
-  await until('the receiver to be known', () => lan.fdb({ port: b.name }, { limit: 10 }).total === 1);
+  await until('the receiver to be known', async () => (await lan.fdb({ port: b.name }, { limit: 10 })).total === 1);
   const flows = new NumberedFlows(from, to, { flows: FLOWS, perSecond, ends: [1, 2] });
   lab.defer(() => flows.abandon());
   return flows;

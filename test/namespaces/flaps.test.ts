@@ -17,24 +17,24 @@ test(`${FLAPS} flaps of one port`, { timeout: 180_000 + FLAPS * 1000 }, async ()
     await lab.netns('c', { ipv6: false }),
   ];
   for (const host of [a, b, c]) await lab.plug(lan, host, 'veth');
-  const known = (): number => lan.fdb({ port: c.name }, { limit: 10 }).total;
+  const known = async (): Promise<number> => (await lan.fdb({ port: c.name }, { limit: 10 })).total;
   const told: string[] = [];
   const knownWhenDown: number[] = [];
   const unsubscribe = lan.events.subscribe(({ event, port }) => {
     if (port !== c.name || !event.startsWith('port.')) return;
     told.push(event);
-    if (event === 'port.down') knownWhenDown.push(known());
+    if (event === 'port.down') void known().then((count) => knownWhenDown.push(count));
   });
   lab.defer(unsubscribe);
 
   const [from, to, flapping] = [a.wire(), b.wire(), c.wire()];
   to.send(frame({ src: mac(2) }));
-  await until('the receiver to be known', () => lan.fdb({ port: b.name }, { limit: 10 }).total === 1);
+  await until('the receiver to be known', async () => (await lan.fdb({ port: b.name }, { limit: 10 })).total === 1);
   const flows = new NumberedFlows(from, to, { flows: 4, perSecond: 2000, ends: [1, 2] });
   lab.defer(() => flows.abandon());
   for (let flap = 1; flap <= FLAPS; flap++) {
     for (let k = 0; k < 3; k++) flapping.send(frame({ src: mac(100 + k) }));
-    await until('addresses to be learned', () => known() === 3);
+    await until('addresses to be learned', async () => (await known()) === 3);
     await c.run('ip', 'link', 'set', 'eth0', 'down');
     await until('port.down', () => told.length === 2 * flap - 1);
     await c.run('ip', 'link', 'set', 'eth0', 'up');

@@ -83,7 +83,7 @@ describe('under traffic', () => {
     await lan.removePort(a.name);
     await lan.removePort(b.name);
     expect(lan.ports()).toEqual([]);
-    expect(lan.fdb({}, { limit: 1000 }).entries).toEqual([]);
+    expect((await lan.fdb({}, { limit: 1000 })).entries).toEqual([]);
     await expectBalance(lan);
   });
 });

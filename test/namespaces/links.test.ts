@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => lab.close());
 
 const state = (host: Host): string => lan.port(host.name).state;
-const known = (host: Host): number => lan.fdb({ port: host.name }, { limit: 10 }).total;
+const known = async (host: Host): Promise<number> => (await lan.fdb({ port: host.name }, { limit: 10 })).total;
 
 test.each<PortKind>(['veth', 'tap', 'packet'])('%s: the far end goes down, and up again', async (kind) => {
   const a = await lab.netns('a');
@@ -24,11 +24,11 @@ test.each<PortKind>(['veth', 'tap', 'packet'])('%s: the far end goes down, and u
   await lab.plug(lan, a, kind, { addresses: ['10.55.0.1/24'] });
   await lab.plug(lan, b, 'veth', { addresses: ['10.55.0.2/24'] });
   expect(await b.pings('10.55.0.1')).toBe(true);
-  expect(known(a)).toBeGreaterThan(0);
+  expect(await known(a)).toBeGreaterThan(0);
   await a.run('ip', 'link', 'set', 'eth0', 'down');
   await until('the port to be down', () => state(a) === 'down');
-  await until('its addresses to be forgotten', () => known(a) === 0);
-  expect(known(b)).toBeGreaterThan(0);
+  await until('its addresses to be forgotten', async () => (await known(a)) === 0);
+  expect(await known(b)).toBeGreaterThan(0);
   expect(await b.pingsInVain('10.55.0.1')).toBe(true);
   await a.run('ip', 'link', 'set', 'eth0', 'up');
   await until('the port to be up', () => state(a) === 'up');
@@ -43,7 +43,7 @@ test('admin down and up', async () => {
   await lab.plug(lan, b, 'tap', { addresses: ['10.55.0.2/24'] });
   expect(await a.pings('10.55.0.2')).toBe(true);
   expect(await lan.patchPort(a.name, { admin: 'down' })).toMatchObject({ admin: 'down', state: 'down' });
-  expect(known(a)).toBe(0);
+  expect(await known(a)).toBe(0);
   expect(await a.pingsInVain('10.55.0.2')).toBe(true);
   expect(await lan.patchPort(a.name, { admin: 'up' })).toMatchObject({ admin: 'up', state: 'up' });
   expect(await a.pings('10.55.0.2')).toBe(true);
@@ -80,7 +80,7 @@ test.each<[string, PortKind]>([
   else a.release();
   if (what === 'the namespace is deleted') await ip('netns', 'del', a.name);
   await until('the port to be lost', () => state(a) === 'lost');
-  await until('its addresses to be forgotten', () => known(a) === 0);
+  await until('its addresses to be forgotten', async () => (await known(a)) === 0);
   expect(await b.pings('10.55.0.3')).toBe(true);
   await lan.removePort(a.name);
   if (what === 'the namespace is deleted') await ip('netns', 'add', a.name);
@@ -114,14 +114,14 @@ test('addresses are forgotten when a link goes down, however shortly', async () 
   const { netdev } = await lab.plug(lan, a, 'packet', { addresses: ['10.55.0.1/24'] });
   await lab.plug(lan, b, 'veth', { addresses: ['10.55.0.2/24'] });
   expect(await b.pings('10.55.0.1')).toBe(true);
-  expect(known(a)).toBe(1);
+  expect(await known(a)).toBe(1);
   const flap = Array.from({ length: 5 }, () => [`link set ${netdev} down`, `link set ${netdev} up`]).flat();
   const file = join(tmpdir(), `tswt-${process.pid}-flap`);
   lab.defer(() => rmSync(file, { force: true }));
   writeFileSync(file, `${flap.join('\n')}\n`);
   await ip('-batch', file);
-  await until('its addresses to be forgotten', () => known(a) === 0);
-  expect(known(b)).toBe(1);
+  await until('its addresses to be forgotten', async () => (await known(a)) === 0);
+  expect(await known(b)).toBe(1);
   await until('the port to be up', () => state(a) === 'up');
   expect(await b.pings('10.55.0.1')).toBe(true);
 });

@@ -90,8 +90,8 @@ function eventsNamed(name: string): SwitchEvent[] {
   return events.filter(({ event }) => event === name);
 }
 
-function knownOn(host: Host): string[] {
-  return lan.fdb({ port: host.name }, { limit: 10 }).entries.map((entry) => entry.mac);
+async function knownOn(host: Host): Promise<string[]> {
+  return (await lan.fdb({ port: host.name }, { limit: 10 })).entries.map((entry) => entry.mac);
 }
 
 /** Frames that came in by the ports of the loop. */
@@ -137,7 +137,7 @@ async function expectCut(): Promise<void> {
     [a, 1],
     [b, 2],
   ] as const) {
-    await until('a host to be known where it is', () => knownOn(host).includes(mac(n)));
+    await until('a host to be known where it is', async () => (await knownOn(host)).includes(mac(n)));
   }
   expect(lan.stats().workers.map(({ restarts }) => restarts)).toEqual([0]);
   await expectBalance(lan);

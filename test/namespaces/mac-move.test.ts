@@ -21,13 +21,16 @@ test(`one address, ${MOVES} times from either of two hosts`, async () => {
   const held: SwitchEvent[] = [];
   lab.defer(lan.events.subscribe((event) => event.event === 'fdb.held' && held.push(event)));
   const [homeWire, thiefWire, peerWire] = [home.wire(), thief.wire(), peer.wire()];
-  const portOf = (address: string): string | undefined =>
-    lan.fdb({}, { limit: 100 }).entries.find((entry) => entry.mac === address)?.port;
+  const portOf = async (address: string): Promise<string | undefined> =>
+    (await lan.fdb({}, { limit: 100 })).entries.find((entry) => entry.mac === address)?.port;
 
   const announce = async (): Promise<void> => {
     peerWire.send(frame({ src: mac(2), dst: mac(1) }));
     homeWire.send(frame({ src: mac(1), dst: mac(2) }));
-    await until('both ends to be known', () => portOf(mac(1)) === home.name && portOf(mac(2)) === peer.name);
+    await until(
+      'both ends to be known',
+      async () => (await portOf(mac(1))) === home.name && (await portOf(mac(2))) === peer.name,
+    );
     for (const wire of [homeWire, thiefWire, peerWire]) wire.clear();
   };
   await announce();
@@ -58,7 +61,7 @@ test(`one address, ${MOVES} times from either of two hosts`, async () => {
   const { macMoveLimit } = lan.settings();
   expect([home.name, thief.name]).toContain(holder);
   expect(hold).toMatchObject({ mac: mac(1), vlan: 1, ports: [holder, elsewhere], movesPerSecond: macMoveLimit });
-  expect(portOf(mac(1))).toBe(holder);
+  expect(await portOf(mac(1))).toBe(holder);
   expect(lan.port(String(holder)).protection.map(({ event }) => event)).toContain('fdb.held');
   expect(lan.port(String(holder)).blocked).toBeNull();
 
@@ -73,9 +76,9 @@ test(`one address, ${MOVES} times from either of two hosts`, async () => {
   // After a short one it moves as any address does.
   await untilHeld(1);
   const [free, freeWire] = held.at(-1)!.port === home.name ? [thief, thiefWire] : [home, homeWire];
-  await until('the hold to be over', () => {
+  await until('the hold to be over', async () => {
     freeWire.send(frame({ src: mac(1), dst: mac(2) }));
-    return portOf(mac(1)) === free.name;
+    return (await portOf(mac(1))) === free.name;
   });
   await expectBalance(lan);
   expect(lan.stats().drops).toEqual({});

@@ -50,6 +50,6 @@ test.each([{ tpid: '0x88a8' }, { tpid: '0x8100' }] as const)('service tags of TP
     await expectBalance(each);
     expect(Object.keys(each.stats().drops).filter((reason) => !OF_THE_KERNEL.has(reason))).toEqual([]);
   }
-  const { entries } = west.fdb({}, { limit: 10 });
+  const { entries } = await west.fdb({}, { limit: 10 });
   expect([...new Set(entries.map(({ vlan }) => vlan))]).toEqual([SERVICE_VLAN]);
 });

@@ -83,7 +83,7 @@ test.each<[string, PortKind]>([
   await isLost(a.name);
   await until('the loss to be told', () => eventsOf(a.name).includes('port.lost'));
   expect(lan.port(a.name).stats.rx.frames).toBeGreaterThanOrEqual(frames);
-  expect(lan.fdb({ port: a.name }, { limit: 10 }).entries).toMatchObject([{ kind: 'static' }]);
+  expect((await lan.fdb({ port: a.name }, { limit: 10 })).entries).toMatchObject([{ kind: 'static' }]);
   if (what.startsWith('its namespace')) {
     // What is set meanwhile, it comes back with.
     expect(await lan.patchPort(a.name, { mtu: 1300, isolated: true })).toMatchObject({ state: 'lost', mtu: 1300 });

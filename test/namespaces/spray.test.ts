@@ -33,11 +33,11 @@ beforeEach(async () => {
   const task = { from: a.path, to: b.path, src: mac(1), dst: mac(2), perSecond: PER_SECOND };
   bystander = await Bystander.start(task);
   lab.defer(() => bystander.abandon());
-  await until('both ends to be known', () => entries(a) === 1 && entries(b) === 1);
+  await until('both ends to be known', async () => (await entries(a)) === 1 && (await entries(b)) === 1);
 });
 
-function entries(host?: Host): number {
-  return lan.fdb(host ? { port: host.name } : {}, { limit: 1 }).total;
+async function entries(host?: Host): Promise<number> {
+  return (await lan.fdb(host ? { port: host.name } : {}, { limit: 1 })).total;
 }
 
 function blast(task: Pick<BlastTask, 'frames' | 'destination' | 'firstSource'>): Blaster {
@@ -57,11 +57,11 @@ async function spray(destination: string | null, limit: number): Promise<void> {
   let most = 0;
   let polls = 0;
   while (!isDone) {
-    const [all, sprayed] = [entries(), entries(sprayer)];
+    const [all, sprayed] = [await entries(), await entries(sprayer)];
     most = Math.max(most, sprayed);
     expect(all).toBeLessThanOrEqual(lan.settings().fdbLimit * READ_SLACK);
     expect(sprayed).toBeLessThanOrEqual(limit * READ_SLACK);
-    expect([entries(a), entries(b)]).toEqual([1, 1]);
+    expect([await entries(a), await entries(b)]).toEqual([1, 1]);
     polls++;
     await sleep(POLL_MS);
   }
@@ -78,10 +78,10 @@ async function spray(destination: string | null, limit: number): Promise<void> {
   expect(sent).toBe(FRAMES);
   expectServed(outcome);
   expect(outcome.outOfOrder).toBe(0);
-  expect(entries()).toBeLessThanOrEqual(lan.settings().fdbLimit);
-  expect(entries(sprayer)).toBeLessThanOrEqual(limit);
-  expect(lan.fdb({ port: a.name }, { limit: 10 }).entries).toMatchObject([{ mac: mac(1) }]);
-  expect(lan.fdb({ port: b.name }, { limit: 10 }).entries).toMatchObject([{ mac: mac(2) }]);
+  expect(await entries()).toBeLessThanOrEqual(lan.settings().fdbLimit);
+  expect(await entries(sprayer)).toBeLessThanOrEqual(limit);
+  expect((await lan.fdb({ port: a.name }, { limit: 10 })).entries).toMatchObject([{ mac: mac(1) }]);
+  expect((await lan.fdb({ port: b.name }, { limit: 10 })).entries).toMatchObject([{ mac: mac(2) }]);
   expect(lan.stats().workers.map(({ restarts }) => restarts)).toEqual([0]);
   await expectBalance(lan);
 }
@@ -90,11 +90,11 @@ test(`${FRAMES} sources to a host that is known`, { timeout: 240_000 }, async ()
   const { fdbLimit } = lan.settings();
   await spray(mac(2), fdbLimit - 2);
   // Of what comes faster than the switch takes it, a ring keeps only some: more, until the table is full.
-  for (let firstSource = FRAMES; entries() < fdbLimit; firstSource += MORE_FRAMES) {
+  for (let firstSource = FRAMES; (await entries()) < fdbLimit; firstSource += MORE_FRAMES) {
     await blast({ frames: MORE_FRAMES, destination: mac(2), firstSource }).done;
     await expectBalance(lan);
   }
-  expect(entries()).toBe(fdbLimit);
+  expect(await entries()).toBe(fdbLimit);
 });
 
 test(`${FRAMES} sources to as many unknown hosts: unknownLimit bounds the floods`, { timeout: 240_000 }, async () => {
@@ -113,5 +113,5 @@ test(`${FRAMES} sources to as many unknown hosts: unknownLimit bounds the floods
 test('a fdbLimit of the port: of its sources, so many are known and no more', { timeout: 240_000 }, async () => {
   await lan.patchPort(sprayer.name, { fdbLimit: 100 });
   await spray(mac(2), 100);
-  expect(entries(sprayer)).toBe(100);
+  expect(await entries(sprayer)).toBe(100);
 });

@@ -105,9 +105,9 @@ class VethSwitch implements Subject {
     return new Map([...this.#wires].map(([name, wire]) => [name, wire.captured().map(({ frame }) => frame)]));
   }
 
-  entries(): Entry[] {
+  async entries(): Promise<Entry[]> {
     const names = new Map([...this.#hosts].map(([name, host]) => [host.name, name]));
-    const { entries } = this.#lan.fdb({}, { limit: 10_000 });
+    const { entries } = await this.#lan.fdb({}, { limit: 10_000 });
     return entries.map(({ mac, vlan, port, kind }) => ({ mac, vlan, port: names.get(port) ?? port, kind }));
   }
 

@@ -128,7 +128,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       events.emit('port.removed', { port: name });
     },
     vlans: () => [{ vlan: 10, ports: [...ports.keys()].map((name) => ({ name, tagged: false })) }],
-    fdb: (filter, { limit, cursor = '0' }) => {
+    fdb: async (filter, { limit, cursor = '0' }) => {
       const found = fdb.filter((entry) => isAmong(entry, filter));
       const end = Number(cursor) + limit;
       const entries = found.slice(Number(cursor), end);
@@ -193,7 +193,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   return control;
 }
 
-function isAmong(entry: FdbEntryView, { port, vlan, kind }: FdbFilter): boolean {
-  const isOfPort = port === undefined || entry.port === port;
+function isAmong(entry: FdbEntryView, { mac, port, vlan, kind }: FdbFilter): boolean {
+  const isOfPort = (port === undefined || entry.port === port) && (mac === undefined || entry.mac === mac);
   return isOfPort && (vlan === undefined || entry.vlan === vlan) && (kind === undefined || entry.kind === kind);
 }

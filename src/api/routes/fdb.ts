@@ -55,9 +55,9 @@ const flushFdb = createRoute({
 
 export function fdbRoutes(control: SwitchControl): OpenAPIHono {
   const app = new OpenAPIHono();
-  app.openapi(listFdb, (context) => {
+  app.openapi(listFdb, async (context) => {
     const { limit, cursor, ...filter } = defined(context.req.valid('query'));
-    return context.json(control.fdb(filter, cursor === undefined ? { limit } : { limit, cursor }), 200);
+    return context.json(await control.fdb(filter, cursor === undefined ? { limit } : { limit, cursor }), 200);
   });
   app.openapi(addFdb, async (context) => context.json(await control.addFdb(defined(context.req.valid('json'))), 201));
   app.openapi(removeFdb, async (context) => {

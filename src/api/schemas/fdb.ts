@@ -41,6 +41,7 @@ export const fdbEntryParams = z.object({
 });
 
 export const fdbQuery = strictObject({
+  mac: macAddress.optional().openapi({ description: 'Only entries of this address, of all VLANs.' }),
   port: portName.optional(),
   vlan: integerText(VID_MIN, VID_MAX).optional().openapi({ description: 'Only entries of this VLAN.' }),
   kind: fdbKind.optional(),

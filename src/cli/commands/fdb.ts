@@ -11,6 +11,7 @@ import { parseVid, wholeNumber } from '../values.ts';
 const PAGE_ENTRIES_MAX = 10_000;
 
 interface Filter {
+  mac?: string;
   vlan?: number;
   port?: string;
   kind?: string;
@@ -30,6 +31,7 @@ interface AddOptions {
 export function addFdbCommands(program: Command): void {
   const fdb = program.command('fdb').description('show and change the MAC table');
   const ls = addFilters(fdb.command('ls').description('list MAC addresses, learned and given'))
+    .option('--mac <mac>', 'only of this address', parseMac)
     .option('--limit <n>', 'show at most so many', wholeNumber(1, PAGE_ENTRIES_MAX))
     .option('--cursor <cursor>', 'go on where the page before ended (nextCursor)');
   ls.action(async (options: ListOptions) => {
@@ -88,7 +90,7 @@ function addRm(fdb: Command): void {
 /** Every VLAN's entry of the address. @returns the VLANs that had one */
 async function removeAll(cli: Cli, mac: string): Promise<number[]> {
   const removed: number[] = [];
-  for (const { vlan } of (await entriesOf(cli, {})).filter((entry) => entry.mac === mac)) {
+  for (const { vlan } of await entriesOf(cli, { mac })) {
     if (await isRemoved(cli, vlan, mac)) removed.push(vlan);
   }
   if (removed.length === 0) throw new CliError(`there is no entry of ${mac}; \`tswitch fdb ls\` shows all`);
