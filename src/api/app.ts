@@ -9,12 +9,16 @@ import type { SwitchControl } from '../control/model.ts';
 import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
 import { answerError, ApiError, badRequest, BODY_BYTES_MAX, CONFIG_BYTES_MAX } from './errors.ts';
+import type { LoopDelay } from './loop-delay.ts';
 import { CONFIG_PATH, configRoutes } from './routes/config.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fdbRoutes } from './routes/fdb.ts';
 import { portRoutes } from './routes/ports.ts';
 import { statsRoutes } from './routes/stats.ts';
+import { healthRoutes } from './routes/health.ts';
 import { switchRoutes } from './routes/switch.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import type { TokenStore } from './tokens.ts';
 
 const DOCUMENT = {
   openapi: '3.1.0',
@@ -22,15 +26,21 @@ const DOCUMENT = {
     title: 'tswitch',
     version: VERSION,
     description:
-      'A userspace Ethernet switch. JSON over a Unix socket; bodies up to 1 MiB (/v1/config: 64 MiB). Unknown fields and parameters are refused.',
+      'A userspace Ethernet switch. JSON over a Unix socket and, if the daemon was started so, over TCP, with `Authorization: Bearer TOKEN`. Bodies up to 1 MiB (/v1/config: 64 MiB). Unknown fields and parameters are refused.',
   },
 };
 
-/**
- * @param report gets faults: errors that no request should be able to cause
- * @param ended ends the answers that would go on for ever
- */
-export function createApp(control: SwitchControl, report: (error: Error) => void, ended: AbortSignal): OpenAPIHono {
+export interface AppOptions {
+  /** Gets faults: errors that no request should be able to cause. */
+  report: (error: Error) => void;
+  /** Ends the answers that would go on for ever. */
+  ended: AbortSignal;
+  /** Null: there are none. */
+  tokens: TokenStore | null;
+  loopDelay: LoopDelay;
+}
+
+export function createApp(control: SwitchControl, { report, ended, tokens, loopDelay }: AppOptions): OpenAPIHono {
   const app = new OpenAPIHono();
   app.onError((error) => answerError(error, report));
   app.notFound((context) => {
@@ -52,6 +62,8 @@ export function createApp(control: SwitchControl, report: (error: Error) => void
   app.route('/', configRoutes(control));
   app.route('/', statsRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));
+  app.route('/', tokenRoutes(tokens));
+  app.route('/', healthRoutes(control, loopDelay));
   addDocumentation(app);
   refuseOtherMethods(app);
   return app;
@@ -68,8 +80,7 @@ function limitBody(bytesMax: number): MiddlewareHandler {
 
 /**
  * Reads a body without a type as JSON, and curl's default type too, so that `curl -d '{…}'` just works; a type without a
- * body means nothing. Safe on a Unix socket, which no web page reaches; a TCP listener must insist on the type, as
- * browsers send forms anywhere.
+ * body means nothing. Safe on a Unix socket, which no web page reaches; over TCP the guard has insisted on the type.
  */
 async function assumeJson(context: Context, next: () => Promise<void>): Promise<void> {
   const { headers } = context.req.raw;
@@ -89,7 +100,6 @@ function addDocumentation(app: OpenAPIHono): void {
   app.get('/docs', (context) =>
     context.html(page, 200, { 'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'" }),
   );
-  app.get('/healthz', (context) => context.json({ status: 'ok' }));
 }
 
 /** Every path that exists answers 405 to the methods it does not have. Must come after all routes. */

@@ -9,7 +9,16 @@ import { TswitchError } from '../control/errors.ts';
 import type { ErrorCode } from '../control/errors.ts';
 
 /** Codes that only HTTP has, beside those of the control plane. */
-type HttpOnlyCode = 'ROUTE_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE';
+type HttpOnlyCode =
+  | 'UNAUTHORIZED'
+  | 'READ_ONLY_TOKEN'
+  | 'HOST_REFUSED'
+  | 'ORIGIN_REFUSED'
+  | 'SOCKET_ONLY'
+  | 'ROUTE_NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'BODY_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE';
 export type ApiErrorCode = ErrorCode | HttpOnlyCode;
 
 export const BODY_BYTES_MAX = 1024 * 1024;
@@ -18,13 +27,21 @@ export const CONFIG_BYTES_MAX = 64 * BODY_BYTES_MAX;
 
 export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: string }>> = {
   BAD_REQUEST: { status: 400, meaning: 'malformed JSON, an unknown field, a value out of range or a contradiction' },
-  NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability that this needs' },
+  UNAUTHORIZED: { status: 401, meaning: 'over TCP: no token, or one that is not known' },
+  READ_ONLY_TOKEN: { status: 403, meaning: 'over TCP: the token may only read (GET)' },
+  HOST_REFUSED: { status: 403, meaning: 'over TCP: the Host header names a server that this is not' },
+  ORIGIN_REFUSED: { status: 403, meaning: 'over TCP: a web page of another origin sent the request' },
+  SOCKET_ONLY: { status: 403, meaning: 'over TCP: the route is there on the Unix socket only' },
+  NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability or the access to a file that this needs' },
   PORT_NOT_FOUND: { status: 404, meaning: 'there is no port of this name' },
   FDB_ENTRY_NOT_FOUND: { status: 404, meaning: 'the FDB has no entry of this VLAN and address' },
   NETNS_NOT_FOUND: { status: 404, meaning: 'there is no such network namespace' },
   NETDEV_NOT_FOUND: { status: 404, meaning: 'there is no such netdev' },
+  TOKEN_NOT_FOUND: { status: 404, meaning: 'there is no token of this name' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'there is no such route' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'the route exists, but not with this method; see the Allow header' },
+  NO_TOKEN_FILE: { status: 409, meaning: 'the daemon was started without a token file' },
+  TOKEN_EXISTS: { status: 409, meaning: 'a token of this name exists already' },
   PORT_EXISTS: { status: 409, meaning: 'a port of this name exists already' },
   NETDEV_EXISTS: { status: 409, meaning: 'an interface of this name exists already where it should be made' },
   NETDEV_BUSY: { status: 409, meaning: 'the netdev is in use by another port or by someone else' },

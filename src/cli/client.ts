@@ -1,6 +1,7 @@
-/** The HTTP client of the command line: one request per connection over the daemon's Unix socket. */
-import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+/** The HTTP client of the command line: one request per connection, over the daemon's Unix socket or a URL. */
+import { request as requestHttp } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { text as readText } from 'node:stream/consumers';
 import { CliError, NoDaemonError, RefusedError } from './errors.ts';
 import { printable } from './output.ts';
@@ -16,11 +17,17 @@ export interface Answer<T> {
 
 type Query = Record<string, string | number | readonly string[] | undefined>;
 
-export class Client {
-  readonly #socket: string;
+/** Where the daemon is: its Unix socket, or a URL with the token to show there. */
+export type Place = { socket: string } | { url: URL; token: string | undefined };
 
-  constructor(socket: string) {
-    this.#socket = socket;
+export class Client {
+  readonly #place: Place;
+  /** For people. */
+  readonly #name: string;
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.#name = 'url' in place ? place.url.origin : place.socket;
   }
 
   get<T>(path: string, query: Query = {}): Promise<Answer<T>> {
@@ -32,9 +39,14 @@ export class Client {
    *
    * @throws RefusedError where the daemon answers with an error, CliError where it cannot be reached or falls silent
    */
-  async *lines(path: string, query: Query, stop: AbortSignal): AsyncGenerator<string> {
+  async *lines(
+    path: string,
+    query: Query,
+    stop: AbortSignal,
+    headers: Record<string, string> = {},
+  ): AsyncGenerator<string> {
     try {
-      const response = await this.#open('GET', withQuery(path, query), undefined, stop);
+      const response = await this.#open('GET', withQuery(path, query), undefined, stop, headers);
       if (response.statusCode !== 200) throw await this.#refusalOf(response);
       let rest = '';
       response.setEncoding('utf8');
@@ -64,22 +76,40 @@ export class Client {
   }
 
   /** Sends a request and waits for the head of its answer. */
-  #open(method: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  #open(
+    method: string,
+    path: string,
+    body?: object,
+    signal?: AbortSignal,
+    more: Record<string, string> = {},
+  ): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers: Record<string, string | number> = { Host: 'localhost' };
+    const headers: Record<string, string | number> = { ...more };
     if (payload !== undefined) {
       headers['Content-Type'] = 'application/json';
       headers['Content-Length'] = Buffer.byteLength(payload);
     }
     return new Promise((resolve, reject) => {
-      const options = { socketPath: this.#socket, method, path, headers, agent: false, ...(signal ? { signal } : {}) };
-      const exchange = request(options, resolve);
+      const options = { method, path, headers, agent: false, ...(signal ? { signal } : {}) };
+      const exchange = this.#request(options, resolve);
       exchange.setTimeout(ANSWER_MS_MAX, () => {
         exchange.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`));
       });
       exchange.on('error', reject);
       exchange.end(payload);
     });
+  }
+
+  #request(options: RequestOptions, resolve: (response: IncomingMessage) => void): ClientRequest {
+    const place = this.#place;
+    if ('socket' in place) {
+      const headers = { ...options.headers, Host: 'localhost' };
+      return requestHttp({ ...options, headers, socketPath: place.socket }, resolve);
+    }
+    const { url, token } = place;
+    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    const path = url.pathname.replace(/\/$/, '') + (options.path ?? '/');
+    return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { ...options, headers, path }, resolve);
   }
 
   async #refusalOf(response: IncomingMessage): Promise<CliError> {
@@ -91,25 +121,32 @@ export class Client {
     try {
       return JSON.parse(text);
     } catch {
-      throw new CliError(`what answers on ${this.#socket} is no tswitch daemon; check --socket`);
+      throw new CliError(`what answers on ${this.#name} is no tswitch daemon; check --socket or --url`);
     }
   }
 
   #failure(error: unknown): CliError {
     const code = field(error, 'code');
+    if ('url' in this.#place && code !== 'ECONNRESET' && code !== 'EPIPE') {
+      return new CliError(`cannot reach the daemon at ${this.#name}: ${reasonOf(error)}; check --url`);
+    }
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') {
-      return new NoDaemonError(`no daemon answers on ${this.#socket}; start one with \`tswitch serve\``);
+      return new NoDaemonError(`no daemon answers on ${this.#name}; start one with \`tswitch serve\``);
     }
     if (code === 'EACCES' || code === 'EPERM') {
-      return new CliError(`not permitted to use ${this.#socket}; run as the user of the daemon (root)`);
+      return new CliError(
+        `not permitted to use ${this.#name}; run as the user of the daemon (root), or as a member of the group in its --group`,
+      );
     }
     if (code === 'ECONNRESET' || code === 'EPIPE') {
-      return new CliError(`the daemon on ${this.#socket} ended before it answered; see its log and start it again`);
+      return new CliError(`the daemon on ${this.#name} ended before it answered; see its log and start it again`);
     }
-    return new CliError(
-      `cannot talk to the daemon on ${this.#socket}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    return new CliError(`cannot talk to the daemon on ${this.#name}: ${reasonOf(error)}`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || String(field(error, 'code')) : String(error);
 }
 
 function withQuery(path: string, query: Query): string {

@@ -17,6 +17,7 @@ import { addPlugCommands } from './commands/plug.ts';
 import { addPortCommands } from './commands/port.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addStatsCommand } from './commands/stats.ts';
+import { addTokenCommands } from './commands/token.ts';
 import { addSwitchCommands, addVlanCommands } from './commands/switch.ts';
 import { CliError, ProgramFailed, RefusedError, UsageError } from './errors.ts';
 import { printable } from './output.ts';
@@ -34,6 +35,11 @@ function makeProgram(): Command {
       "the daemon's Unix socket (env: TSWITCH_SOCKET)",
       process.env.TSWITCH_SOCKET || SOCKET_DEFAULT,
     )
+    .option(
+      '--url <url>',
+      "the daemon's address instead of its socket, like http://127.0.0.1:8080; the token comes from TSWITCH_TOKEN (env: TSWITCH_URL)",
+      process.env.TSWITCH_URL || undefined,
+    )
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tswitch: ')) });
@@ -49,6 +55,7 @@ function makeProgram(): Command {
   addExplainCommand(program);
   addDoctorCommand(program);
   addEventCommand(program);
+  addTokenCommands(program);
   addBenchCommand(program);
   return program;
 }

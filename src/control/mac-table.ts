@@ -7,7 +7,7 @@ import { parseMac, parseUnicastMac } from './address-text.ts';
 import { TswitchError } from './errors.ts';
 import type { EventBus } from './events.ts';
 import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fdb-view.ts';
-import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, SwitchSettings } from './model.ts';
+import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, FdbUsage, SwitchSettings } from './model.ts';
 import type { PortRecord } from './port-record.ts';
 import { inTurns } from './turns.ts';
 import { carriesVlan } from './views.ts';
@@ -62,6 +62,11 @@ export class MacTable {
       total: entries.length,
       nextCursor: null,
     };
+  }
+
+  usage(): FdbUsage {
+    const { count: entries, givenCount: given, limit, evictions } = this.#fdb;
+    return { entries, given, limit, evictions };
   }
 
   /**

@@ -160,6 +160,16 @@ export interface FdbPage {
   nextCursor: string | null;
 }
 
+export interface FdbUsage {
+  /** Aged ones that are not yet collected included. */
+  entries: number;
+  /** Static and sticky ones among them. */
+  given: number;
+  limit: number;
+  /** Learned entries that had to go for others since the table was made; modulo 2^32. */
+  evictions: number;
+}
+
 export interface SwitchSettings {
   ageingSeconds: number;
   fdbLimit: number;
@@ -284,6 +294,7 @@ export interface SwitchControl {
   vlans(): VlanView[];
   /** By VLAN and address. A table of many entries is looked through in slices, so what changes meanwhile may be missing. */
   fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage>;
+  fdbUsage(): FdbUsage;
   /** Gives an entry; it replaces a learned or given one of the same address and VLAN. */
   addFdb(request: FdbRequest): Promise<FdbEntryView>;
   removeFdb(vlan: number, mac: string): Promise<void>;
@@ -300,6 +311,8 @@ export interface SwitchControl {
   confirmConfig(options?: Pick<ApplyOptions, 'ifMatch'>): Promise<void>;
   stats(): StatsView;
   drops(): DropView[];
+  /** What is wrong with the daemon itself, a sentence each. Ports that are down or lost are not. */
+  problems(): string[];
   explain(request: ExplainRequest): Promise<ExplainView>;
   /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
   examine(port?: string): Promise<Finding[]>;

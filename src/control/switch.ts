@@ -25,6 +25,7 @@ import type {
   FdbFilter,
   FdbPage,
   FdbRequest,
+  FdbUsage,
   PortPatch,
   PortRequest,
   PortView,
@@ -176,6 +177,10 @@ class Switch implements SwitchControl {
     return this.#macs.list(filter, page);
   }
 
+  fdbUsage(): FdbUsage {
+    return this.#macs.usage();
+  }
+
   addFdb(request: FdbRequest): Promise<FdbEntryView> {
     return this.#configuration.change(async () => this.#macs.give(request));
   }
@@ -227,6 +232,10 @@ class Switch implements SwitchControl {
     // Not by assignment: a port may be named __proto__.
     const ports = Object.fromEntries(rows.map(([name, row]) => [name, portStats(row)]));
     return { totals: totals(all), ports, drops: dropsOf(all), workers: this.#workers.views() };
+  }
+
+  problems(): string[] {
+    return this.#workers.problems();
   }
 
   drops(): DropView[] {

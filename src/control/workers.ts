@@ -145,6 +145,14 @@ export class Workers {
     });
   }
 
+  /** A sentence for each worker that forwards nothing now. */
+  problems(): string[] {
+    return this.#seats.flatMap(({ worker, isVacant, stillChecks, quickFailures }) => {
+      if (stillChecks >= CHECKS_UNTIL_HUNG) return [`worker ${worker} hangs and is being replaced`];
+      return isVacant ? [`worker ${worker} has failed ${quickFailures} times in a row; see the log`] : [];
+    });
+  }
+
   /** Ends all workers; what they used may be closed afterwards. */
   async close(): Promise<void> {
     this.#stopping = true;

@@ -164,6 +164,8 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       workers: [{ worker: 0, state: 'asleep', restarts: 0, turns: 1 }],
     }),
     drops: () => DROPS,
+    problems: () => [],
+    fdbUsage: () => ({ entries: fdb.length, given: 0, limit: settings.fdbLimit, evictions: 0 }),
     explain: async ({ port: name, frame }) => fakeExplanation(port(name).name, frame.replace(/[:\s]/g, '')),
     examine: async (name) => [
       { port: null, check: 'kernel', verdict: 'ok', text: 'Linux 6.12', fix: null },

@@ -25,13 +25,16 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema, required = tr
   return { required, content: { 'application/json': { schema } } };
 }
 
+/** What any request over TCP may be refused with (guard.ts), and any at all. */
+const ALWAYS = ['UNAUTHORIZED', 'READ_ONLY_TOKEN', 'HOST_REFUSED', 'ORIGIN_REFUSED', 'INTERNAL'] as const;
+
 /**
  * The error answers of a route, one per status. Typed as holding none: handlers throw errors, they never return them,
  * so what they return is checked against the answers of success alone.
  */
 export function errors(...possible: ApiErrorCode[]): object {
   const answers: Record<number, ReturnType<typeof json>> = {};
-  for (const code of [...possible, 'INTERNAL'] as const) {
+  for (const code of [...possible, ...ALWAYS]) {
     const { status, meaning } = ERRORS[code];
     const before = answers[status] ? `${answers[status].description}; ` : '';
     answers[status] = json(errorBody, `${before}${code}: ${meaning}`);

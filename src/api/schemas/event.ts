@@ -1,13 +1,13 @@
 /** Events as HTTP tells them. */
 import { z } from '@hono/zod-openapi';
-import { EVENT_NAMES } from '../../control/events.ts';
+import { EVENT_NAMES, GAP } from '../../control/events.ts';
 import { moment, oneOf, portName, strictObject } from './common.ts';
 
 const eventName = oneOf(EVENT_NAMES);
 
 export const switchEvent = z
   .looseObject({
-    event: eventName.openapi({ description: 'What happened.' }),
+    event: oneOf([...EVENT_NAMES, GAP]).openapi({ description: 'What happened.' }),
     time: moment,
     port: portName.optional().openapi({ description: 'The port that it happened to.' }),
   })
@@ -24,4 +24,14 @@ export const eventQuery = strictObject({
       items: { type: 'string', enum: [...EVENT_NAMES] },
       description: 'Only events of these names; may be repeated. All by default.',
     }),
+});
+
+const EVENT_ID_CHARACTERS_MAX = 64;
+
+export const eventHeaders = z.object({
+  'last-event-id': z
+    .string()
+    .max(EVENT_ID_CHARACTERS_MAX, 'is no id that this route gave')
+    .optional()
+    .openapi({ description: '`id` of the last event that the client got before it was interrupted.' }),
 });

@@ -1,0 +1,82 @@
+/**
+ * Who may do what over TCP; the Unix socket's permissions are guard enough for it. Checked before a route is looked for, so
+ * that no route can forget it: that the request means this server (a Host header with another name is how DNS rebinding
+ * looks), that it is no other web page's (Origin, Sec-Fetch-Site), and whose token it carries.
+ */
+import { isIP } from 'node:net';
+import { ApiError } from './errors.ts';
+import type { TokenStore } from './tokens.ts';
+
+const READING = new Set(['GET', 'HEAD']);
+/** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
+const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
+
+export interface GuardOptions {
+  /** Null: whoever connects may do all (`--no-auth`, on a loopback address only). */
+  tokens: TokenStore | null;
+  /** Names, in lower case, that the Host header may have beside IP addresses and `localhost`. */
+  hosts: readonly string[];
+}
+
+/** @throws ApiError where the request is refused, TswitchError where the tokens cannot be read */
+export function admitTcp(request: Request, { tokens, hosts }: GuardOptions): void {
+  checkHost(request, hosts);
+  checkOrigin(request);
+  if (tokens) checkToken(request, tokens);
+  if (SOCKET_ONLY.test(new URL(request.url).pathname)) {
+    throw new ApiError(
+      'SOCKET_ONLY',
+      'tokens are managed over the Unix socket only: run `tswitch token` on its machine',
+    );
+  }
+  checkType(request);
+}
+
+/** No name of others can lead to an IP address or to `localhost`. */
+function checkHost(request: Request, hosts: readonly string[]): void {
+  const { hostname } = new URL(request.url);
+  const bare = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  if (isIP(bare) !== 0 || bare === 'localhost' || hosts.includes(bare)) return;
+  throw new ApiError(
+    'HOST_REFUSED',
+    `this daemon does not answer for the name ${bare}: use its address, or start it with --allow-host ${bare}`,
+  );
+}
+
+function checkOrigin(request: Request): void {
+  const origin = request.headers.get('origin');
+  const site = request.headers.get('sec-fetch-site');
+  const isForeign = origin !== null && origin.toLowerCase() !== new URL(request.url).origin;
+  if (isForeign || (site !== null && site !== 'same-origin' && site !== 'none')) {
+    throw new ApiError('ORIGIN_REFUSED', 'requests of other web pages are refused');
+  }
+}
+
+function checkToken(request: Request, tokens: TokenStore): void {
+  const authorization = request.headers.get('authorization');
+  if (authorization === null) {
+    throw unauthorized('Bearer realm="tswitch"', 'send Authorization: Bearer TOKEN; `tswitch token add` makes one');
+  }
+  const token = /^Bearer +([\w.~+/=-]{1,256}) *$/i.exec(authorization)?.[1];
+  const known = token === undefined ? null : tokens.find(token);
+  if (!known) {
+    throw unauthorized('Bearer realm="tswitch", error="invalid_token"', 'this token is not known, or no longer');
+  }
+  if (known.readOnly && !READING.has(request.method)) {
+    throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET)`, {
+      'WWW-Authenticate': 'Bearer realm="tswitch", error="insufficient_scope"',
+    });
+  }
+}
+
+function unauthorized(challenge: string, message: string): ApiError {
+  return new ApiError('UNAUTHORIZED', message, { 'WWW-Authenticate': challenge });
+}
+
+/** Browsers send forms anywhere, without asking first; JSON they do not. */
+function checkType({ headers }: Request): void {
+  const hasBody = headers.has('transfer-encoding') || Number(headers.get('content-length') ?? 0) > 0;
+  if (hasBody && !/^application\/json\s*(?:;|$)/i.test(headers.get('content-type') ?? '')) {
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'send the body as Content-Type: application/json');
+  }
+}
