@@ -121,7 +121,9 @@ export class Client {
     try {
       return JSON.parse(text);
     } catch {
-      throw new CliError(`what answers on ${this.#name} is no tswitch daemon; check --socket or --url`);
+      throw new CliError(
+        `what answers on ${this.#name} is no tswitch daemon; check ${'url' in this.#place ? '--url' : '--socket'}`,
+      );
     }
   }
 

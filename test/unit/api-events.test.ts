@@ -4,10 +4,10 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventRoutes, EVENTS_WAITING_MAX } from '../../src/api/routes/events.ts';
 import { serveApi } from '../../src/api/server.ts';
-import { EventBus } from '../../src/control/events.ts';
+import { EventBus, EVENTS_KEPT_MAX } from '../../src/control/events.ts';
 import type { EventListener } from '../../src/control/events.ts';
 import { apiClient, refusal } from '../support/api-client.ts';
 import { fakeControl } from '../support/fake-control.ts';
@@ -78,13 +78,13 @@ test('a client is told at once that it listens, and then every event in order', 
   const client = await Listening.open();
   expect(client.response.headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   await until(() => client.blocks().length === 1);
-  expect(client.blocks()).toEqual([': tswitch']);
+  expect(client.blocks()).toEqual([`: tswitch\nid: ${events.boot}-0`]);
   const told = events.emit('port.lost', { port: 'red', reason: 'two\nlines' });
   events.emit('fdb.suppressed', { count: 7 });
   await until(() => client.blocks().length === 3);
-  expect(client.blocks()[1]).toBe(`event: port.lost\ndata: ${JSON.stringify(told)}`);
+  expect(client.blocks()[1]).toBe(`event: port.lost\ndata: ${JSON.stringify(told)}\nid: ${events.boot}-1`);
   expect(client.blocks()[2]).toMatch(
-    /^event: fdb\.suppressed\ndata: \{"event":"fdb\.suppressed","time":".*","count":7\}$/,
+    /^event: fdb\.suppressed\ndata: \{"event":"fdb\.suppressed","time":".*","count":7\}\nid: .*-2$/,
   );
   client.response.destroy();
   await until(() => events.listeners === 0);
@@ -160,7 +160,7 @@ test('silence is broken by comments', async () => {
     text += chunk;
     if (text.split(': tswitch').length > 3) ended.abort();
   }
-  expect(text).toMatch(/^(: tswitch\n\n){3,}: end: the daemon ends\n\n$/);
+  expect(text).toMatch(/^: tswitch\nid: [0-9a-f]+-0\n\n(: tswitch\n\n){2,}: end: the daemon ends\n\n$/);
   expect(bus.listeners).toBe(0);
 });
 
@@ -178,4 +178,74 @@ test('the end of the daemon ends every stream, also one that nobody reads', asyn
   await until(() => client.ended);
   expect(client.text).toMatch(/: end: the daemon ends\n\n$/);
   await until(() => bus.listeners === 0);
+});
+
+describe('a client that comes back', () => {
+  const ended = new AbortController();
+  afterAll(() => ended.abort());
+
+  /** What the stream begins with for a client whose last event was `lastId`, up to its newest event. */
+  async function resumed(bus: EventBus, lastId: string, query = ''): Promise<string[]> {
+    const app = eventRoutes(bus, { ended: ended.signal });
+    const response = await app.request(`/v1/events${query}`, { headers: { 'Last-Event-ID': lastId } });
+    const marker = bus.emit('config.applied', { marker: true });
+    let text = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes(JSON.stringify(marker))) break;
+    }
+    return text
+      .split('\n\n')
+      .filter((block) => block.startsWith('event:') && !block.includes('marker'))
+      .map((block) => block.replaceAll(/"time":"[^"]*",?/g, ''));
+  }
+
+  /** A bus that was heard all the time, with so many events. */
+  function busOf(count: number): EventBus {
+    const bus = new EventBus();
+    for (let n = 1; n <= count; n++) bus.emit(n % 2 ? 'port.up' : 'port.down', { n });
+    return bus;
+  }
+
+  test('gets what it missed, each once, in order, with the same ids', async () => {
+    const bus = busOf(5);
+    const told = (n: number, name: string): string =>
+      `event: ${name}\ndata: {"event":"${name}","n":${n}}\nid: ${bus.boot}-${n}`;
+    expect(await resumed(bus, `${bus.boot}-3`)).toEqual([told(4, 'port.down'), told(5, 'port.up')]);
+    expect(await resumed(bus, `${bus.boot}-0`, '?name=port.down&name=config.applied')).toEqual([
+      told(2, 'port.down'),
+      told(4, 'port.down'),
+    ]);
+    expect(await resumed(bus, `${bus.boot}-${bus.sequence}`)).toEqual([]);
+  });
+
+  test('is told how many are lost, if there were more than are kept', async () => {
+    const bus = busOf(EVENTS_KEPT_MAX + 10);
+    const [gap, ...rest] = await resumed(bus, `${bus.boot}-2`, '?name=port.down&name=config.applied');
+    // One more went for the marker.
+    expect(gap).toBe('event: gap\ndata: {"event":"gap","reason":"too-many","missed":8}');
+    expect(rest).toHaveLength(EVENTS_KEPT_MAX / 2);
+  });
+
+  test.each(['feed-3', 'nonsense', '-1', ''])('with an id of another run (%j) is told so', async (lastId) => {
+    const [gap, ...rest] = await resumed(busOf(3), lastId);
+    expect([gap, rest]).toEqual(['event: gap\ndata: {"event":"gap","reason":"restarted","missed":null}', []]);
+  });
+
+  test('and an id from the future is not believed', async () => {
+    const bus = busOf(3);
+    expect((await resumed(bus, `${bus.boot}-4`))[0]).toMatch(/"reason":"restarted"/);
+  });
+
+  test('is told where FDB events were not raised because nobody listened', async () => {
+    const bus = busOf(3);
+    expect(bus.isHeard).toBe(false);
+    bus.emit('port.up', { n: 4 });
+    const gap = 'event: gap\ndata: {"event":"gap","reason":"unheard","missed":null}';
+    expect((await resumed(bus, `${bus.boot}-3`))[0]).toBe(gap);
+    expect((await resumed(bus, `${bus.boot}-4`))[0]).not.toBe(gap);
+    const unsubscribe = bus.subscribe(() => {});
+    unsubscribe();
+    expect(bus.isHeard).toBe(true);
+  });
 });

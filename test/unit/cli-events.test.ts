@@ -108,12 +108,35 @@ test('a reader that ends early is no failure', async () => {
   clearInterval(emitting);
 });
 
-test('where the daemon ends, one line says so; exit code 1', async () => {
-  const { printed, code } = await listen();
+test('where the daemon ends, one line says so, and it goes on with what was missed when there is one again', async () => {
+  const { child, printed, code } = await listen('--json');
+  const before = events.emit('port.up', { port: 'red' });
+  await until(() => printed.stdout.includes('\n'));
   await api.close();
-  expect([await code, printed.stdout]).toEqual([1, '']);
-  expect(printed.stderr).toBe(`tswitch: the stream of events from ${socket} ended: the daemon ends\n`);
-  const { code: none, stderr } = await cliRunner(socket)(['events']);
-  expect([none, stderr]).toEqual([1, `tswitch: no daemon answers on ${socket}; start one with \`tswitch serve\`\n`]);
+  await until(() => printed.stderr.includes('\n'));
+  expect(printed.stderr).toBe('tswitch: the stream of events ended: the daemon ends; trying again\n');
+  const missed = events.emit('port.down', { port: 'red' });
+  api = await serveApi({ ...fakeControl(), events }, { socket });
+  await until(() => printed.stdout.split('\n').length === 3);
+  expect(printed.stdout).toBe(`${JSON.stringify(before)}\n${JSON.stringify(missed)}\n`);
+  child.kill('SIGINT');
+  expect(await code).toBe(0);
+});
+
+test('a daemon that was started anew is a gap', async () => {
+  const { child, printed, code } = await listen('--json');
+  await api.close();
+  await until(() => printed.stderr.includes('\n'));
+  api = await serveApi({ ...fakeControl(), events: new EventBus() }, { socket });
+  await until(() => printed.stdout.includes('\n'));
+  expect(JSON.parse(printed.stdout)).toMatchObject({ event: 'gap', reason: 'restarted', missed: null });
+  child.kill('SIGINT');
+  expect(await code).toBe(0);
+});
+
+test('where there was no daemon to begin with, exit code 1', async () => {
+  await api.close();
+  const { code, stderr } = await cliRunner(socket)(['events']);
+  expect([code, stderr]).toEqual([1, `tswitch: no daemon answers on ${socket}; start one with \`tswitch serve\`\n`]);
   api = await serveApi(fakeControl(), { socket });
 });

@@ -41,10 +41,10 @@ export const fdbEntryParams = z.object({
 });
 
 export const fdbQuery = strictObject({
-  mac: macAddress.optional().openapi({ description: 'Only entries of this address, of all VLANs.' }),
   port: portName.optional(),
   vlan: integerText(VID_MIN, VID_MAX).optional().openapi({ description: 'Only entries of this VLAN.' }),
   kind: fdbKind.optional(),
+  mac: macAddress.optional().openapi({ description: 'Only entries of this address, of all VLANs.' }),
   limit: integerText(1, FDB_PAGE_ENTRIES_MAX)
     .default(FDB_PAGE_ENTRIES_DEFAULT)
     .openapi({
