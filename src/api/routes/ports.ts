@@ -16,7 +16,10 @@ const listPorts = createRoute({
   tags,
   request: { query: nothing },
   responses: {
-    200: json(z.object({ ports: z.array(portView) }), 'The ports, each with its settings, state and counters.'),
+    200: json(
+      z.object({ ports: z.array(portView).openapi({ description: 'In the order they were added.' }) }),
+      'The ports, each with its settings, state and counters.',
+    ),
     ...errors('BAD_REQUEST'),
   },
 });

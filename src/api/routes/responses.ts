@@ -7,13 +7,17 @@ const codes = Object.keys(ERRORS).filter((code): code is ApiErrorCode => code in
 
 const errorBody = z
   .object({
-    error: z.object({
-      code: z.enum(codes).openapi({
-        description: codes.map((code) => `\`${code}\` (${ERRORS[code].status}): ${ERRORS[code].meaning}`).join('. '),
-      }),
-      message: z.string().openapi({ description: 'One sentence: what failed, and what to do about it.' }),
-      details: z.unknown().openapi({ description: 'More for programs, or null; for BAD_REQUEST the fields at fault.' }),
-    }),
+    error: z
+      .object({
+        code: z.enum(codes).openapi({
+          description: codes.map((code) => `\`${code}\` (${ERRORS[code].status}): ${ERRORS[code].meaning}`).join('. '),
+        }),
+        message: z.string().openapi({ description: 'One sentence: what failed, and what to do about it.' }),
+        details: z
+          .unknown()
+          .openapi({ description: 'More for programs, or null; for BAD_REQUEST the fields at fault.' }),
+      })
+      .openapi({ description: 'Why the request was refused, or failed.' }),
   })
   .openapi('Error');
 

@@ -24,7 +24,10 @@ const showDrops = createRoute({
   tags,
   request: { query: nothing },
   responses: {
-    200: json(z.object({ drops: z.array(dropView) }), 'The reasons that frames were dropped for.'),
+    200: json(
+      z.object({ drops: z.array(dropView).openapi({ description: 'Each reason that something was dropped for.' }) }),
+      'The reasons that frames were dropped for.',
+    ),
     ...errors('BAD_REQUEST'),
   },
 });

@@ -14,7 +14,10 @@ const listVlans = createRoute({
   summary: 'List the VLANs that ports name, with their member ports',
   tags: ['vlans'],
   request: { query: nothing },
-  responses: { 200: json(z.object({ vlans: z.array(vlanView) }), 'The VLANs, ascending.'), ...errors('BAD_REQUEST') },
+  responses: {
+    200: json(z.object({ vlans: z.array(vlanView).openapi({ description: 'By VID.' }) }), 'The VLANs, ascending.'),
+    ...errors('BAD_REQUEST'),
+  },
 });
 
 const showSwitch = createRoute({

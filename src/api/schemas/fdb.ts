@@ -59,7 +59,7 @@ export const fdbQuery = strictObject({
 
 export const fdbPage = z
   .object({
-    entries: z.array(fdbEntry),
+    entries: z.array(fdbEntry).openapi({ description: 'By VLAN and address.' }),
     total: count('Entries that match the filters, over all pages.'),
     nextCursor: z
       .string()

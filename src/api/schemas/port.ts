@@ -148,19 +148,23 @@ export const dropCounts = z.record(z.string(), z.int().min(0)).openapi({
 
 export const portStats = z
   .object({
-    rx: z.object({
-      frames: count('Frames taken from the netdev; a super-frame is one.'),
-      bytes: count('Bytes of these frames, Ethernet header included.'),
-      superFrames: count('How many of these frames were super-frames.'),
-      drops: count('Frames lost before they were taken (the receive ring was full); not part of `frames`.'),
-    }),
-    tx: z.object({
-      frames: count('Frames sent; a super-frame is one.'),
-      bytes: count('Bytes of these frames, Ethernet header included.'),
-      superFrames: count('How many of these frames left as super-frames.'),
-      segments: count('Wire frames that tswitch made by segmenting super-frames.'),
-      drops: count('Copies that were to leave by this port and were dropped.'),
-    }),
+    rx: z
+      .object({
+        frames: count('Frames taken from the netdev; a super-frame is one.'),
+        bytes: count('Bytes of these frames, Ethernet header included.'),
+        superFrames: count('How many of these frames were super-frames.'),
+        drops: count('Frames lost before they were taken (the receive ring was full); not part of `frames`.'),
+      })
+      .openapi({ description: 'What entered by the port.' }),
+    tx: z
+      .object({
+        frames: count('Frames sent; a super-frame is one.'),
+        bytes: count('Bytes of these frames, Ethernet header included.'),
+        superFrames: count('How many of these frames left as super-frames.'),
+        segments: count('Wire frames that tswitch made by segmenting super-frames.'),
+        drops: count('Copies that were to leave by this port and were dropped.'),
+      })
+      .openapi({ description: 'What left by the port.' }),
     drops: dropCounts,
   })
   .openapi('PortStats');

@@ -33,7 +33,7 @@ export const statsView = z
       }),
     ports: z.record(z.string(), portStats).openapi({ description: 'By port name.' }),
     drops: dropCounts,
-    workers: z.array(workerView),
+    workers: z.array(workerView).openapi({ description: 'By their numbers.' }),
   })
   .openapi('Stats');
 
