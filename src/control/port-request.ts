@@ -248,12 +248,7 @@ function farEndOf(request: PortRequest, attempt: Attempt): Place {
     attempt(() => refuse(`netdev: not for kind ${kind}; tswitch names the end that it makes`), undefined);
   }
   const netns = attempt(() => netnsOf(request), null);
-  if (createNetns && netns !== null && !isNetnsName(netns)) {
-    attempt(
-      () => refuse(`createNetns: only a namespace given by name can be made, "${netns}" is not a name`),
-      undefined,
-    );
-  }
+  if (createNetns && netns !== null) attempt(() => checkNewNetns(netns), undefined);
   const ifname = request.ifname ?? IFNAME_DEFAULT;
   attempt(() => checkNetdevName(ifname, 'ifname'), undefined);
   const parsed = attempt<InterfaceAddress[] | null>(() => normalAddresses(request.addresses ?? []), null);
@@ -273,6 +268,14 @@ function netnsOf({ kind, netns = null }: PortRequest): string {
   }
   checkNetns(netns);
   return netns;
+}
+
+/** Stricter than for one that is there: what tswitch makes must be easy to name in a path, a command and a URL. */
+function checkNewNetns(netns: string): void {
+  if (isNetnsName(netns) && PORT_NAME.test(netns) && !netns.startsWith('-')) return;
+  refuse(
+    `createNetns: only a namespace given by name can be made; "${netns}" is none of 1 to 64 of A-Z a-z 0-9 . _ : -`,
+  );
 }
 
 function checkKind(kind: PortKind): void {
@@ -297,7 +300,8 @@ function checkNetdevName(name: string, field: string): void {
 }
 
 function checkNetns(netns: string): void {
-  if (netns === '' || Buffer.byteLength(netns) > NETNS_BYTES_MAX || CONTROL_CHARACTER.test(netns)) {
+  const isStep = netns === '.' || netns === '..';
+  if (netns === '' || isStep || Buffer.byteLength(netns) > NETNS_BYTES_MAX || CONTROL_CHARACTER.test(netns)) {
     refuse('netns: give a name under /run/netns, the path of a namespace file, a pid, or host');
   }
 }
