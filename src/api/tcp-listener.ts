@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { TswitchError } from '../control/errors.ts';
 import type { GuardOptions } from './guard.ts';
-import { TokenStore } from './tokens.ts';
+import type { TokenStore } from './tokens.ts';
 
 export interface TcpOptions {
   /** HOST:PORT; an IPv6 address in brackets. Port 0: a free one. */

@@ -100,7 +100,10 @@ export class Client {
     });
   }
 
-  #request(options: RequestOptions, resolve: (response: IncomingMessage) => void): ClientRequest {
+  #request(
+    options: Omit<RequestOptions, 'headers'> & { headers: Record<string, string | number>; path: string },
+    resolve: (response: IncomingMessage) => void,
+  ): ClientRequest {
     const place = this.#place;
     if ('socket' in place) {
       const headers = { ...options.headers, Host: 'localhost' };
@@ -108,7 +111,7 @@ export class Client {
     }
     const { url, token } = place;
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-    const path = url.pathname.replace(/\/$/, '') + (options.path ?? '/');
+    const path = url.pathname.replace(/\/$/, '') + options.path;
     return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { ...options, headers, path }, resolve);
   }
 

@@ -45,6 +45,6 @@ function sampleOf(line: string, family: string): Family['samples'][number] {
 function check(name: string, { type, help, samples }: Family): void {
   if (type === '' || help === '') throw new Error(`${name} has no type or help`);
   if ((type === 'counter') !== name.endsWith('_total')) throw new Error(`${name} is named unlike a ${type}`);
-  const series = samples.map(({ labels }) => JSON.stringify(Object.entries(labels).toSorted()));
+  const series = samples.map(({ labels }) => Object.entries(labels).map(String).toSorted().join('\n'));
   if (new Set(series).size < series.length) throw new Error(`${name} has the same labels twice`);
 }
