@@ -62,15 +62,15 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('a line for people', () => {
   test.each([
-    [{ event: 'port.up' as const, time, port: 'red' }, `${time}  port.up           port=red`],
+    [{ event: 'port.up' as const, time, port: 'red' }, `${time}  port.up             port=red`],
     [{ event: 'config.applied' as const, time }, `${time}  config.applied`],
     [
       { event: 'worker.restarted' as const, time, worker: 0, reason: 'threw', error: 'two "words"\n', none: null },
-      `${time}  worker.restarted  worker=0 reason=threw error="two \\"words\\"\\n" none=null`,
+      `${time}  worker.restarted    worker=0 reason=threw error="two \\"words\\"\\n" none=null`,
     ],
     [
       { event: 'fdb.held' as const, time, vlan: 10, port: 'b', ports: ['a', 'b'], evidence: { moves: 11 }, text: '' },
-      `${time}  fdb.held          port=b vlan=10 ports=a,b evidence={"moves":11} text=""`,
+      `${time}  fdb.held            port=b vlan=10 ports=a,b evidence={"moves":11} text=""`,
     ],
   ])('%j', (event, line) => expect(formatEvent(event)).toBe(line));
 });
@@ -79,7 +79,7 @@ test('events are printed as they happen, until Ctrl-C', async () => {
   const { child, printed, code } = await listen();
   const { time: told } = events.emit('port.lost', { port: 'red', reason: 'namespace \u001b[31mgone' });
   await until(() => printed.stdout.endsWith('\n'));
-  expect(printed.stdout).toBe(`${told}  port.lost         port=red reason="namespace \\u001b[31mgone"\n`);
+  expect(printed.stdout).toBe(`${told}  port.lost           port=red reason="namespace \\u001b[31mgone"\n`);
   child.kill('SIGINT');
   child.kill('SIGINT');
   expect([await code, printed.stderr]).toEqual([0, '']);
