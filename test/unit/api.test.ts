@@ -253,7 +253,12 @@ describe('routes', () => {
 
 interface OpenApi {
   paths: Record<string, Record<string, { responses: object }>>;
-  components: { schemas: Record<string, { properties: Record<string, { description?: string; $ref?: string }> }> };
+  components: {
+    schemas: Record<
+      string,
+      { properties: Record<string, { description?: string; $ref?: string; allOf?: { description?: string }[] }> }
+    >;
+  };
 }
 
 describe('documentation', () => {
@@ -302,7 +307,8 @@ describe('documentation', () => {
       'Explanation',
     ]) {
       for (const [field, schema] of Object.entries(body.components.schemas[shape]?.properties ?? { missing: {} })) {
-        const isDescribed = schema.description || schema.$ref || shape === 'PortStats';
+        const isAdded = schema.allOf?.some(({ description }) => description);
+        const isDescribed = schema.description || schema.$ref || isAdded || shape === 'PortStats';
         expect(isDescribed, `${shape}.${field} has a description`).toBeTruthy();
       }
     }
