@@ -169,6 +169,7 @@ function refusal(status: number, text: string, parsed: unknown): CliError {
   return new CliError(`the daemon answered with HTTP status ${status} and no reason; check --socket`);
 }
 
-function field(value: unknown, name: string): unknown {
+/** Of what was parsed; undefined if it has no such field. */
+export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -1,6 +1,5 @@
 /** Configuration files: YAML 1.2, of which JSON is a part; what is wrong with one is told with line and column. */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml';
-import type { Document } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml';
 import { CliError } from './errors.ts';
 
 /** Aliases of a file may not make it much larger than it is. */
@@ -9,9 +8,9 @@ const ALIASES_MAX = 100;
 export interface ConfigFile {
   document: object;
   /** `FILE:LINE:COLUMN` of what a JSON pointer leads to, or of the nearest thing around it. */
-  placeOf(path: string): string;
+  placeOf: (path: string) => string;
   /** What is the matter, where the file's format and not its meaning is the reason; else ''. */
-  hintFor(path: string): string;
+  hintFor: (path: string) => string;
 }
 
 /**

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
+import { parseConfigFile } from '../../src/cli/config-file.ts';
 import type { SwitchControl } from '../../src/control/model.ts';
 import type { SwitchEvent } from '../../src/control/events.ts';
 import type { Wish, WishRequest } from '../../src/control/wish/wish.ts';
@@ -184,7 +185,7 @@ test('of two writers the second is told, and reads again', async () => {
   const both = await Promise.all(
     [61, 62].map((ageingSeconds) => put({ ...mine, switch: { ageingSeconds } }, '', { 'if-match': present })),
   );
-  expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+  expect(both.map(({ status }) => status).toSorted((x, y) => x - y)).toEqual([200, 412]);
 });
 
 test('the worked example of the docs works', async () => {
@@ -193,7 +194,6 @@ test('the worked example of the docs works', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'tswitch-howto-')), 'lan.yaml');
   lab.defer(() => rmSync(join(file, '..'), { recursive: true }));
   writeFileSync(file, yaml);
-  const { parseConfigFile } = await import('../../src/cli/config-file.ts');
   const text = readFileSync(file, 'utf8')
     .replaceAll('netns: red', `netns: ${a.name}`)
     .replaceAll('netns: blue', `netns: ${b.name}`);

@@ -4,6 +4,7 @@ import { text as readText } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { Cli, examples } from '../cli.ts';
+import { field } from '../client.ts';
 import { type ConfigFile, formatConfigFile, parseConfigFile } from '../config-file.ts';
 import { CliError, RefusedError } from '../errors.ts';
 import { printable } from '../output.ts';
@@ -118,8 +119,8 @@ function inFile(error: RefusedError, config: ConfigFile): string {
 }
 
 function problemsOf(body: string): { path: string; message: string }[] {
-  const { error }: { error?: { details?: unknown } } = JSON.parse(body);
-  const details: unknown = error?.details;
+  const parsed: unknown = JSON.parse(body);
+  const details = field(field(parsed, 'error'), 'details');
   return Array.isArray(details) ? details.filter(isProblem) : [];
 }
 
