@@ -4,6 +4,8 @@ import { CliError } from './errors.ts';
 
 /** Aliases of a file may not make it much larger than it is. */
 const ALIASES_MAX = 100;
+/** Fields whose values are texts, though they may look like numbers. */
+const TEXTS = new Set(['name', 'netdev', 'netns', 'ifname', 'mac', 'addresses', 'gateway', 'port']);
 
 export interface ConfigFile {
   document: object;
@@ -39,7 +41,7 @@ export function parseConfigFile(text: string, name: string): ConfigFile {
   return {
     document: value,
     placeOf: (path) => at(nodeAt(document, path)?.range?.[0] ?? 0),
-    hintFor: (path) => hintOf(nodeAt(document, path, true)),
+    hintFor: (path) => (isText(path) ? hintOf(nodeAt(document, path, true)) : ''),
   };
 }
 
@@ -67,6 +69,12 @@ function nodeAt(document: Document.Parsed, path: string, exact = false): Node | 
     node = next;
   }
   return node;
+}
+
+/** Whether a text belongs there, as a field or as an item of one. */
+function isText(path: string): boolean {
+  const field = path.split('/').findLast((step) => !/^[0-9]+$/.test(step));
+  return field !== undefined && TEXTS.has(field);
 }
 
 function hintOf(node: Node | null): string {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
 import { formatConfigFile, parseConfigFile } from '../../src/cli/config-file.ts';
 import type { SwitchControl } from '../../src/control/model.ts';
@@ -29,6 +29,8 @@ afterEach(async () => {
   await control.close();
   rmSync(file, { force: true });
 });
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const red = { name: 'red', kind: 'veth', netns: 'red' };
 const put = (document: unknown, query = '') =>
@@ -183,10 +185,14 @@ describe('files', () => {
   });
 
   test('a TPID and a MAC address need no quotes; a number that is to be a text is pointed at', () => {
-    const { document, hintFor } = parseConfigFile('ports: [{tpid: 0x88a8, mac: 02:00:00:00:00:01, netns: 4711}]', 'f');
-    expect(document).toEqual({ ports: [{ tpid: '0x88a8', mac: '02:00:00:00:00:01', netns: 4711 }] });
+    const { document, hintFor } = parseConfigFile(
+      'ports: [{tpid: 0x88a8, mac: 02:00:00:00:00:01, netns: 4711, vlan: 5000, addresses: [7], learning: 1}]',
+      'f',
+    );
+    expect(document).toMatchObject({ ports: [{ tpid: '0x88a8', mac: '02:00:00:00:00:01', netns: 4711 }] });
     expect(hintFor('/ports/0/netns')).toBe(' (if "4711" is meant as text, put it in quotes)');
-    expect(hintFor('/ports/0/mac')).toBe('');
+    expect(hintFor('/ports/0/addresses/0')).toMatch(/"7"/);
+    for (const field of ['mac', 'vlan', 'learning', 'none']) expect(hintFor(`/ports/0/${field}`), field).toBe('');
   });
 
   test.each([
