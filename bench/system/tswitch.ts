@@ -1,8 +1,8 @@
 /** tswitch as a user runs it: the daemon on a private socket, the hosts plugged in by the command line. */
 import { mkdtemp } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { callApi } from './api.ts';
 import { Child } from './child.ts';
 import { inNetns, onCore, run } from './command.ts';
 import { connectByVeth, endOf, type Host, makeCrowd, makeSite, type Site } from './hosts.ts';
@@ -109,25 +109,8 @@ function makeFill(bench: Bench, stack: AsyncDisposableStack, socket: string, plu
     crowd ??= await makeCrowd(bench, stack);
     for (; next < ports; next++) {
       const port = { name: `crowd-${next}`, kind: 'veth', netns: crowd.netns, ifname: `eth${next}` };
-      await addPort(socket, port, bench.signal);
+      await callApi(socket, { method: 'POST', path: '/v1/ports', body: port }, bench.signal);
     }
     return crowd;
   };
-}
-
-async function addPort(socketPath: string, port: object, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const headers = { 'content-type': 'application/json' };
-  const call = request({ socketPath, path: '/v1/ports', method: 'POST', headers, signal, agent: false }, (response) => {
-    let body = '';
-    response.setEncoding('utf8').on('data', (text: string) => (body += text));
-    response.on('error', reject);
-    response.on('end', () => {
-      if (response.statusCode === 201) resolve();
-      else reject(new Error(`tswitch refused a port: ${body}`));
-    });
-  });
-  call.on('error', reject);
-  call.end(JSON.stringify(port));
-  await promise;
 }

@@ -5,36 +5,24 @@
 import { SOCK_FILTER, BPF_JGT_K, BPF_LD_W_LEN, BPF_RET_K, SOCK_FPROG } from '../../native-bindings/abi/filter.ts';
 import {
   ETH_P_ALL,
-  PACKET_ADD_MEMBERSHIP,
   PACKET_FANOUT,
   PACKET_FANOUT_FLAG_IGNORE_OUTGOING,
   PACKET_FANOUT_HASH,
   PACKET_IGNORE_OUTGOING,
-  PACKET_MR_PROMISC,
-  PACKET_MREQ,
   PACKET_QDISC_BYPASS,
   PACKET_RX_RING,
   PACKET_STATISTICS,
   PACKET_VERSION,
-  PACKET_VNET_HDR,
   TPACKET_REQ,
   TPACKET_STATS,
   TPACKET_V2,
 } from '../../native-bindings/abi/if-packet.ts';
-import {
-  AF_PACKET,
-  SO_ATTACH_FILTER,
-  SO_SNDBUFFORCE,
-  SOCK_CLOEXEC,
-  SOCK_RAW,
-  SOCKADDR_LL,
-  SOL_PACKET,
-  SOL_SOCKET,
-} from '../../native-bindings/abi/socket.ts';
+import { SO_ATTACH_FILTER, SO_SNDBUFFORCE, SOL_PACKET, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
 import type { Arena, Region } from '../../native-bindings/arena.ts';
 import { check, ffi, sys } from '../../native-bindings/syscalls.ts';
 import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
 import type { PortResources } from '../shared/commands.ts';
+import { becomePromiscuous, bindTo, openPacketSocket, setInt } from './packet-socket.ts';
 
 /** How a port's receive memory is cut: one ring for each entry, told apart by the length of the frames it takes. */
 export interface RingPlan {
@@ -107,7 +95,7 @@ export class PacketSockets {
       const divisor = arena.isHalfFree ? 1 : CROWDED;
       const rings = [SMALL, LARGE].map((whole) => {
         const plan = { ...whole, blocks: whole.blocks / divisor };
-        const fd = openSocket(fds, true);
+        const fd = openPacketSocket(fds, true);
         setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
         setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
         requestRing(fd, plan);
@@ -157,7 +145,7 @@ export function openSendSocket(
   ifindex: number,
   options: { bypassQdisc: boolean; hasHeaders: boolean },
 ): number {
-  const fd = openSocket(fds, options.hasHeaders);
+  const fd = openPacketSocket(fds, options.hasHeaders);
   setInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
   if (options.bypassQdisc) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
   bindTo(fd, ifindex, RECEIVES_NOTHING);
@@ -168,20 +156,12 @@ export function openSendSocket(
 export function listenToAll(ifindex: number): { close(): void } {
   const fds: number[] = [];
   try {
-    becomePromiscuous(openSocket(fds, false), ifindex);
+    becomePromiscuous(openPacketSocket(fds, false), ifindex);
   } catch (error) {
     for (const fd of fds) sys.close(fd);
     throw error;
   }
   return { close: () => fds.forEach((fd) => sys.close(fd)) };
-}
-
-/** @param hasHeaders whether a virtio-net header stands before each frame */
-function openSocket(fds: number[], hasHeaders: boolean): number {
-  const fd = check('socket(AF_PACKET)', sys.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  fds.push(fd);
-  if (hasHeaders) setInt(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
-  return fd;
 }
 
 function requestRing(fd: number, plan: RingPlan): void {
@@ -219,14 +199,6 @@ function attachLengthFilter(fd: number, isSmall: boolean): void {
   );
 }
 
-function bindTo(fd: number, ifindex: number, protocol: number): void {
-  const address = new DataView(new ArrayBuffer(SOCKADDR_LL.size));
-  address.setUint16(SOCKADDR_LL.family, AF_PACKET, true);
-  address.setUint16(SOCKADDR_LL.protocol, protocol);
-  address.setInt32(SOCKADDR_LL.ifindex, ifindex, true);
-  check('bind(AF_PACKET)', sys.bind(fd, new Uint8Array(address.buffer), SOCKADDR_LL.size));
-}
-
 /**
  * Shares the netdev's frames with the same ring of the other workers. A group is known by 16 bits in its network namespace,
  * and has a setting of its own for outgoing frames.
@@ -235,19 +207,4 @@ function joinFanout(fd: number, ifindex: number, ring: number): void {
   const group = (2 * ifindex + ring) & 0xffff;
   const type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
   setInt(fd, SOL_PACKET, PACKET_FANOUT, group | (type << 16));
-}
-
-/** For as long as the socket is open. */
-function becomePromiscuous(fd: number, ifindex: number): void {
-  const request = new DataView(new ArrayBuffer(PACKET_MREQ.size));
-  request.setInt32(PACKET_MREQ.ifindex, ifindex, true);
-  request.setUint16(PACKET_MREQ.type, PACKET_MR_PROMISC, true);
-  const bytes = new Uint8Array(request.buffer);
-  check('setsockopt(PACKET_MR_PROMISC)', sys.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, bytes));
-}
-
-function setInt(fd: number, level: number, name: number, value: number): void {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, true);
-  check(`setsockopt(${level}, ${name})`, sys.setsockopt(fd, level, name, bytes));
 }

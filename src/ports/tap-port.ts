@@ -5,13 +5,12 @@
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
 import { VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX, SUPER_FRAME_BYTES_MAX } from '../limits.ts';
+import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import { type Addresses, addresses, addressOf, type Memory } from './memory.ts';
 import type { Port } from './port.ts';
+import { READ_BYTES_MAX, TapEnd } from './tap-end.ts';
 
-/** Longest thing one read returns; a TAP never splits a frame over two. */
-const READ_BYTES_MAX = SUPER_FRAME_BYTES_MAX + VNET_HEADER_BYTES;
 /** A whole batch of full-size frames, or a handful of super-frames. */
 export const TAP_BUFFER_BYTES = 512 * 1024;
 /** Frames start on cache lines of their own. */
@@ -43,31 +42,13 @@ export class TapBuffer {
   }
 }
 
-export class TapPort implements Port {
-  readonly handle: number;
-  readonly #fd: number;
+export class TapPort extends TapEnd implements Port {
   readonly #buffer: TapBuffer;
-  #readable: boolean;
 
-  /** @param receives whether this worker takes the TAP's frames; it is never marked readable where not */
+  /** @param receives whether this worker takes the TAP's frames */
   constructor(handle: number, fd: number, buffer: TapBuffer, receives: boolean) {
-    this.handle = handle;
-    this.#fd = fd;
+    super(handle, fd, receives);
     this.#buffer = buffer;
-    this.#readable = receives;
-  }
-
-  pending(): boolean {
-    return this.#readable;
-  }
-
-  markReadable(): void {
-    this.#readable = true;
-  }
-
-  /** The TAP is gone from the kernel; its descriptor says so for ever. */
-  clearError(): boolean {
-    return false;
   }
 
   receive(batch: Batch): void {
@@ -75,10 +56,10 @@ export class TapPort implements Port {
     const last = buffer.end - READ_BYTES_MAX;
     let at = buffer.at;
     while (batch.count < BATCH_FRAMES_MAX && at <= last) {
-      const read = sys.read(this.#fd, buffer.addressOf(at), READ_BYTES_MAX);
+      const read = sys.read(this.fd, buffer.addressOf(at), READ_BYTES_MAX);
       if (read < 0) {
         // Drained (EAGAIN), or the netdev is gone, which shows in the port's state.
-        this.#readable = false;
+        this.readable = false;
         return;
       }
       const i = batch.count++;
@@ -89,8 +70,6 @@ export class TapPort implements Port {
       at += (read + PLACE_BYTES - 1) & -PLACE_BYTES;
     }
   }
-
-  release(): void {}
 
   transmit(list: GatherList): void {
     for (let i = 0; i < list.count; i++) {
@@ -103,8 +82,8 @@ export class TapPort implements Port {
   #write(list: GatherList, i: number): number {
     const at = list.partAt[2 * i]!;
     if (list.vectorCount(i) === 1 && this.#buffer.has(at)) {
-      return sys.write(this.#fd, this.#buffer.addressOf(at), list.partBytes[2 * i]!);
+      return sys.write(this.fd, this.#buffer.addressOf(at), list.partBytes[2 * i]!);
     }
-    return sys.writev(this.#fd, list.vectorAddress(i), list.vectorCount(i));
+    return sys.writev(this.fd, list.vectorAddress(i), list.vectorCount(i));
   }
 }

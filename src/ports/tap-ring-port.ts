@@ -4,12 +4,11 @@
  */
 import type { Batch } from '../frame/batch.ts';
 import { VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import { IO_RING_ENTRIES, type IoRing } from './io-ring.ts';
 import type { Port } from './port.ts';
+import { READ_BYTES_MAX, TapEnd } from './tap-end.ts';
 
-const READ_BYTES_MAX = SUPER_FRAME_BYTES_MAX + VNET_HEADER_BYTES;
 /** An odd number of cache lines, so that the beginnings of frames do not all share a set of the cache. */
 const PLACE_BYTES = 1025 * 64;
 /** What the TAPs of a worker are read into. Only what frames have touched is resident. */
@@ -18,44 +17,26 @@ const READS_MIN = 4;
 /** Of one batch, about: what is read should still be in the cache when it is written. */
 const BATCH_BYTES = 256 * 1024;
 
-export class TapRingPort implements Port {
-  readonly handle: number;
-  readonly #fd: number;
+export class TapRingPort extends TapEnd implements Port {
   readonly #ring: IoRing;
   readonly #buffer: number;
-  #readable: boolean;
   /** How many reads are tried next: one that finds nothing costs a little, too. */
   #reads = READS_MIN;
 
   /**
    * @param buffer offset of TAP_RING_BUFFER_BYTES in the memory
-   * @param receives whether this worker takes the TAP's frames; it is never marked readable where not
+   * @param receives whether this worker takes the TAP's frames
    */
   constructor(handle: number, fd: number, ring: IoRing, buffer: number, receives: boolean) {
-    this.handle = handle;
-    this.#fd = fd;
+    super(handle, fd, receives);
     this.#ring = ring;
     this.#buffer = buffer;
-    this.#readable = receives;
-  }
-
-  pending(): boolean {
-    return this.#readable;
-  }
-
-  markReadable(): void {
-    this.#readable = true;
-  }
-
-  /** The TAP is gone from the kernel; its descriptor says so for ever. */
-  clearError(): boolean {
-    return false;
   }
 
   receive(batch: Batch): void {
     const { result } = this.#ring;
     const reads = this.#reads;
-    for (let k = 0; k < reads; k++) this.#ring.read(this.#fd, this.#buffer + k * PLACE_BYTES, READ_BYTES_MAX);
+    for (let k = 0; k < reads; k++) this.#ring.read(this.fd, this.#buffer + k * PLACE_BYTES, READ_BYTES_MAX);
     this.#ring.submit();
     let bytes = 0;
     // A frame may have come after a read in the middle found none.
@@ -70,11 +51,9 @@ export class TapRingPort implements Port {
       bytes += read;
     }
     // Drained (EAGAIN), or the netdev is gone, which shows in the port's state.
-    if (result[reads - 1]! < 0) this.#readable = false;
+    if (result[reads - 1]! < 0) this.readable = false;
     this.#adapt(batch.count, bytes);
   }
-
-  release(): void {}
 
   transmit(list: GatherList): void {
     const { result } = this.#ring;
@@ -91,8 +70,8 @@ export class TapRingPort implements Port {
 
   #add(list: GatherList, i: number): void {
     const parts = list.vectorCount(i);
-    if (parts === 1) this.#ring.write(this.#fd, list.partAt[2 * i]!, list.partBytes[2 * i]!);
-    else this.#ring.writev(this.#fd, list.vectorAt(i), parts);
+    if (parts === 1) this.#ring.write(this.fd, list.partAt[2 * i]!, list.partBytes[2 * i]!);
+    else this.#ring.writev(this.fd, list.vectorAt(i), parts);
   }
 
   /** One more read than there were frames tells that there are no more; if they were all needed, there may be many. */

@@ -50,7 +50,7 @@ describe('the host', () => {
     [{ hasTun: false }, 'TAP broken', '/dev/net/tun'],
     [{ bpfJit: 0 }, 'BPF slow', 'interprets'],
     [{ backlogDrops: 7 }, 'backlog slow', '7 frames'],
-    [{ filesMax: 1024 }, 'open files slow', 'about 256 ports'],
+    [{ filesMax: 1024 }, 'open files slow', 'about 204 ports'],
     [{ highOrderAllocationOff: 1 }, 'memory pages slow', 'single pages'],
     [{ freeBytes: 100 * 2 ** 20 }, 'memory slow', '100 MiB'],
   ])('%o: %s', (facts, verdict, text) => {

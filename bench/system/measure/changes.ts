@@ -2,9 +2,10 @@
  * What changes of the switch cost its traffic, and traffic its API: frames delivered at overload while the API is asked so
  * many times a second to give an address and to take it back, or only to read its settings.
  */
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Measurement } from '../../measurement.ts';
+import { type ApiCall, callApi } from '../api.ts';
 import { optionsOf } from './frame-rate.ts';
 import { measureOverload } from './window.ts';
 
@@ -52,9 +53,7 @@ class Client {
       const dueMs = startMs + (k * 1000) / perSecond;
       await sleep(Math.max(0, dueMs - performance.now()), undefined, { signal: this.#signal });
       const sentMs = performance.now();
-      if (port === null) await this.#send('GET', '/v1/switch', null);
-      else if (k % 2 === 0) await this.#send('POST', '/v1/fdb', { mac: MAC, vlan: VLAN, port, kind: 'static' });
-      else await this.#send('DELETE', `/v1/fdb/${VLAN}/${MAC}`, null);
+      await callApi(this.#socketPath, callOf(k, port), this.#signal, this.#agent);
       this.#timesMs.push(performance.now() - sentMs);
     }
     this.#agent.destroy();
@@ -68,21 +67,10 @@ class Client {
     const sorted = this.#timesMs.toSorted((a, b) => a - b);
     return sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
   }
+}
 
-  #send(method: string, path: string, body: object | null): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const headers = { host: 'localhost', 'content-type': 'application/json' };
-    const options = { socketPath: this.#socketPath, path, method, headers, agent: this.#agent, signal: this.#signal };
-    const exchange = request(options, (response) => {
-      response.resume();
-      response.on('error', reject);
-      response.on('end', () => {
-        if ((response.statusCode ?? 0) < 300) resolve();
-        else reject(new Error(`${method} ${path}: the API answered ${response.statusCode}`));
-      });
-    });
-    exchange.on('error', reject);
-    exchange.end(body === null ? undefined : JSON.stringify(body));
-    return promise;
-  }
+function callOf(k: number, port: string | null): ApiCall {
+  if (port === null) return { method: 'GET', path: '/v1/switch' };
+  if (k % 2 === 1) return { method: 'DELETE', path: `/v1/fdb/${VLAN}/${MAC}` };
+  return { method: 'POST', path: '/v1/fdb', body: { mac: MAC, vlan: VLAN, port, kind: 'static' } };
 }

@@ -2,6 +2,17 @@
  * The frames that the doctor sends: UDP and TCP over IPv4 between two addresses of its own, told apart by their source
  * port. Nobody has these addresses, so no host's stack answers.
  */
+import { ADDRESSES_BYTES, ETHERTYPE_IPV4, MAC_BYTES } from '../../frame/ethernet.ts';
+import {
+  IPV4_CHECKSUM,
+  IPV4_HEADER_BYTES_MIN as IPV4_BYTES,
+  IPV4_SOURCE,
+  IpHeaders,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+  readNetwork16,
+  writeNetwork16,
+} from '../../frame/ip.ts';
 import { closeSum, completeChecksum, sumBytes } from '../../frame/offload/checksum.ts';
 import {
   CSUM_OFFSET,
@@ -30,17 +41,17 @@ export interface Ends {
   destination: Uint8Array;
 }
 
-const MAC_BYTES = 6;
-const IPV4_BYTES = 20;
 const UDP_BYTES = 8;
 const TCP_BYTES = 20;
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
+const TCP_SEQUENCE = 4;
+const FIRST_SEQUENCE = 1;
 /** Of the block for benchmarks of devices (RFC 2544, appendix C; RFC 6890). */
 const SOURCE_IP = [198, 18, 0, 1];
 const TARGET_IP = [198, 18, 0, 2];
 /** "Discard" (RFC 863). */
 const TARGET_PORT = 9;
+
+const headers = new IpHeaders();
 
 /** @param ipBytes of the whole IPv4 packet: 60 for the shortest Ethernet frame less its header */
 export function udpFrame(
@@ -66,7 +77,7 @@ export function superFrame(
 ): Framed {
   const l4 = new Uint8Array(TCP_BYTES + segments * segmentBytes);
   // Data offset 5 words, ACK, window 1024.
-  putWords(l4, 0, number, TARGET_PORT, 0, 1, 0, 1, 0x5010, 1024, 0, 0);
+  putWords(l4, 0, number, TARGET_PORT, 0, FIRST_SEQUENCE, 0, 1, 0x5010, 1024, 0, 0);
   fillPayload(l4, TCP_BYTES);
   return build(ends, tags, PROTOCOL_TCP, l4, { checksumAt: 16, leavesChecksum: true, segmentBytes });
 }
@@ -85,8 +96,7 @@ export function isSuper({ header }: Framed): boolean {
 /** The probe's number, if the frame is one from this source. */
 export function numberOf({ frame }: Framed, source: Uint8Array): number | null {
   if (!source.every((byte, k) => frame[MAC_BYTES + k] === byte)) return null;
-  const l4 = transportAt(frame);
-  return l4 + 2 > frame.length ? null : (frame[l4]! << 8) | frame[l4 + 1]!;
+  return headers.locate(frame, 0, frame.length) ? readNetwork16(frame, headers.transport) : null;
 }
 
 /** Whether `arrived` is `sent`, byte for byte, the checksum finished or still left to whom it passes. */
@@ -98,11 +108,10 @@ export function isSame(sent: Framed, arrived: Framed): boolean {
 
 /** Whether the arrived frames are the segments of the super-frame, each with its checksum right, all of the payload there. */
 export function areSegmentsOf(sent: Framed, arrived: readonly Framed[]): boolean {
-  const payload = sent.frame.subarray(transportAt(sent.frame) + TCP_BYTES);
+  const payload = segmentOf(sent.frame).bytes;
   const parts = arrived.map(finished).filter((frame) => frame !== null && hasRightChecksum(frame));
   if (parts.length !== arrived.length) return false;
-  const bySequence = parts.flatMap((frame) => (frame ? [{ at: sequenceOf(frame) - 1, bytes: segmentOf(frame) }] : []));
-  bySequence.sort((a, b) => a.at - b.at);
+  const bySequence = parts.flatMap((frame) => (frame ? [segmentOf(frame)] : [])).sort((a, b) => a.at - b.at);
   const isComplete = bySequence.reduce((end, { at, bytes }) => (at === end ? at + bytes.length : -1), 0);
   return (
     isComplete === payload.length &&
@@ -117,14 +126,14 @@ function build(
   l4: Uint8Array,
   how: { checksumAt: number; leavesChecksum: boolean; segmentBytes: number },
 ): Framed {
-  const start = 2 * MAC_BYTES + tags.length * TAG_BYTES + 2;
+  const start = ADDRESSES_BYTES + tags.length * TAG_BYTES + 2;
   const frame = new Uint8Array(start + IPV4_BYTES + l4.length);
   frame.set(destination);
   frame.set(source, MAC_BYTES);
-  putWords(frame, 2 * MAC_BYTES, ...tags.flatMap((vid) => [TPID_CUSTOMER, vid]), 0x0800);
+  putWords(frame, ADDRESSES_BYTES, ...tags.flatMap((vid) => [TPID_CUSTOMER, vid]), ETHERTYPE_IPV4);
   putWords(frame, start, 0x4500, IPV4_BYTES + l4.length, 1, 0x4000, 0x4000 | protocol, 0);
-  frame.set([...SOURCE_IP, ...TARGET_IP], start + 12);
-  putWords(frame, start + 10, closeSum(sumBytes(frame, start, start + IPV4_BYTES)));
+  frame.set([...SOURCE_IP, ...TARGET_IP], start + IPV4_SOURCE);
+  putWords(frame, start + IPV4_CHECKSUM, closeSum(sumBytes(frame, start, start + IPV4_BYTES)));
   const transport = start + IPV4_BYTES;
   frame.set(l4, transport);
   putWords(frame, transport + how.checksumAt, pseudoSum(protocol, l4.length));
@@ -154,10 +163,9 @@ function finished({ header, frame }: Framed): Uint8Array | null {
 }
 
 function hasRightChecksum(frame: Uint8Array): boolean {
-  const l4 = transportAt(frame);
-  const l4Bytes = totalLength(frame) - IPV4_BYTES;
-  const sum = sumBytes(frame, l4, l4 + l4Bytes) + pseudoSum(PROTOCOL_TCP, l4Bytes);
-  return closeSum(sum) === 0;
+  if (!headers.locate(frame, 0, frame.length)) return false;
+  const { transport, end } = headers;
+  return closeSum(sumBytes(frame, transport, end) + pseudoSum(PROTOCOL_TCP, end - transport)) === 0;
 }
 
 /** The pseudo header's part of a checksum (RFC 9293, section 3.1). */
@@ -166,25 +174,12 @@ function pseudoSum(protocol: number, l4Bytes: number): number {
   return sumBytes(pseudo, 0, pseudo.length);
 }
 
-function sequenceOf(frame: Uint8Array): number {
-  return new DataView(frame.buffer, frame.byteOffset).getUint32(transportAt(frame) + 4);
-}
-
-function segmentOf(frame: Uint8Array): Uint8Array {
-  const l4 = transportAt(frame);
-  return frame.subarray(l4 + TCP_BYTES, l4 + totalLength(frame) - IPV4_BYTES);
-}
-
-function totalLength(frame: Uint8Array): number {
-  const ip = transportAt(frame) - IPV4_BYTES;
-  return (frame[ip + 2]! << 8) | frame[ip + 3]!;
-}
-
-/** Where TCP or UDP begins, behind any number of tags. */
-function transportAt(frame: Uint8Array): number {
-  let at = 2 * MAC_BYTES;
-  while (((frame[at]! << 8) | frame[at + 1]!) === TPID_CUSTOMER) at += TAG_BYTES;
-  return at + 2 + IPV4_BYTES;
+/** What a TCP segment carries, and where in the stream. */
+function segmentOf(frame: Uint8Array): { at: number; bytes: Uint8Array } {
+  headers.locate(frame, 0, frame.length);
+  const { transport, end } = headers;
+  const at = new DataView(frame.buffer, frame.byteOffset).getUint32(transport + TCP_SEQUENCE) - FIRST_SEQUENCE;
+  return { at, bytes: frame.subarray(transport + TCP_BYTES, end) };
 }
 
 /** Bytes that differ along the way, so that a shift shows. */
@@ -193,8 +188,5 @@ function fillPayload(l4: Uint8Array, from: number): void {
 }
 
 function putWords(bytes: Uint8Array, at: number, ...words: number[]): void {
-  for (const [k, word] of words.entries()) {
-    bytes[at + 2 * k] = word >>> 8;
-    bytes[at + 2 * k + 1] = word & 0xff;
-  }
+  for (const [k, word] of words.entries()) writeNetwork16(bytes, at + 2 * k, word);
 }
