@@ -12,6 +12,7 @@
  * (SIGSEGV) or fails (EFAULT, if it is the kernel's) instead of corrupting what came after.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { EINVAL, ENOMEM } from './abi/errno.ts';
 import {
   MAP_ANONYMOUS,
@@ -37,12 +38,14 @@ export interface Region {
 
 /**
  * Smallest arena. malloc takes a block of this size from the system by itself and gives it back as a whole
- * (DEFAULT_MMAP_THRESHOLD_MAX of glibc is 32 MiB); pages of a smaller one may lie in the heap, where malloc would trip
- * over the mappings when the buffer is collected.
+ * (DEFAULT_MMAP_THRESHOLD_MAX of glibc is 32 MiB), unless its heap has a free piece that is large enough.
  */
 export const ARENA_BYTES_MIN = 64 * 1024 * 1024;
 /** Largest arena: an offset fits a signed 32-bit integer, one page is left over. */
 export const ARENA_BYTES_MAX = 2 ** 31 - 65_536;
+
+/** Buffers in malloc's heap. They are never collected: malloc would use their pages again, and trip over the mappings. */
+const heldBack: SharedArrayBuffer[] = [];
 
 export class Arena {
   readonly sab: SharedArrayBuffer;
@@ -76,6 +79,7 @@ export class Arena {
   static create(bytes: number, ffi: Ffi = chosen): Arena {
     assert(bytes >= ARENA_BYTES_MIN && bytes <= ARENA_BYTES_MAX, `an arena of ${bytes} bytes`);
     const arena = new Arena(new SharedArrayBuffer(bytes), ffi);
+    if (isInHeap(arena.address)) heldBack.push(arena.sab);
     const inside = arena.#free[0]!;
     arena.#close(inside.offset, inside.length);
     return arena;
@@ -179,5 +183,16 @@ export class Arena {
 
   #roundUp(bytes: number): number {
     return Math.ceil(bytes / this.#pageBytes) * this.#pageBytes;
+  }
+}
+
+/** Whether malloc's heap is around the address; also where that cannot be seen (proc_pid_maps(5)). */
+function isInHeap(address: number): boolean {
+  try {
+    const maps = readFileSync('/proc/self/maps', 'latin1');
+    const parts = [...maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) .*\[heap\]$/gm)];
+    return parts.some(([, begin = '', end = '']) => address >= parseInt(begin, 16) && address < parseInt(end, 16));
+  } catch {
+    return true;
   }
 }
