@@ -14,10 +14,11 @@ import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
-import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, TURNS } from '../shared/board.ts';
 import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
+import { Heartbeats } from './heartbeats.ts';
 import type { TapIo, WorkerView } from './model.ts';
 import { Readiness } from './readiness.ts';
 
@@ -25,14 +26,6 @@ import { Readiness } from './readiness.ts';
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
 /** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
 const EPOLL_EVENTS_BYTES = 4096;
-const HEARTBEAT_CHECK_MS = 100;
-/** While all are asleep: none can hang before it has woken, and then the checks above still find it within a second. */
-const ASLEEP_CHECK_MS = 300;
-/**
- * A heartbeat that stands still for this many checks, in a worker that is not asleep, is a hang: half a second, so that its
- * share of the frames flows again within one. The longest turn takes some milliseconds.
- */
-const CHECKS_UNTIL_HUNG = 5;
 const COMMAND_TIMEOUT_MS = 10_000;
 /** A worker that ends sooner than this after its start has failed quickly. */
 const QUICK_FAILURE_MS = 1000;
@@ -54,8 +47,6 @@ interface Seat {
   readonly epollEventsAt: number;
   commands: MessagePort;
   abort: AbortController;
-  heartbeat: number;
-  stillChecks: number;
   restarts: number;
   /** When it was started last, in ms of the monotonic clock. */
   startedMs: number;
@@ -87,7 +78,7 @@ export class Workers {
   readonly #pool: Piscina;
   readonly #seats: Seat[] = [];
   readonly #readiness: Readiness;
-  #heartbeatCheck: NodeJS.Timeout;
+  readonly #heartbeats: Heartbeats;
   #stopping = false;
 
   constructor(options: WorkersOptions) {
@@ -99,8 +90,8 @@ export class Workers {
       idleTimeout: Infinity,
       atomics: 'disabled',
     });
+    this.#heartbeats = new Heartbeats(options.board, options.count, (worker) => this.#seats[worker]!.abort.abort());
     for (let worker = 0; worker < options.count; worker++) this.#seats.push(this.#makeSeat(worker));
-    this.#heartbeatCheck = this.#checkHeartbeatsIn(HEARTBEAT_CHECK_MS);
     this.#readiness = new Readiness(this.#seats[0]!.epollFd, options.board, options.onReadable);
   }
 
@@ -138,7 +129,7 @@ export class Workers {
       const isAsleep = Atomics.load(words, page + ASLEEP) === 1;
       return {
         worker: seat.worker,
-        state: seat.stillChecks >= CHECKS_UNTIL_HUNG ? 'hung' : isAsleep ? 'asleep' : 'running',
+        state: this.#heartbeats.isHung(seat.worker) ? 'hung' : isAsleep ? 'asleep' : 'running',
         restarts: seat.restarts,
         turns: words[page + TURNS]! >>> 0,
       };
@@ -147,8 +138,8 @@ export class Workers {
 
   /** A sentence for each worker that forwards nothing now. */
   problems(): string[] {
-    return this.#seats.flatMap(({ worker, isVacant, stillChecks, quickFailures }) => {
-      if (stillChecks >= CHECKS_UNTIL_HUNG) return [`worker ${worker} hangs and is being replaced`];
+    return this.#seats.flatMap(({ worker, isVacant, quickFailures }) => {
+      if (this.#heartbeats.isHung(worker)) return [`worker ${worker} hangs and is being replaced`];
       return isVacant ? [`worker ${worker} has failed ${quickFailures} times in a row; see the log`] : [];
     });
   }
@@ -156,7 +147,7 @@ export class Workers {
   /** Ends all workers; what they used may be closed afterwards. */
   async close(): Promise<void> {
     this.#stopping = true;
-    clearTimeout(this.#heartbeatCheck);
+    this.#heartbeats.close();
     await this.#readiness.close();
     const working = this.#seats.filter(({ isVacant }) => !isVacant);
     await this.#command(working, () => [{ do: 'stop' }]).catch(() => {});
@@ -190,8 +181,6 @@ export class Workers {
       tapBufferAt: arena.allocate(ioRing === null ? TAP_BUFFER_BYTES : TAP_RING_BUFFER_BYTES).offset,
       ioRing,
       epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES).offset,
-      heartbeat: 0,
-      stillChecks: 0,
       restarts: 0,
       startedMs: performance.now(),
       quickFailures: 0,
@@ -207,9 +196,6 @@ export class Workers {
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
     const { board } = this.#options;
-    // Its predecessor's last beat says nothing of it, and while it loads it does not beat.
-    board.words[board.page(seat.worker) + HEARTBEAT] = 0;
-    Atomics.store(board.words, board.page(seat.worker) + ASLEEP, 0);
     const abort = new AbortController();
     const start: WorkerStart = {
       worker: seat.worker,
@@ -239,9 +225,9 @@ export class Workers {
     const seat = this.#seats[worker]!;
     this.#options.onRestart(worker, seat.abort.signal.aborted ? null : error);
     seat.commands.close();
+    this.#heartbeats.ended(worker);
     seat.isVacant = true;
     seat.restarts++;
-    seat.stillChecks = 0;
     const isQuick = performance.now() - seat.startedMs < QUICK_FAILURE_MS;
     seat.quickFailures = isQuick ? seat.quickFailures + 1 : 0;
     if (seat.quickFailures <= QUICK_RESTARTS) this.#restart(seat);
@@ -255,31 +241,6 @@ export class Workers {
     Object.assign(seat, this.#startTask(seat, this.#options.snapshot(seat.worker)));
     // Its predecessor may have ended between being told and calling.
     this.#options.onReadable();
-  }
-
-  #checkHeartbeatsIn(ms: number): NodeJS.Timeout {
-    const check = (): void => {
-      const areAsleep = this.#checkHeartbeats();
-      this.#heartbeatCheck = this.#checkHeartbeatsIn(areAsleep ? ASLEEP_CHECK_MS : HEARTBEAT_CHECK_MS);
-    };
-    return setTimeout(check, ms).unref();
-  }
-
-  /** @returns whether all workers are asleep */
-  #checkHeartbeats(): boolean {
-    const { board } = this.#options;
-    let areAsleep = true;
-    for (const seat of this.#seats) {
-      const page = board.page(seat.worker);
-      const heartbeat = board.words[page + HEARTBEAT]!;
-      const isAsleep = Atomics.load(board.words, page + ASLEEP) === 1;
-      const isStill = heartbeat === seat.heartbeat && !isAsleep && heartbeat !== 0;
-      areAsleep &&= isAsleep;
-      seat.heartbeat = heartbeat;
-      seat.stillChecks = isStill ? seat.stillChecks + 1 : 0;
-      if (seat.stillChecks === CHECKS_UNTIL_HUNG) seat.abort.abort();
-    }
-    return areAsleep;
   }
 
   #wake(seat: Seat): void {

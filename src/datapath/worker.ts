@@ -2,6 +2,7 @@
  * A worker: one endless pool task that turns the data path's loop. It obeys commands between turns, spins briefly after
  * work, then sleeps in the kernel until a frame or the control plane wakes it. It never waits for the main thread.
  */
+import { readlinkSync } from 'node:fs';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { WORKER_WAIT_MS_MAX } from '../limits.ts';
 import { IoRing } from '../ports/io-ring.ts';
@@ -12,7 +13,7 @@ import type { Port } from '../ports/port.ts';
 import { TAP_BUFFER_BYTES, TapBuffer, TapPort } from '../ports/tap-port.ts';
 import { TapRingPort } from '../ports/tap-ring-port.ts';
 import { XdpPort } from '../ports/xdp-port.ts';
-import { ACKNOWLEDGED, ASLEEP, Board, CALLS, EPOCH, HEARTBEAT, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, Board, CALLS, EPOCH, HEARTBEAT, THREAD, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
@@ -65,6 +66,7 @@ class Worker {
   run(): void {
     const { words } = this.#board;
     const page = this.#page;
+    words[page + THREAD] = threadId();
     let acknowledged = Atomics.load(words, page + ACKNOWLEDGED) - 1;
     let busyTurns = 0;
     let polledMs = 0;
@@ -186,6 +188,15 @@ class Worker {
     const { sendFd, sendFinishedFd } = resources;
     const fds = { rings: resources.rings.map(({ fd }) => fd), send: sendFd, sendFinished: sendFinishedFd };
     return new PacketPort(handle, fds, small, large ?? null);
+  }
+}
+
+/** 0 where /proc does not tell. */
+function threadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+  } catch {
+    return 0;
   }
 }
 

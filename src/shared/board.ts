@@ -26,6 +26,8 @@ export const HEARTBEAT = 1;
 export const ASLEEP = 2;
 /** Turns that moved at least one frame, modulo 2^32. */
 export const TURNS = 3;
+/** The worker's thread id (gettid(2)) as this process's /proc has it; 0 where it is not known. */
+export const THREAD = 4;
 
 export const RINGS_PER_PORT_MAX = 2;
 
