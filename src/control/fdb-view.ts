@@ -23,8 +23,13 @@ export function vlanOf(entry: FdbEntry): number {
   return entry.high >>> 16;
 }
 
+export interface FdbKey {
+  high: number;
+  low: number;
+}
+
 /** The key of an address in its one spelling. */
-export function keyOf(mac: string, vlan: number): { high: number; low: number } {
+export function keyOf(mac: string, vlan: number): FdbKey {
   const digits = mac.replaceAll(':', '');
   return { high: (vlan << 16) | parseInt(digits.slice(0, 4), 16), low: parseInt(digits.slice(4), 16) | 0 };
 }

@@ -6,7 +6,7 @@ import { VID_MAX, VID_MIN } from '../limits.ts';
 import { parseMac, parseUnicastMac } from './address-text.ts';
 import { TswitchError } from './errors.ts';
 import type { EventBus } from './events.ts';
-import { entryView, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fdb-view.ts';
+import { entryView, type FdbKey, fdbPage, keyOf, macText, restoreEntries, vlanOf } from './fdb-view.ts';
 import type { FdbEntryView, FdbFilter, FdbKind, FdbPage, FdbRequest, FdbUsage, SwitchSettings } from './model.ts';
 import type { PortRecord } from './port-record.ts';
 import { inTurns } from './turns.ts';
@@ -34,6 +34,8 @@ export interface MacTableOptions {
 export class MacTable {
   readonly #options: MacTableOptions;
   readonly #sweeper: NodeJS.Timeout;
+  /** Keys that were given and may be in the table still: to look these up costs less than a walk through the table. */
+  readonly #givenKeys = new Map<string, FdbKey>();
   #fdb: Fdb;
   #isSweeping = false;
 
@@ -91,23 +93,22 @@ export class MacTable {
         `the FDB is full of given entries: remove some, or raise fdbLimit (now ${this.#fdb.limit})`,
       );
     }
+    this.#givenKeys.set(`${high} ${low}`, { high, low });
     return entryView({ high, low, handle: record.handle, kind: KINDS[kind], seen: now() }, now(), nameOf);
   }
 
   /** The entries that were given and have not aged since, in no order. */
   given(): WishedEntry[] {
     const given: WishedEntry[] = [];
-    if (this.#fdb.givenCount === 0) return given;
-    this.#fdb.forEach(this.#options.now(), (entry) => {
-      if (entry.kind === KIND_DYNAMIC) return;
+    for (const [key, { high, low }] of this.#givenKeys) {
+      const entry = this.#fdb.find(high, low, this.#options.now());
+      if (!entry || entry.kind === KIND_DYNAMIC) {
+        this.#givenKeys.delete(key);
+        continue;
+      }
       const kind = entry.kind === KIND_STATIC ? 'static' : 'sticky';
-      given.push({
-        mac: macText(entry.high, entry.low),
-        vlan: vlanOf(entry),
-        port: this.#options.nameOf(entry.handle),
-        kind,
-      });
-    });
+      given.push({ mac: macText(high, low), vlan: vlanOf(entry), port: this.#options.nameOf(entry.handle), kind });
+    }
     return given;
   }
 
