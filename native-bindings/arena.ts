@@ -15,6 +15,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { EINVAL, ENOMEM } from './abi/errno.ts';
 import {
+  MADV_DONTFORK,
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_NORESERVE,
@@ -144,6 +145,8 @@ export class Arena {
       throw new SyscallError('mmap', -result);
     }
     assert.equal(result, at, 'MAP_FIXED was not kept');
+    // A fork, for a program that is started, would copy the page tables of every ring: it stands still for that long.
+    check('madvise', this.#sys.madvise(at, length, MADV_DONTFORK));
     this.#taken.set(offset, length);
     return { offset, length };
   }

@@ -58,6 +58,7 @@ export interface Syscalls {
 
   mmap(address: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number;
   munmap(address: number, bytes: number): number;
+  madvise(address: number, bytes: number, advice: number): number;
   /** Bytes of a page. */
   getpagesize(): number;
 
@@ -131,6 +132,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
 
     mmap: ffi.bind('mmap', 'address', ['address', 'long', 'int', 'int', 'int', 'long']),
     munmap: ffi.bind('munmap', 'int', ['address', 'long']),
+    madvise: ffi.bind('madvise', 'int', ['address', 'long', 'int']),
     getpagesize: ffi.bind('getpagesize', 'int', []),
 
     eventfd: ffi.bind('eventfd', 'int', ['uint', 'int']),

@@ -11,5 +11,8 @@ export const MAP_LOCKED = 0x2000;
 export const MAP_NORESERVE = 0x4000;
 export const MAP_POPULATE = 0x8000;
 
+/** madvise(2). */
+export const MADV_DONTFORK = 10;
+
 /** memfd_create(2) (linux/memfd.h). */
 export const MFD_CLOEXEC = 1;
