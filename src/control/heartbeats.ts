@@ -9,7 +9,7 @@ const CHECK_MS = 100;
 /** While all are asleep: none can hang before it has woken, and then the checks above still find it within a second. */
 const ASLEEP_CHECK_MS = 300;
 /** A hang is one for so many checks, so that the share of the frames flows again within a second. */
-const CHECKS_UNTIL_HUNG = 5;
+const CHECKS_UNTIL_HUNG = 4;
 /** Processor time without a beat: the longest turn takes some milliseconds. */
 const HUNG_CPU_MS = 100;
 /** After so many checks it is taken for hung whatever it used: it must be stuck in the kernel. */
