@@ -5,15 +5,15 @@
 import { readFileSync } from 'node:fs';
 import { ASLEEP, type Board, HEARTBEAT, THREAD } from '../shared/board.ts';
 
-const CHECK_MS = 100;
+const CHECK_MS = 50;
 /** While all are asleep: none can hang before it has woken, and then the checks above still find it within a second. */
 const ASLEEP_CHECK_MS = 300;
 /** A hang is one for so many checks, so that the share of the frames flows again within a second. */
-const CHECKS_UNTIL_HUNG = 4;
+const CHECKS_UNTIL_HUNG = 6;
 /** Processor time without a beat: the longest turn takes some milliseconds. */
 const HUNG_CPU_MS = 100;
 /** After so many checks it is taken for hung whatever it used: it must be stuck in the kernel. */
-const CHECKS_UNTIL_STUCK = 50;
+const CHECKS_UNTIL_STUCK = 100;
 /** USER_HZ, the unit of times in /proc: 100 on every architecture (proc(5)). */
 const MS_PER_CLOCK_TICK = 10;
 
