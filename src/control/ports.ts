@@ -220,6 +220,7 @@ export class Ports {
     fdb().setPortLimit(handle, -1);
     addRow(this.#retired, this.row(record));
     clearRows(board, workers.count, handle);
+    board.renewProbeToken(handle);
     for (const buffer of board.buffers.dropSamples) new DropSamples(buffer).forget(handle);
     try {
       await record.attachment.close();

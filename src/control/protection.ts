@@ -186,17 +186,26 @@ export class Protection {
     this.#tell([record], 'loop.cleared', { peer, reason });
   }
 
-  /** A port that goes away takes its story with it; one whose link goes down may be cabled anew. */
+  /**
+   * A port that goes away takes its story with it. One whose link goes down may be cabled anew; and if the other end of a loop
+   * is out, the blocked port may be all that is left of the way there.
+   */
   #onEvent({ event, port }: SwitchEvent): void {
-    if (port === undefined) return;
-    const watch = this.#watches.get(port);
-    if (event === 'port.removed' && watch) {
-      if (watch.unblock) clearTimeout(watch.unblock);
-      this.#watches.delete(port);
-    } else if ((event === 'port.down' || event === 'port.lost') && watch?.blocked) {
-      const record = this.#options.byName(port);
-      if (record) this.#unblock(record, 'its link went down');
+    const isRemoved = event === 'port.removed';
+    if (port === undefined || !(isRemoved || event === 'port.down' || event === 'port.lost')) return;
+    if (isRemoved) this.#forget(port);
+    for (const [name, { blocked }] of this.#watches) {
+      const record = blocked && this.#options.byName(name);
+      if (!record) continue;
+      if (name === port) this.#unblock(record, 'its link went down');
+      else if (blocked.peer === port) this.#unblock(record, isRemoved ? 'its peer was removed' : 'the link of its peer went down');
     }
+  }
+
+  #forget(name: string): void {
+    const unblock = this.#watches.get(name)?.unblock;
+    if (unblock) clearTimeout(unblock);
+    this.#watches.delete(name);
   }
 
   /** Raises the event for the first port and keeps it with all of them. */

@@ -15,6 +15,7 @@ export class Batch {
   ingress = 0;
   count = 0;
   readonly offset = new Int32Array(BATCH_FRAMES_MAX);
+  /** Bytes; negative where the frame was cut, as it was longer than there is room for. */
   readonly length = new Int32Array(BATCH_FRAMES_MAX);
   readonly tpid = new Uint16Array(BATCH_FRAMES_MAX);
   readonly tci = new Uint16Array(BATCH_FRAMES_MAX);

@@ -71,7 +71,7 @@ export class PacketRing {
   }
 
   /**
-   * Puts the next `count` slots into the batch. A frame that the slot was too small for gets length -1.
+   * Puts the next `count` slots into the batch. Of a frame that the slot was too small for, the length is negative.
    *
    * Where the kernel wrote on another core, each cache line of a frame has to come from there. The beginning of every frame
    * is touched here, where these loads wait for nothing and so go on side by side; later, in the middle of sending, the core
@@ -86,7 +86,7 @@ export class PacketRing {
       const status = words[slot + STATUS]!;
       const length = words[slot + LEN]!;
       batch.offset[i] = (slot << 2) + (words[slot + MAC_AND_NET]! & 0xffff);
-      batch.length[i] = words[slot + SNAPLEN] === length ? length : -1;
+      batch.length[i] = words[slot + SNAPLEN] === length ? length : -length;
       touched |= words[slot + SECOND_LINE]! | words[slot + THIRD_LINE]!;
       if (status & TP_STATUS_VLAN_VALID) {
         const tag = words[slot + VLAN_TCI_AND_TPID]!;

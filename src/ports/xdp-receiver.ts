@@ -115,7 +115,8 @@ export class XdpReceiver {
   }
 
   /**
-   * Puts one frame that lies in several chunks together. One that is longer than any port carries gets length -1.
+   * Puts one frame that lies in several chunks together. Of one that is longer than any port carries
+   * there is the first part, and the length is negative.
    * @returns false if it has to wait for the next batch
    */
   #takeParts(batch: Batch, producer: number): boolean {
@@ -130,12 +131,13 @@ export class XdpReceiver {
       more = (words[desc + OPTIONS]! & XDP_PKT_CONTD) !== 0;
     }
     const fits = total <= FRAME_BYTES_MAX;
-    const start = fits ? this.#place(batch, total) : this.#scratch.at + VNET_HEADER_BYTES;
+    const firstPart = this.#umem + words[this.#descs + (this.#next & mask) * DESC_WORDS + ADDR]!;
+    const start = fits ? this.#place(batch, total) : firstPart;
     if (start < 0) return false;
     if (fits) this.#copyParts(start, end);
     const i = batch.count++;
     batch.offset[i] = start;
-    batch.length[i] = fits ? total : -1;
+    batch.length[i] = fits ? total : -total;
     batch.tpid[i] = 0;
     batch.tci[i] = 0;
     this.#next = end;

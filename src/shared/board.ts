@@ -100,8 +100,13 @@ export class Board {
       dropSamples: Array.from({ length: workers }, () => new SharedArrayBuffer(DROP_SAMPLES_BYTES)),
     });
     for (let at = STORM_FILLED; at < board.storms.length; at += STORM_WORDS) board.storms[at] = NEVER_FILLED;
-    board.probeTokens.set(crypto.getRandomValues(new Uint8Array(PORTS_MAX * PROBE_TOKEN_BYTES)));
+    for (let handle = 0; handle < PORTS_MAX; handle++) board.renewProbeToken(handle);
     return board;
+  }
+
+  /** For a port that is no more: who saw its probes must not speak for the next one with its handle. */
+  renewProbeToken(handle: number): void {
+    this.probeTokens.set(crypto.getRandomValues(new Uint8Array(PROBE_TOKEN_BYTES)), handle * PROBE_TOKEN_BYTES);
   }
 
   /** Index of the first word of a worker's page. */

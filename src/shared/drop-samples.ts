@@ -46,7 +46,10 @@ export class DropSamples {
     this.#bytes = new Uint8Array(buffer);
   }
 
-  /** Keeps the beginning of a frame that is dropped, unless enough were kept in this tick. */
+  /**
+   * Keeps the beginning of a frame that is dropped, unless enough were kept in this tick.
+   * @param length see Batch.length; of a cut frame there is as much as a sample holds
+   */
   take(
     reason: number,
     handle: number,
@@ -65,11 +68,12 @@ export class DropSamples {
     const slot = this.#next[reason]!++ % SAMPLES_PER_REASON;
     const at = reason * REASON_WORDS + slot * SLOT_WORDS;
     const words = this.#words;
-    const captured = Math.max(0, Math.min(length, SAMPLE_BYTES_MAX));
+    const whole = Math.abs(length);
+    const captured = Math.min(whole, SAMPLE_BYTES_MAX);
     const sequence = Atomics.add(words, at + SEQUENCE, 1) + 2;
     words[at + HANDLE] = handle;
     words[at + TICK] = tick;
-    words[at + LENGTH] = length;
+    words[at + LENGTH] = whole;
     words[at + CAPTURED] = captured;
     words[at + TAG] = tag;
     const to = (at + SLOT_HEADER_WORDS) * 4;

@@ -21,6 +21,8 @@ export const HAPPENINGS_BYTES = (HEADER_WORDS + RECORDS * RECORD_WORDS) * 4;
  */
 const FDB_RECORDS_PER_TICK = 100;
 const HELD_RECORDS_PER_TICK = 10;
+/** A host may send a probe that it saw back again and again; the first tells all there is to know. */
+const LOOP_RECORDS_PER_TICK = 10;
 
 /** An address was learned (port), moved (from other to port), or is held (on port, away from other). */
 export const LEARNED = 1;
@@ -28,7 +30,7 @@ export const MOVED = 2;
 export const HELD = 3;
 /** Frames to be flooded exceeded the port's limit; `value` is the class. At most one per port, class and tick. */
 export const STORM = 4;
-/** A probe sent out of `other` came in by port. */
+/** A probe sent out of `other` came in by port. At most LOOP_RECORDS_PER_TICK. */
 export const LOOP = 5;
 
 export interface Happening {
@@ -48,6 +50,7 @@ export class Happenings {
   #tick = 0;
   #fdbRecords = 0;
   #heldRecords = 0;
+  #loopRecords = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
@@ -55,11 +58,7 @@ export class Happenings {
 
   /** Notes what became of an address: LEARNED, MOVED or HELD. */
   noteFdb(kind: number, handle: number, other: number, high: number, low: number, tick: number): void {
-    if (tick !== this.#tick) {
-      this.#tick = tick;
-      this.#fdbRecords = 0;
-      this.#heldRecords = 0;
-    }
+    this.#begin(tick);
     const isAllowed =
       kind === HELD ? ++this.#heldRecords <= HELD_RECORDS_PER_TICK : ++this.#fdbRecords <= FDB_RECORDS_PER_TICK;
     if (isAllowed && this.#write(kind, handle, other, high, low, tick, 0)) return;
@@ -71,7 +70,8 @@ export class Happenings {
   }
 
   noteLoop(handle: number, from: number, tick: number): void {
-    this.#write(LOOP, handle, from, 0, 0, tick, 0);
+    this.#begin(tick);
+    if (++this.#loopRecords <= LOOP_RECORDS_PER_TICK) this.#write(LOOP, handle, from, 0, 0, tick, 0);
   }
 
   /** Calls `visit` for every record not read yet; the object is used again. @returns FDB records suppressed so far */
@@ -102,6 +102,15 @@ export class Happenings {
 
   interrupt(): void {
     Atomics.notify(this.#words, WRITTEN);
+  }
+
+  /** With each tick as many may be told again. */
+  #begin(tick: number): void {
+    if (tick === this.#tick) return;
+    this.#tick = tick;
+    this.#fdbRecords = 0;
+    this.#heldRecords = 0;
+    this.#loopRecords = 0;
   }
 
   #write(kind: number, handle: number, other: number, high: number, low: number, tick: number, value: number): boolean {

@@ -188,6 +188,23 @@ test('a port whose link goes down is free at once: it may be cabled anew', async
   expect(lan.port('two').blocked).toBeNull();
 });
 
+test.each<[string, string, (host: Host) => Promise<unknown>]>([
+  ['its link goes down', 'the link of its peer went down', (host) => host.run('ip', 'link', 'set', 'eth0', 'down')],
+  ['it is removed', 'its peer was removed', () => lan.removePort('one')],
+])('the other port of a loop fails (%s): the blocked one takes over at once', async (_, reason, fail) => {
+  const host = await bridge();
+  startStorm();
+  await until('the loop to be found', () => eventsNamed('loop.found').length === 1);
+  await fail(host);
+  await until('the port to be free', () => eventsNamed('loop.cleared').length === 1);
+  expect(eventsNamed('loop.cleared')[0]).toMatchObject({ port: 'two', peer: 'one', reason });
+  await host.run('ip', 'address', 'add', '10.55.0.9/24', 'dev', 'br0');
+  await a.run('ip', 'address', 'add', '10.55.0.1/24', 'dev', 'eth0');
+  expect(await a.pings('10.55.0.9')).toBe(true);
+  expect(lan.port('two').blocked).toBeNull();
+  expect(eventsNamed('loop.found')).toHaveLength(1);
+});
+
 test('without loop protection, the limits of floods keep a storm small', async () => {
   await lan.patchSettings({ loopProtection: false });
   const [one] = await crossPatch();

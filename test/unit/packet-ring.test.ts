@@ -186,7 +186,7 @@ test('tags come beside the bytes; a cut frame is marked', () => {
   small.put(61, 2, { status: TP_STATUS_VLAN_VALID, tag: 5 });
   small.put(62, 3, { tag: 7 });
   small.put(2000, 4, { snaplen: 100 });
-  expect(received()).toEqual([60, 61, 62, -1]);
+  expect(received()).toEqual([60, 61, 62, -2000]);
   expect([...batch.tpid.subarray(0, 3)]).toEqual([0x88a8, 0x8100, 0]);
   expect([...batch.tci.subarray(0, 3)]).toEqual([0xa00a, 5, 0]);
 });

@@ -1,7 +1,7 @@
 /** What workers leave for the control plane in shared memory: drop samples and happenings. */
 import { expect, test } from 'vitest';
-import { DROP_SAMPLES_BYTES, DropSamples } from '../../src/shared/drop-samples.ts';
-import { type Happening, Happenings, HAPPENINGS_BYTES, HELD, LEARNED } from '../../src/shared/happenings.ts';
+import { DROP_SAMPLES_BYTES, DropSamples, SAMPLE_BYTES_MAX } from '../../src/shared/drop-samples.ts';
+import { type Happening, Happenings, HAPPENINGS_BYTES, HELD, LEARNED, LOOP, STORM } from '../../src/shared/happenings.ts';
 
 test('samples of a port that is no more are not those of the next one with its handle', () => {
   const buffer = new SharedArrayBuffer(DROP_SAMPLES_BYTES);
@@ -25,6 +25,12 @@ test('samples of a port that is no more are not those of the next one with its h
   ]);
 });
 
+test('of a frame that was cut, a sample has the length that it had', () => {
+  const samples = new DropSamples(new SharedArrayBuffer(DROP_SAMPLES_BYTES));
+  samples.take(1, 7, new Uint8Array(1000), 0, -70_000, 0, 1);
+  expect(samples.read(1)).toMatchObject([{ length: 70_000, bytes: new Uint8Array(SAMPLE_BYTES_MAX) }]);
+});
+
 test('a spray of new addresses does not hide that one is held', () => {
   const happenings = new Happenings(new SharedArrayBuffer(HAPPENINGS_BYTES));
   for (let n = 0; n < 5000; n++) happenings.noteFdb(LEARNED, 1, 1, 1 << 16, n, 3);
@@ -34,4 +40,14 @@ test('a spray of new addresses does not hide that one is held', () => {
   expect(told.filter(({ kind }) => kind === LEARNED)).toHaveLength(100);
   expect(told.filter(({ kind }) => kind === HELD)).toHaveLength(10);
   expect(suppressed).toBe(10_000 - 110);
+});
+
+test('a probe that is sent back again and again leaves room for what else happens', () => {
+  const happenings = new Happenings(new SharedArrayBuffer(HAPPENINGS_BYTES));
+  for (let n = 0; n < 5000; n++) happenings.noteLoop(1, 1, 3);
+  happenings.noteStorm(2, 0, 1 << 16, 1, 3);
+  happenings.noteLoop(1, 1, 4);
+  const told: Happening[] = [];
+  happenings.drain((happening) => told.push({ ...happening }));
+  expect(told.map(({ kind }) => kind)).toEqual([...Array<number>(10).fill(LOOP), STORM, LOOP]);
 });

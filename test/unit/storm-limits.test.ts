@@ -107,6 +107,13 @@ describe('loop probe', () => {
     expect(lan.happenings().filter(({ kind }) => kind === LOOP)).toEqual([]);
   });
 
+  test('a probe of a port that is no more says nothing of the next one with its handle', () => {
+    const lan = new Lan({ a: {}, b: {} });
+    lan.dataPath.probe(lan.port('a').handle, 1);
+    lan.board.renewProbeToken(lan.port('a').handle);
+    expect(lan.outcome('b', lan.port('a').sent[0]!)).toBe('a=untagged');
+  });
+
   test('a blocked port neither sends nor takes', () => {
     const lan = new Lan({ a: {}, b: { blocked: true }, c: {} });
     expect(lan.outcome('a', frame())).toBe('c=untagged');
