@@ -255,6 +255,7 @@ class Switch implements SwitchControl {
       frame: parseFrame(request.frame),
       forwardReserved: forwardReserved(this.#settings),
       fdb: this.#macs.fdb.buffer,
+      probeTokens: this.#board.probeTokens.slice(),
       now: this.#now(),
     });
   }

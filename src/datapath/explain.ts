@@ -11,7 +11,20 @@ import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
 import type { PortConfig } from '../shared/commands.ts';
 import type { ExplainedEgress, ExplainTask, Explanation } from '../shared/explain-task.ts';
 import { Drop, DROP_NAMES, DROP_SENTENCES, type DropName } from '../switching/drop-reasons.ts';
-import { Fdb, type FdbEntry, keyHigh, keyLow, KIND_STATIC, KIND_STICKY, TICKS_PER_SECOND } from '../switching/fdb.ts';
+import {
+  Fdb,
+  type FdbEntry,
+  HELD,
+  HELD_NOW,
+  keyHigh,
+  keyLow,
+  KIND_STATIC,
+  KIND_STICKY,
+  LEARNED,
+  MOVED,
+  TICKS_PER_SECOND,
+  UNCHANGED,
+} from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
 import { classifiedDrop, FLOOD_BROADCAST, FLOOD_MULTICAST } from '../switching/port-table.ts';
 import { innerKey } from '../switching/inner-tag.ts';
@@ -30,6 +43,7 @@ const ADMIT_REASONS: ReadonlySet<DropName> = new Set([
   'RESERVED_ADDRESS',
   'INGRESS_DOWN',
   'LOOP_BLOCKED',
+  'LOOP_PROBE',
 ]);
 const OWNER = 1;
 
@@ -42,16 +56,18 @@ class Explainer {
   readonly #board = Board.create(1);
   readonly #ports: MemoryPort[];
   readonly #dataPath: DataPath;
-  readonly #fdb: Fdb;
+  /** The table as it was before the frame. */
+  readonly #before: Fdb;
   readonly #ingress: { name: string; config: PortConfig };
 
   constructor(task: ExplainTask) {
     this.#task = task;
     const fdb = Fdb.copyOf(task.fdb);
-    this.#fdb = new Fdb(fdb, OWNER);
+    this.#before = new Fdb(Fdb.copyOf(fdb), OWNER);
     const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + MEMORY_PORT_BUFFER_BYTES));
     const memory = { bytes, address: 0 };
     const board = this.#board;
+    board.probeTokens.set(task.probeTokens);
     this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning });
     // One frame arrives, so all ports can share the memory for arrivals.
     this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, GATHER_LIST_BYTES));
@@ -64,12 +80,11 @@ class Explainer {
     const { ingress, frame, now } = this.#task;
     const { batch } = this.#dataPath;
     const port = this.#ports.find(({ handle }) => handle === ingress)!;
-    const ages = this.#agesBefore(frame);
     port.inject(frame);
     this.#dataPath.turn(now);
     const reason = this.#reasonAt(ingress);
     const isFlooded = this.#count(ingress, Counter.FLOODED) > 0;
-    const stages = this.#stages(reason, ages);
+    const stages = this.#stages(reason);
     const isClassified = stages.length > 2;
     return {
       outcome: reason ? 'dropped' : isFlooded ? 'flooded' : 'forwarded',
@@ -80,26 +95,22 @@ class Explainer {
     };
   }
 
-  /** Source and destination as the table knew them before the frame, whatever its VLAN will be. */
-  #agesBefore(frame: Uint8Array): (at: number, vlan: number) => FdbEntry | null {
-    const before = new Fdb(Fdb.copyOf(this.#task.fdb), OWNER);
-    return (at, vlan) => before.find(keyHigh(frame, at, vlan), keyLow(frame, at), this.#task.now);
-  }
-
-  #stages(reason: DropName | null, before: (at: number, vlan: number) => FdbEntry | null): Stage[] {
+  #stages(reason: DropName | null): Stage[] {
     const { batch } = this.#dataPath;
-    const { frame } = this.#task;
+    const { frame, ingress, now } = this.#task;
     if (reason && ADMIT_REASONS.has(reason)) return [dropped('admit', reason)];
     const text = `whole header, individual source address, ${frame.length} bytes`;
     const stages: Stage[] = [{ stage: 'admit', verdict: 'accepted', text }];
-    const classified = this.#dataPath.table.classify(this.#task.ingress, batch.tpid[0]!, batch.tci[0]!);
+    const classified = this.#dataPath.table.classify(ingress, batch.tpid[0]!, batch.tci[0]!);
     if (reason && classifiedDrop(classified) !== 0) return [...stages, dropped('vlan', reason, this.#arrival())];
     const vlan = batch.vlan[0]!;
     stages.push({ stage: 'vlan', verdict: `VLAN ${vlan}`, text: this.#arrival() });
-    const source = before(SOURCE, vlan);
+    const [sourceHigh, sourceLow] = [keyHigh(frame, SOURCE, vlan), keyLow(frame, SOURCE)];
+    const source = this.#before.find(sourceHigh, sourceLow, now);
+    const destination = this.#before.find(keyHigh(frame, DESTINATION, vlan), keyLow(frame, DESTINATION), now);
     if (reason === 'SOURCE_PINNED') return [...stages, dropped('source', reason, this.#known(source))];
-    stages.push(this.#sourceStage(source, vlan));
-    stages.push(this.#destinationStage(reason, before(DESTINATION, vlan)));
+    stages.push(this.#sourceStage(source, this.#before.learn(sourceHigh, sourceLow, ingress, now)));
+    stages.push(this.#destinationStage(reason, destination));
     if (reason && reason !== 'NO_EGRESS') return stages;
     const copies = this.#ports.filter(({ sent }) => sent.length > 0).length;
     const egress = `${copies} ${copies === 1 ? 'copy is' : 'copies are'} sent`;
@@ -134,21 +145,19 @@ class Explainer {
     return `${came}; ${name} is a ${carries}${customers}`.replace(' is a access', ' is an access');
   }
 
-  #sourceStage(before: FdbEntry | null, vlan: number): Stage {
+  /** @param done what learning did, or would do on a port that learns (see Fdb.learn) */
+  #sourceStage(before: FdbEntry | null, done: number): Stage {
     const { name, config } = this.#ingress;
-    const { batch } = this.#dataPath;
-    const at = batch.offset[0]! + SOURCE;
-    const after = this.#fdb.find(keyHigh(batch.bytes, at, vlan), keyLow(batch.bytes, at), this.#task.now);
+    const known = this.#known(before);
     if (!config.learning) return { stage: 'source', verdict: 'not learned', text: `${name} does not learn` };
-    if (before && before.handle === this.#task.ingress) {
-      return { stage: 'source', verdict: 'known', text: `known here: ${this.#known(before)}` };
+    if (done === UNCHANGED) return { stage: 'source', verdict: 'known', text: `known here: ${known}` };
+    if (done === MOVED) return { stage: 'source', verdict: 'moved', text: `moves here: ${known}` };
+    if (done === LEARNED) return { stage: 'source', verdict: 'learned', text: `unknown until now, learned on ${name}` };
+    if (done === HELD || done === HELD_NOW) {
+      return { stage: 'source', verdict: 'held', text: `is held, does not move here: ${known}` };
     }
-    if (!after)
-      return { stage: 'source', verdict: 'not learned', text: `${name} is at its fdbLimit, or the FDB is full` };
-    if (!before) return { stage: 'source', verdict: 'learned', text: `unknown until now, learned on ${name}` };
-    const moves = after.handle === this.#task.ingress;
-    const text = `${moves ? 'moves here' : 'is held, does not move here'}: ${this.#known(before)}`;
-    return { stage: 'source', verdict: moves ? 'moved' : 'held', text };
+    const text = `${name} is at its fdbLimit, or the FDB is full${before ? `; it stays where it is: ${known}` : ''}`;
+    return { stage: 'source', verdict: 'not learned', text };
   }
 
   #destinationStage(reason: DropName | null, known: FdbEntry | null): Stage {

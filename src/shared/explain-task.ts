@@ -7,6 +7,8 @@ export interface ExplainTask {
   frame: Uint8Array;
   forwardReserved: readonly boolean[];
   fdb: SharedArrayBuffer;
+  /** Of the live ports (see board.ts). */
+  probeTokens: Uint8Array;
   /** FDB ticks. */
   now: number;
 }

@@ -8,7 +8,7 @@ import { MalformedFrames } from '../support/malformed-frames.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { TapPeer } from '../support/tap-peer.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 1_000_000 : 50_000;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 1_000_000 : 100_000;
 /** Of each sender in turn, then the switch gets the time for them: of long frames, a ring holds no more than 60. */
 const FRAMES_PER_TURN = 6;
 const SEED = 20_260_801;

@@ -7,7 +7,7 @@ import { mac } from '../support/frames.ts';
 import { expectBalance, type Host, Lab, sleep, until } from '../support/lab.ts';
 import { expectServed } from '../support/served.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000_000 : 500_000;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000_000 : 1_000_000;
 const MORE_FRAMES = 20_000;
 const BLAST_SECONDS = 60;
 const PER_SECOND = 5000;

@@ -8,7 +8,7 @@ import type { World } from '../model/worlds.ts';
 import { type Host, Lab, PATIENCE_MS, sleep, until } from '../support/lab.ts';
 import type { Wire } from '../support/wire.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] ? 3_000 : 300;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 3_000 : 300;
 /** A copy that should not be sent arrives within this, if it is. */
 const QUIET_MS = 3;
 /** Of the far ends: every frame fits, so that it is the switch that finds some too long. */

@@ -28,6 +28,7 @@ function ask(lan: Lan, from: string, sent: Uint8Array): Explanation {
     frame: sent,
     forwardReserved: Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT),
     fdb: lan.fdb.buffer,
+    probeTokens: lan.board.probeTokens,
     now: lan.ticks,
   });
 }
@@ -115,6 +116,43 @@ test('a known destination, and a source that moves', () => {
     { stage: 'destination', verdict: 'known', text: 'learned on blue, last seen 12 s ago' },
   ]);
   expect(told.egress.map(({ port }) => port)).toEqual(['blue']);
+});
+
+describe('a source that is known elsewhere and does not move', () => {
+  function sourceStage(lan: Lan): Explanation['stages'][number] {
+    lan.send('trunk', frame({ src: mac(1), tags: [10] }));
+    return ask(lan, 'red', frame({ src: mac(1) })).stages[2]!;
+  }
+
+  test('as the port is full', () => {
+    expect(sourceStage(new Lan(PORTS, { portLimits: { red: 0 } }))).toEqual({
+      stage: 'source',
+      verdict: 'not learned',
+      text: 'red is at its fdbLimit, or the FDB is full; it stays where it is: learned on trunk, last seen 0 s ago',
+    });
+  });
+
+  test('as it is held', () => {
+    const lan = new Lan(PORTS, { macMoveLimit: 1 });
+    for (const port of ['blue', 'red', 'blue']) lan.send(port, frame({ src: mac(1) }));
+    expect(ask(lan, 'red', frame({ src: mac(1) })).stages[2]).toEqual({
+      stage: 'source',
+      verdict: 'held',
+      text: 'is held, does not move here: learned on blue, last seen 0 s ago',
+    });
+  });
+});
+
+test('a probe of this switch that comes back', () => {
+  const lan = new Lan(PORTS);
+  lan.dataPath.probe(lan.port('red').handle, 10);
+  const [probe] = lan.port('red').sent;
+  expect(ask(lan, 'blue', probe!)).toMatchObject({
+    outcome: 'dropped',
+    reason: 'LOOP_PROBE',
+    vlan: null,
+    stages: [{ stage: 'admit', verdict: 'dropped: LOOP_PROBE' }],
+  });
 });
 
 test('an address that was seen after the question was asked has no negative age', () => {

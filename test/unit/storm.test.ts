@@ -4,7 +4,7 @@ import { type Counts, storm, stormSeed, type Subject } from '../model/storm.ts';
 import type { World } from '../model/worlds.ts';
 import { Lan } from '../support/lan.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] ? 1_000_000 : 20_000;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 1_000_000 : 20_000;
 
 /** What a storm of this length is sure to meet: a generator that no longer reaches a rule is a test that lies. */
 const MET = [

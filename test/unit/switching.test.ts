@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { EINVAL, ENOBUFS } from '../../native-bindings/abi/errno.ts';
 import { BROADCAST, frame, mac } from '../support/frames.ts';
+import type { PortConfig } from '../../src/shared/commands.ts';
 import { Lan } from '../support/lan.ts';
 
 const FOUR = { a: {}, b: {}, c: {}, d: {} };
@@ -68,6 +69,24 @@ describe('reserved addresses', () => {
     }
     for (const dst of ['01:80:c2:00:00:10', '01:80:c2:00:00:20', '01:80:c2:00:01:00']) {
       expect(lan.outcome('a', frame({ dst }))).toBe('b=untagged c=untagged d=untagged');
+    }
+  });
+
+  test.each<[string, Partial<PortConfig>, number[]]>([
+    ['access, untagged', {}, []],
+    ['access, priority tag', {}, [0]],
+    ['trunk, tagged', { mode: 'trunk', vlan: 0 }, [1]],
+    ['native, untagged', { mode: 'native-untagged' }, []],
+    ['native, tagged', { mode: 'native-tagged' }, [1]],
+    ['tunnel, own tag', { mode: 'dot1q-tunnel' }, [5]],
+    ['transparent, own tag', { mode: 'transparent' }, [5]],
+  ])('%s: each of the 16 is dropped, and forwarded once it is set to be', (_, config, tags) => {
+    const lan = new Lan({ in: config, out: { mode: 'trunk', vlan: 0 } });
+    for (let last = 0; last < 16; last++) {
+      const sent = frame({ dst: `01:80:c2:00:00:0${last.toString(16)}`, tags });
+      expect(lan.outcome('in', sent)).toBe('drop RESERVED_ADDRESS');
+      lan.reserved(last, true);
+      expect(lan.outcome('in', sent)).toMatch(/^out=/);
     }
   });
 
@@ -150,6 +169,12 @@ describe('sizes', () => {
 
   test.each([14, 15, 16, 17])('a tag that ends after %i bytes is refused', (length) => {
     expect(new Lan(FOUR).outcome('a', frame({ tags: [10] }).slice(0, length))).toBe('drop TRUNCATED_TAG');
+  });
+
+  test('what a tag taken off leaves is not padded: the netdev knows what its medium needs', () => {
+    const lan = new Lan({ t: { mode: 'trunk', vlan: 0 }, a: {} });
+    const [left] = lan.send('t', frame({ tags: [1], payload: 42 })).get('a')!;
+    expect(left).toEqual(frame({ payload: 42 }));
   });
 
   test('a bare header, a length-type frame and a tag without payload pass', () => {
