@@ -89,8 +89,9 @@ function protectionLines({ protection }: PortView): string[] {
   return protection.length > 0 ? protection.map(formatEvent) : ['no events'];
 }
 
-function blockCell({ blocked }: PortView): Cell {
+function blockCell({ name, blocked }: PortView): Cell {
   if (!blocked) return 'no';
-  const text = `in a loop with ${blocked.peer} outside the switch; since ${blocked.since}, until ${blocked.until}`;
+  const loop = blocked.peer === name ? 'a loop is behind it' : `in a loop with ${blocked.peer} outside the switch`;
+  const text = `${loop}; since ${blocked.since}, until ${blocked.until}`;
   return { text, colour: 'red' };
 }

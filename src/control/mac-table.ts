@@ -171,6 +171,12 @@ export class MacTable {
     else if (happening.kind === MOVED) events.emit('fdb.moved', { ...entry, from: nameOf(other) });
   }
 
+  /** Tells how many more of these there were than were told, if anybody listens. */
+  onSuppressed(count: number): void {
+    const { events } = this.#options;
+    if (events.isHeard) events.emit('fdb.suppressed', { count });
+  }
+
   async #sweep(): Promise<void> {
     if (this.#isSweeping || this.#fdb.count === 0) return;
     const { events, now, nameOf } = this.#options;

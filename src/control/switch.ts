@@ -145,7 +145,7 @@ class Switch implements SwitchControl {
     });
     this.#happenings = new HappeningsReader(board.buffers.happenings, {
       onHappening: (happening) => this.#onHappening(happening),
-      onSuppressed: (count) => this.events.emit('fdb.suppressed', { count }),
+      onSuppressed: (count) => this.#macs.onSuppressed(count),
     });
   }
 

@@ -1,7 +1,9 @@
 /** A switch of memory ports, without a kernel: the same data path that workers run, driven by hand with a virtual clock. */
 import { DataPath } from '../../src/datapath/data-path.ts';
+import explain from '../../src/datapath/explain.ts';
 import { Board, Counter, FIRST_DROP_COUNTER, ROW_COUNTERS } from '../../src/shared/board.ts';
 import type { PortConfig } from '../../src/shared/commands.ts';
+import type { Explanation } from '../../src/shared/explain-task.ts';
 import { GATHER_LIST_BYTES } from '../../src/ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../../src/ports/memory-port.ts';
 import { Drop, DROP_NAMES } from '../../src/switching/drop-reasons.ts';
@@ -169,6 +171,19 @@ export class Lan {
     const reasons = DROP_NAMES.filter((name) => (after[name] ?? 0) > (before[name] ?? 0)).map((name) => `drop ${name}`);
     const sent = [...out].map(([name, frames]) => `${name}=${frames.map(tagsOf).join(',')}`);
     return [...sent, ...reasons].join(' ');
+  }
+
+  /** What would become of the frame; nothing is changed. */
+  explain(from: string, frame: Uint8Array): Explanation {
+    return explain({
+      ports: [...this.#configs].map(([name, config]) => ({ handle: this.port(name).handle, name, config })),
+      ingress: this.port(from).handle,
+      frame,
+      forwardReserved: this.#forwarded,
+      fdb: this.fdb.buffer,
+      probeTokens: this.board.probeTokens,
+      now: this.ticks,
+    });
   }
 
   run(): void {

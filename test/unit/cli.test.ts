@@ -148,11 +148,12 @@ const ENTRIES = Array.from({ length: 12_000 }, (_, index) => ({
 }));
 let api: { close(): Promise<void> };
 
-/** What no request can make of a port: one named `lost` is lost, one named `looped` is blocked. */
+/** What no request can make of a port: one named `lost` is lost, `looped` and `inward` are blocked. */
 function changed(port: PortView): PortView {
   const time = '2026-01-31T12:00:00.000Z';
   const blocked = { peer: 'red', since: time, until: '2026-01-31T12:01:00.000Z' };
   if (port.name === 'lost') return { ...port, state: 'lost' };
+  if (port.name === 'inward') return { ...port, blocked: { ...blocked, peer: 'inward' } };
   if (port.name !== 'looped') return port;
   const found = { event: 'loop.found' as const, time, port: 'looped', peer: 'red' };
   return { ...port, blocked, protection: [found, { event: 'loop.cleared', time, port: 'looped' }] };
@@ -412,6 +413,9 @@ describe('with a daemon', () => {
       /^protection +2026-01-31T12:00:00\.000Z {2}loop\.found +port=looped peer=red$\n^ +2026-.*loop\.cl/m,
     );
     await tswitch(['unplug', 'looped']);
+    await tswitch(['plug', 'inward']);
+    expect((await tswitch(['port', 'show', 'inward'])).stdout).toMatch(/^blocked +a loop is behind it; since /m);
+    await tswitch(['unplug', 'inward']);
   });
 
   test('--json prints the body, before or after the command, also of an error', async () => {

@@ -2,12 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { frameSummary } from '../../src/control/frame-summary.ts';
 import { parseFrame } from '../../src/control/explainer.ts';
-import explain from '../../src/datapath/explain.ts';
 import type { PortConfig } from '../../src/shared/commands.ts';
 import type { Explanation } from '../../src/shared/explain-task.ts';
-import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT } from '../../src/limits.ts';
 import { frame, mac, tagsOf } from '../support/frames.ts';
-import { Lan, PORT_DEFAULTS } from '../support/lan.ts';
+import { Lan } from '../support/lan.ts';
 import { udp4 } from '../support/packets.ts';
 
 const PORTS: Record<string, Partial<PortConfig>> = {
@@ -19,19 +17,6 @@ const PORTS: Record<string, Partial<PortConfig>> = {
   tunnel: { mode: 'dot1q-tunnel', vlan: 10 },
   down: { vlan: 10, up: false },
 };
-
-function ask(lan: Lan, from: string, sent: Uint8Array): Explanation {
-  const names = [...lan.ports.keys()];
-  return explain({
-    ports: names.map((name, handle) => ({ handle, name, config: { ...PORT_DEFAULTS, ...PORTS[name] } })),
-    ingress: names.indexOf(from),
-    frame: sent,
-    forwardReserved: Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT),
-    fdb: lan.fdb.buffer,
-    probeTokens: lan.board.probeTokens,
-    now: lan.ticks,
-  });
-}
 
 /** `outcome` of Lan, as explained. */
 function outcomeOf({ egress, reason, outcome }: Explanation): string {
@@ -69,7 +54,7 @@ describe('the explanation says what the switch then does, and changes nothing', 
     lan.give(mac(3), 10, 'blue', 'static');
     lan.give(mac(5), 10, 'down', 'static');
     const before = lan.entries();
-    const told = ask(lan, from, sent);
+    const told = lan.explain(from, sent);
     expect(lan.entries()).toEqual(before);
     expect(lan.total('RX_FRAMES')).toBe(1);
     expect(outcomeOf(told)).toBe(lan.outcome(from, sent));
@@ -79,7 +64,7 @@ describe('the explanation says what the switch then does, and changes nothing', 
 
 test('a flood: who gets it, who does not, and why', () => {
   const lan = new Lan(PORTS);
-  const told = ask(lan, 'red', frame({ src: mac(1) }));
+  const told = lan.explain('red', frame({ src: mac(1) }));
   expect(told).toMatchObject({ outcome: 'flooded', vlan: 10, reason: null });
   expect(told.stages.map(({ stage, verdict }) => `${stage}: ${verdict}`)).toEqual([
     'admit: accepted',
@@ -110,7 +95,7 @@ test('a known destination, and a source that moves', () => {
   lan.send('blue', frame({ src: mac(2) }));
   lan.send('trunk', frame({ src: mac(1), tags: [10] }));
   lan.seconds = 12;
-  const told = ask(lan, 'red', frame({ src: mac(1), dst: mac(2) }));
+  const told = lan.explain('red', frame({ src: mac(1), dst: mac(2) }));
   expect(told.stages.slice(2, 4)).toEqual([
     { stage: 'source', verdict: 'moved', text: 'moves here: learned on trunk, last seen 12 s ago' },
     { stage: 'destination', verdict: 'known', text: 'learned on blue, last seen 12 s ago' },
@@ -121,7 +106,7 @@ test('a known destination, and a source that moves', () => {
 describe('a source that is known elsewhere and does not move', () => {
   function sourceStage(lan: Lan): Explanation['stages'][number] {
     lan.send('trunk', frame({ src: mac(1), tags: [10] }));
-    return ask(lan, 'red', frame({ src: mac(1) })).stages[2]!;
+    return lan.explain('red', frame({ src: mac(1) })).stages[2]!;
   }
 
   test('as the port is full', () => {
@@ -135,7 +120,7 @@ describe('a source that is known elsewhere and does not move', () => {
   test('as it is held', () => {
     const lan = new Lan(PORTS, { macMoveLimit: 1 });
     for (const port of ['blue', 'red', 'blue']) lan.send(port, frame({ src: mac(1) }));
-    expect(ask(lan, 'red', frame({ src: mac(1) })).stages[2]).toEqual({
+    expect(lan.explain('red', frame({ src: mac(1) })).stages[2]).toEqual({
       stage: 'source',
       verdict: 'held',
       text: 'is held, does not move here: learned on blue, last seen 0 s ago',
@@ -147,7 +132,7 @@ test('a probe of this switch that comes back', () => {
   const lan = new Lan(PORTS);
   lan.dataPath.probe(lan.port('red').handle, 10);
   const [probe] = lan.port('red').sent;
-  expect(ask(lan, 'blue', probe!)).toMatchObject({
+  expect(lan.explain('blue', probe!)).toMatchObject({
     outcome: 'dropped',
     reason: 'LOOP_PROBE',
     vlan: null,
@@ -160,12 +145,12 @@ test('an address that was seen after the question was asked has no negative age'
   lan.seconds = 4;
   lan.send('red', frame({ src: mac(1) }));
   lan.seconds = 1;
-  const told = ask(lan, 'red', frame({ src: mac(1) }));
+  const told = lan.explain('red', frame({ src: mac(1) }));
   expect(told.stages[2]!.text).toBe('known here: learned on red, last seen 0 s ago');
 });
 
 test('a frame that is dropped ends at its stage', () => {
-  const told = ask(new Lan(PORTS), 'trunk', frame({ src: mac(1), tags: [30] }));
+  const told = new Lan(PORTS).explain('trunk', frame({ src: mac(1), tags: [30] }));
   expect(told).toMatchObject({ outcome: 'dropped', reason: 'NOT_A_MEMBER', vlan: null, egress: [] });
   expect(told.stages.at(-1)).toEqual({
     stage: 'vlan',

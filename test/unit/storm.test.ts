@@ -1,8 +1,7 @@
 /** The data path against the reference switch, in random worlds. See test/model. */
 import { expect, test } from 'vitest';
-import { type Counts, storm, stormSeed, type Subject } from '../model/storm.ts';
-import type { World } from '../model/worlds.ts';
-import { Lan } from '../support/lan.ts';
+import { storm, stormSeed } from '../model/storm.ts';
+import { memorySwitch } from '../support/memory-switch.ts';
 
 const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 1_000_000 : 20_000;
 
@@ -31,53 +30,9 @@ const MET = [
   'OVER_MTU',
 ];
 
-function memorySwitch({ ports, options }: World): Subject {
-  const lan = new Lan(ports, options);
-  return {
-    configure: (port, change) => lan.configure(port, change),
-    give: (mac, vlan, port, kind) => void lan.give(mac, vlan, port, kind),
-    forget: (mac, vlan) => void lan.forget(mac, vlan),
-    flush: (filter) => void lan.flush(filter),
-    reserved: (n, forward) => lan.reserved(n, forward),
-    wait(seconds, sweep) {
-      lan.seconds += seconds;
-      if (sweep) lan.sweep();
-    },
-    send(port, frames) {
-      for (const { sent } of lan.ports.values()) sent.length = 0;
-      for (const frame of frames) lan.port(port).inject(frame, null);
-      lan.run();
-      return new Map([...lan.ports].map(([name, { sent }]) => [name, [...sent]]));
-    },
-    entries: () => lan.entries(),
-    counts: () => countsOf(lan),
-    close() {},
-  };
-}
-
-function countsOf(lan: Lan): Counts {
-  return {
-    forwarded: lan.total('FORWARDED'),
-    flooded: lan.total('FLOODED'),
-    floodCopies: lan.total('FLOOD_COPIES'),
-    drops: lan.drops(),
-    ports: Object.fromEntries(
-      [...lan.ports.keys()].map((name) => [
-        name,
-        {
-          rx: lan.count(name, 'RX_FRAMES'),
-          tx: lan.count(name, 'TX_FRAMES'),
-          dropped: lan.count(name, 'DROPPED'),
-          txDropped: lan.count(name, 'TX_DROPS'),
-        },
-      ]),
-    ),
-  };
-}
-
 test(`${FRAMES} frames in random worlds do what the reference switch says`, { timeout: 1_800_000 }, async () => {
   const seed = stormSeed();
-  const { happened } = await storm({ seed, frames: FRAMES, stage: 'memory', open: memorySwitch });
+  const { happened } = await storm({ seed, frames: FRAMES, stage: 'memory', open: (world) => memorySwitch(world) });
   const isReplay = process.env['TSWITCH_WORLD'] !== undefined;
   expect(isReplay ? [] : MET.filter((what) => !happened[what]), `never met with seed ${seed}`).toEqual([]);
 });
