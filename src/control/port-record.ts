@@ -43,6 +43,11 @@ export function newRecord(
   };
 }
 
+/** As it was asked for, which stays, whatever it is attached to. */
+export function nameOf({ request }: Pick<PortRecord, 'request'>): string {
+  return request.name;
+}
+
 /** What makes the port again as it was: the address and the MTU that it has by now. */
 export function returnRequest({ request, attachment, settings }: PortRecord): NormalPortRequest {
   return { ...request, mac: attachment.identity.mac, mtu: settings.mtu };

@@ -27,7 +27,7 @@ import { vlanOf } from './fdb-view.ts';
 import { LostPorts } from './lost-ports.ts';
 import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView } from './model.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
-import { newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
+import { nameOf, newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
 import { inTurns } from './turns.ts';
 import { carriesVlan, portConfig, portState, portView } from './views.ts';
@@ -415,8 +415,4 @@ export class Ports {
     const { resources } = record.attachment.sockets[worker]!;
     return { do: 'open', handle: record.handle, resources, config: this.#config(record) };
   }
-}
-
-function nameOf(record: PortRecord): string {
-  return record.request.name;
 }

@@ -1,8 +1,8 @@
 /**
  * Loop protection: what the switch does by itself when frames go round. Signs of a loop are a storm (more floods than a
- * port's limits allow) and an address that moves to and fro; workers tell of both. On a sign, and only then, a probe is sent
- * out of the ports concerned; if it comes back by another port, one of the two is blocked for a while. Every action is an
- * event with its evidence, and the last ones are kept with the port.
+ * port's limits allow) and an address that moves to and fro; workers tell of both. On a sign, and only then, loop-guard.ts
+ * looks for a loop at the ports concerned, and cuts it. Every action is an event with its evidence, and the last ones are kept
+ * with the port.
  */
 import { FIRST_DROP_COUNTER } from '../shared/board.ts';
 import type { Command } from '../shared/commands.ts';
@@ -11,15 +11,12 @@ import { Drop } from '../switching/drop-reasons.ts';
 import { FLOOD_BROADCAST, FLOOD_MULTICAST, FLOOD_UNKNOWN } from '../switching/port-table.ts';
 import type { EventBus, EventName, SwitchEvent } from './events.ts';
 import { macText } from './fdb-view.ts';
+import { inSeconds, LoopGuard, type LoopGuardOptions } from './loop-guard.ts';
 import type { LoopBlock, PortSettings, SwitchSettings } from './model.ts';
-import type { PortRecord } from './port-record.ts';
+import { nameOf, type PortRecord } from './port-record.ts';
 
 const EVENTS_KEPT = 8;
 const STORM_CHECK_MS = 1000;
-/** Probes sent on one sign, as frames are easily lost in a loop; a storm gives a sign every tick anyway. */
-const PROBES_MS = [0, 100, 300];
-/** Least time between two series of probes from one port. */
-const PROBE_PAUSE_MS = 500;
 
 interface StormClass {
   name: string;
@@ -41,9 +38,6 @@ interface Storm {
 
 /** What is known of one port. */
 interface Watch {
-  blocked: LoopBlock | null;
-  unblock: NodeJS.Timeout | null;
-  probedMs: number;
   storms: Map<number, Storm>;
   events: SwitchEvent[];
 }
@@ -63,11 +57,15 @@ export interface ProtectionOptions {
 export class Protection {
   readonly #options: ProtectionOptions;
   readonly #watches = new Map<string, Watch>();
+  readonly #loops: LoopGuard;
   readonly #stormCheck: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
 
   constructor(options: ProtectionOptions) {
     this.#options = options;
+    const { settings, byName, reconfigure, command } = options;
+    const tell: LoopGuardOptions['tell'] = (record, event, data) => this.#tell([record], event, data);
+    this.#loops = new LoopGuard({ settings, byName, reconfigure, command, tell });
     this.#stormCheck = setInterval(() => this.#endStorms(), STORM_CHECK_MS).unref();
     this.#unsubscribe = options.events.observe((event) => this.#onEvent(event));
   }
@@ -75,12 +73,11 @@ export class Protection {
   close(): void {
     clearInterval(this.#stormCheck);
     this.#unsubscribe();
-    for (const { unblock } of this.#watches.values()) if (unblock) clearTimeout(unblock);
+    this.#loops.close();
   }
 
   of(name: string): { blocked: LoopBlock | null; protection: SwitchEvent[] } {
-    const watch = this.#watches.get(name);
-    return { blocked: watch?.blocked ?? null, protection: [...(watch?.events ?? [])] };
+    return { blocked: this.#loops.blocked(name), protection: [...(this.#watches.get(name)?.events ?? [])] };
   }
 
   onHappening(happening: Happening): void {
@@ -89,12 +86,12 @@ export class Protection {
     if (!record || !other) return;
     if (happening.kind === STORM) this.#onStorm(record, happening);
     else if (happening.kind === HELD) this.#onHeld(record, other, happening);
-    else if (happening.kind === LOOP) this.#onLoop(record, other);
+    else if (happening.kind === LOOP) this.#loops.onProbe(record, other);
   }
 
   /** Opens every blocked port: protection was switched off. */
   unblockAll(records: PortRecord[]): void {
-    for (const record of records) this.#unblock(record, 'loopProtection was switched off');
+    this.#loops.unblockAll(records);
   }
 
   #onStorm(record: PortRecord, happening: Happening): void {
@@ -115,7 +112,7 @@ export class Protection {
         mac: macText(happening.high, happening.low),
       });
     }
-    this.#suspect(record, vlan);
+    this.#loops.suspect(record, vlan);
   }
 
   #endStorms(): void {
@@ -145,67 +142,16 @@ export class Protection {
       movesPerSecond: macMoveLimit,
       until: inSeconds(macMoveHoldSeconds),
     });
-    this.#suspect(record, vlan);
-    this.#suspect(other, vlan);
+    this.#loops.suspect(record, vlan);
+    this.#loops.suspect(other, vlan);
   }
 
-  /** Sends probes out of the port, unless that was done a moment ago. */
-  #suspect(record: PortRecord, vlan: number): void {
-    const watch = this.#watch(record);
-    const nowMs = performance.now();
-    if (!this.#options.settings().loopProtection || watch.blocked || nowMs - watch.probedMs < PROBE_PAUSE_MS) return;
-    watch.probedMs = nowMs;
-    for (const delay of PROBES_MS) {
-      setTimeout(() => this.#options.command([{ do: 'probe', handle: record.handle, vlan }]), delay).unref();
-    }
-  }
-
-  /** A probe sent out of `from` came in by `by`: one of them is blocked, always the same one. */
-  #onLoop(by: PortRecord, from: PortRecord): void {
-    const { loopProtection, loopHoldSeconds } = this.#options.settings();
-    const [record, peer] = by.handle >= from.handle ? [by, from] : [from, by];
-    const watch = this.#watch(record);
-    if (!loopProtection || watch.blocked || this.#watch(peer).blocked) return;
-    const until = inSeconds(loopHoldSeconds);
-    watch.blocked = { peer: nameOf(peer), since: inSeconds(0), until };
-    record.hasGoneDown = true;
-    this.#options.reconfigure(record);
-    watch.unblock = setTimeout(() => this.#unblock(record, 'its time is over'), loopHoldSeconds * 1000).unref();
-    const evidence = `a probe sent out of ${nameOf(from)} came in by ${nameOf(by)}`;
-    this.#tell([record], 'loop.found', { peer: nameOf(peer), evidence, until });
-  }
-
-  #unblock(record: PortRecord, reason: string): void {
-    const watch = this.#watches.get(nameOf(record));
-    if (!watch?.blocked) return;
-    if (watch.unblock) clearTimeout(watch.unblock);
-    const { peer } = watch.blocked;
-    watch.blocked = null;
-    watch.unblock = null;
-    this.#options.reconfigure(record);
-    this.#tell([record], 'loop.cleared', { peer, reason });
-  }
-
-  /**
-   * A port that goes away takes its story with it. One whose link goes down may be cabled anew; and if the other end of a loop
-   * is out, the blocked port may be all that is left of the way there.
-   */
+  /** A port that goes away takes its story with it. */
   #onEvent({ event, port }: SwitchEvent): void {
     const isRemoved = event === 'port.removed';
     if (port === undefined || !(isRemoved || event === 'port.down' || event === 'port.lost')) return;
-    if (isRemoved) this.#forget(port);
-    for (const [name, { blocked }] of this.#watches) {
-      const record = blocked && this.#options.byName(name);
-      if (!record) continue;
-      if (name === port) this.#unblock(record, 'its link went down');
-      else if (blocked.peer === port) this.#unblock(record, isRemoved ? 'its peer was removed' : 'the link of its peer went down');
-    }
-  }
-
-  #forget(name: string): void {
-    const unblock = this.#watches.get(name)?.unblock;
-    if (unblock) clearTimeout(unblock);
-    this.#watches.delete(name);
+    if (isRemoved) this.#watches.delete(port);
+    this.#loops.onGone(port, isRemoved);
   }
 
   /** Raises the event for the first port and keeps it with all of them. */
@@ -222,7 +168,7 @@ export class Protection {
     const name = nameOf(record);
     let watch = this.#watches.get(name);
     if (!watch) {
-      watch = { blocked: null, unblock: null, probedMs: -Infinity, storms: new Map(), events: [] };
+      watch = { storms: new Map(), events: [] };
       this.#watches.set(name, watch);
     }
     return watch;
@@ -235,12 +181,4 @@ export class Protection {
 
 function limitOf(settings: PortSettings, of: StormClass): number | null {
   return settings[of.limit];
-}
-
-function nameOf(record: PortRecord): string {
-  return record.attachment.identity.name;
-}
-
-function inSeconds(seconds: number): string {
-  return new Date(Date.now() + seconds * 1000).toISOString();
 }

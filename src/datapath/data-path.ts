@@ -186,22 +186,18 @@ export class DataPath {
       }
       receivedBytes += length[i]! + (tpid[i] === 0 ? 0 : TAG_BYTES);
       if (bytes[offset[i]! - VNET_HEADER_BYTES + GSO_TYPE] !== GSO_NONE) superFrames++;
-      if (!isUp) {
-        verdict[i] = drop(table.isIn(SET_BLOCKED, ingress) ? Drop.LOOP_BLOCKED : Drop.INGRESS_DOWN);
+      if (!isUp && !table.isIn(SET_BLOCKED, ingress)) {
+        verdict[i] = drop(Drop.INGRESS_DOWN);
         continue;
       }
       const refused = admit(batch, i, this.#forwardReserved);
-      if (refused !== 0) {
-        verdict[i] = REFUSED[refused]!;
+      if (refused === 0 && bytes[offset[i]!] === PROBE_FIRST_BYTE && this.#isOwnProbe(batch, i, now)) {
+        verdict[i] = drop(Drop.LOOP_PROBE);
         continue;
       }
-      if (bytes[offset[i]!] === PROBE_FIRST_BYTE) {
-        const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
-        if (from >= 0) {
-          this.#happenings.noteLoop(ingress, from, now);
-          verdict[i] = drop(Drop.LOOP_PROBE);
-          continue;
-        }
+      if (refused !== 0 || !isUp) {
+        verdict[i] = isUp ? REFUSED[refused]! : drop(Drop.LOOP_BLOCKED);
+        continue;
       }
       const classified = table.classify(ingress, tpid[i]!, tci[i]!);
       verdict[i] = classifiedDrop(classified) || UNDECIDED;
@@ -210,6 +206,13 @@ export class DataPath {
     this.#tally.add(ingress, Counter.RX_FRAMES, count);
     this.#tally.add(ingress, Counter.RX_BYTES, receivedBytes);
     if (superFrames > 0) this.#tally.add(ingress, Counter.RX_SUPER_FRAMES, superFrames);
+  }
+
+  /** Whether it is a probe of this switch that came back, also by a port that is blocked; that is told. */
+  #isOwnProbe({ bytes, offset, length, ingress }: Batch, i: number, now: number): boolean {
+    const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
+    if (from >= 0) this.#happenings.noteLoop(ingress, from, now);
+    return from >= 0;
   }
 
   #makeLogic(fdb: SharedArrayBuffer): Logic {

@@ -18,6 +18,8 @@ const PER_SECOND = 5000;
 const API_P50_MS_MAX = 500;
 const SEEDS = 20;
 const FEED_MS = 50;
+/** A blocked port looks for the loop within its first second, and twice before it opens. */
+const STEADY_MS = 4000;
 
 const lab = new Lab();
 afterEach(() => lab.close());
@@ -189,7 +191,7 @@ test('a port whose link goes down is free at once: it may be cabled anew', async
 });
 
 test.each<[string, string, (host: Host) => Promise<unknown>]>([
-  ['its link goes down', 'the link of its peer went down', (host) => host.run('ip', 'link', 'set', 'eth0', 'down')],
+  ['its link goes down', 'its peer went down', (host) => host.run('ip', 'link', 'set', 'eth0', 'down')],
   ['it is removed', 'its peer was removed', () => lan.removePort('one')],
 ])('the other port of a loop fails (%s): the blocked one takes over at once', async (_, reason, fail) => {
   const host = await bridge();
@@ -203,6 +205,29 @@ test.each<[string, string, (host: Host) => Promise<unknown>]>([
   expect(await a.pings('10.55.0.9')).toBe(true);
   expect(lan.port('two').blocked).toBeNull();
   expect(eventsNamed('loop.found')).toHaveLength(1);
+});
+
+test('two switches on two links: one of the links is cut, the other carries on', async () => {
+  const other = await lab.switch();
+  const far = await lab.netns('far', { ipv6: false });
+  await lab.plug(other, far, 'veth', { addresses: ['10.55.0.9/24'] });
+  const links = [await lab.vethPair(), await lab.vethPair()];
+  for (const netdev of links.flat()) writeFileSync(`/proc/sys/net/ipv6/conf/${netdev}/disable_ipv6`, '1');
+  // Crosswise: what is the higher number at one end is the lower one at the other, so the switches would cut one link each.
+  for (const [near] of links) await lan.addPort({ name: near, kind: 'packet', netdev: near });
+  for (const [, there] of links.toReversed()) await other.addPort({ name: there, kind: 'packet', netdev: there });
+  const blocked = (): number => [...lan.ports(), ...other.ports()].filter((port) => port.blocked).length;
+  startStorm();
+  await until('one end of one link to be blocked, and to stay so', async () => {
+    if (blocked() !== 1) return false;
+    await sleep(STEADY_MS);
+    return blocked() === 1;
+  });
+  await a.run('ip', 'address', 'add', '10.55.0.1/24', 'dev', 'eth0');
+  expect(await a.pings('10.55.0.9')).toBe(true);
+  expect(blocked()).toBe(1);
+  await expectBalance(lan);
+  await expectBalance(other);
 });
 
 test('without loop protection, the limits of floods keep a storm small', async () => {

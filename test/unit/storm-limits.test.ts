@@ -114,8 +114,11 @@ describe('loop probe', () => {
     expect(lan.outcome('b', lan.port('a').sent[0]!)).toBe('a=untagged');
   });
 
-  test('a blocked port neither sends nor takes', () => {
+  test('a blocked port neither sends nor takes, but knows a probe that comes back', () => {
     const lan = new Lan({ a: {}, b: { blocked: true }, c: {} });
+    lan.dataPath.probe(lan.port('a').handle, 1);
+    expect(lan.outcome('b', lan.port('a').sent[0]!)).toBe('drop LOOP_PROBE');
+    expect(lan.happenings().find(({ kind }) => kind === LOOP)).toMatchObject({ handle: 1, other: 0 });
     expect(lan.outcome('a', frame())).toBe('c=untagged');
     expect(lan.outcome('b', frame())).toBe('drop LOOP_BLOCKED');
     lan.dataPath.probe(lan.port('b').handle, 1);

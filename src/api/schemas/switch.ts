@@ -51,10 +51,10 @@ const settingsFields = {
   }),
   loopProtection: flag().openapi({
     description:
-      'Whether signs of a loop make the switch send a probe, and block a port that the probe returns by; true by default.',
+      'Whether signs of a loop make the switch send probes, and block a port while they return by it; true by default.',
   }),
   loopHoldSeconds: integer(1, LOOP_HOLD_SECONDS_MAX).openapi({
-    description: `Seconds for which such a port stays blocked, 1 to ${LOOP_HOLD_SECONDS_MAX}; ${LOOP_HOLD_SECONDS_DEFAULT} by default.`,
+    description: `Seconds for which such a port stays blocked at most, 1 to ${LOOP_HOLD_SECONDS_MAX}; ${LOOP_HOLD_SECONDS_DEFAULT} by default.`,
     example: LOOP_HOLD_SECONDS_DEFAULT,
   }),
   busyPollMicros: integer(0, BUSY_POLL_MICROS_MAX).openapi({
