@@ -38,6 +38,23 @@ test.each([1, 2, 16, 1000, 65_536])('a table for %i entries holds that many, and
   expect(fdb.count).toBeLessThanOrEqual(limit);
 });
 
+test('the largest table holds its limit, and every address is found where it is', () => {
+  const limit = 1_048_576;
+  const fdb = table(limit);
+  for (let n = 0; n < limit; n++) fdb.learn(...keyOf(n), n % 200, 0);
+  expect([fdb.count, fdb.evictions]).toEqual([limit, 0]);
+  let wrong = 0;
+  for (let n = 0; n < limit; n++) if (fdb.lookup(...keyOf(n), 0) !== n % 200) wrong++;
+  expect(wrong).toBe(0);
+  for (let n = limit; n < limit + 1000; n++) expect(fdb.learn(...keyOf(n), 7, 1)).toBe(LEARNED);
+  expect(fdb.count).toBe(limit);
+
+  /** Without a text for each. */
+  function keyOf(n: number): [high: number, low: number] {
+    return [((1 + (n & 7)) << 16) | 0x0200, n];
+  }
+});
+
 test.each([1, 16, 1000])('a full table for %i entries takes every new address, and gives up an old one', (limit) => {
   const fdb = table(limit);
   for (let n = 0; n < limit; n++) fdb.learn(...key(n), 1, 0);
