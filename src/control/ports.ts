@@ -27,7 +27,15 @@ import { vlanOf } from './fdb-view.ts';
 import { LostPorts } from './lost-ports.ts';
 import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView } from './model.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
-import { nameOf, newRecord, offloadsOf, overflowed, type PortRecord, returnRequest, settingsOf } from './port-record.ts';
+import {
+  nameOf,
+  newRecord,
+  offloadsOf,
+  overflowed,
+  type PortRecord,
+  returnRequest,
+  settingsOf,
+} from './port-record.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
 import { inTurns } from './turns.ts';
 import { carriesVlan, portConfig, portState, portView } from './views.ts';

@@ -5,7 +5,7 @@ import type { World } from '../model/worlds.ts';
 import { Lan } from '../support/lan.ts';
 import { memorySwitch } from '../support/memory-switch.ts';
 
-const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000 : 1_000;
+const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 10_000 : 500;
 
 /** Bytes in hex, by port, and why nothing leaves. */
 type Fate = { outcome: string; reason: string | null; sent: Record<string, string> };

@@ -1,7 +1,15 @@
 /** What workers leave for the control plane in shared memory: drop samples and happenings. */
 import { expect, test } from 'vitest';
 import { DROP_SAMPLES_BYTES, DropSamples, SAMPLE_BYTES_MAX } from '../../src/shared/drop-samples.ts';
-import { type Happening, Happenings, HAPPENINGS_BYTES, HELD, LEARNED, LOOP, STORM } from '../../src/shared/happenings.ts';
+import {
+  type Happening,
+  Happenings,
+  HAPPENINGS_BYTES,
+  HELD,
+  LEARNED,
+  LOOP,
+  STORM,
+} from '../../src/shared/happenings.ts';
 
 test('samples of a port that is no more are not those of the next one with its handle', () => {
   const buffer = new SharedArrayBuffer(DROP_SAMPLES_BYTES);
