@@ -78,6 +78,10 @@ export interface Syscalls {
 
   /** Moves the calling thread to another namespace. */
   setns(fd: number, type: number): number;
+  /** For the options that take one number; of the calling thread, as all of capabilities(7). */
+  prctl(option: number, argument: number): number;
+  /** @param header and @param data structures (abi/capability.ts: CAP_HEADER, twice CAP_DATA) */
+  capset(header: Uint8Array, data: Uint8Array): number;
   /** @param attributes the part of union bpf_attr that the command uses; the kernel takes the rest for zero */
   bpf(command: number, attributes: Uint8Array): number;
 }
@@ -92,6 +96,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
   const setsockopt = ffi.bind('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
   const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
   const accept = ffi.bind('accept', 'int', ['int', 'bytes', 'bytes']);
+  const prctl = ffi.bind('prctl', 'int', ['int', 'long', 'long', 'long', 'long']);
   const bpf = ffi.bind('syscall', 'long', ['long', 'int', 'bytes', 'uint']);
   const ioUringSetup = ffi.bind('syscall', 'long', ['long', 'uint', 'bytes']);
   const ioUringEnter = ffi.bind('syscall', 'long', ['long', 'int', 'uint', 'uint', 'uint', 'address']);
@@ -145,6 +150,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     ioUringEnter: (fd, submit, complete, flags) => ioUringEnter(SYS_IO_URING_ENTER, fd, submit, complete, flags, 0),
 
     setns: ffi.bind('setns', 'int', ['int', 'int']),
+    prctl: (option, argument) => prctl(option, argument, 0, 0, 0),
+    capset: ffi.bind('capset', 'int', ['bytes', 'bytes']),
     bpf: (command, attributes) => bpf(SYS_BPF, command, attributes, attributes.length),
   };
 }

@@ -1,14 +1,14 @@
 /** tswitch as a user runs it: the daemon on a private socket, the hosts plugged in by the command line. */
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../src/program-file.ts';
 import { callApi } from './api.ts';
 import { Child } from './child.ts';
 import { inNetns, onCore, run } from './command.ts';
 import { connectByVeth, endOf, type Host, makeCrowd, makeSite, type Site } from './hosts.ts';
 import { type Bench, type Layout, type Rig, type Subject, TRUNK_VLAN } from './subject.ts';
 
-const PROGRAM = [process.execPath, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
+const PROGRAM = [process.execPath, programFile(import.meta.url, '../../src/cli/main')];
 /** `packet`: tswitch is given the ends of veths; the others: it makes the hosts' interfaces. */
 export type TswitchKind = 'veth' | 'tap' | 'packet' | 'xdp';
 

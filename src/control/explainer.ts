@@ -1,13 +1,13 @@
 /** Starts the explaining thread (datapath/explain.ts) when somebody asks, and lets it go when nobody does. */
-import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
+import { programFile } from '../program-file.ts';
 import type { ExplainTask, Explanation } from '../shared/explain-task.ts';
 import { TswitchError } from './errors.ts';
 import { frameSummary } from './frame-summary.ts';
 import type { ExplainView } from './model.ts';
 
-const TASK_FILE = fileURLToPath(new URL(`../datapath/explain${import.meta.url.slice(-3)}`, import.meta.url));
+const TASK_FILE = programFile(import.meta.url, '../datapath/explain');
 const IDLE_MS = 5000;
 
 export class Explainer {

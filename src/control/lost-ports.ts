@@ -1,4 +1,5 @@
 /** Lost ports: tries again and again to bring each back, and rests while there is none. */
+import type { Log } from './log.ts';
 import type { PortRecord } from './port-record.ts';
 
 const RETRY_MS = 250;
@@ -6,7 +7,7 @@ const RETRY_MS = 250;
 export interface LostPortsOptions {
   /** Tries once, and calls `remove` if it succeeds. */
   bringBack: (record: PortRecord) => Promise<void>;
-  log: (message: string) => void;
+  log: Log;
 }
 
 interface Loss {
@@ -48,7 +49,7 @@ export class LostPorts {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (!loss.reasons.has(reason)) {
-        this.#options.log(`port ${record.request.name} cannot come back yet: ${reason}`);
+        this.#options.log.warn('port cannot come back yet', { port: record.request.name, reason });
       }
       loss.reasons.add(reason);
     } finally {

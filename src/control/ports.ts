@@ -24,6 +24,7 @@ import { addRow, clearRows, noteOverflow, portStats, readRow } from './counters.
 import { TswitchError } from './errors.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 import { vlanOf } from './fdb-view.ts';
+import { faultFields, type Log } from './log.ts';
 import { LostPorts } from './lost-ports.ts';
 import type { LoopBlock, OffloadName, PortKind, PortPatch, PortRequest, PortView } from './model.ts';
 import { LinkMonitor } from './plumbing/link-monitor.ts';
@@ -50,7 +51,7 @@ export interface PortsOptions {
   fdb: () => Fdb;
   /** What loop protection says of a port. */
   safety: (handle: number) => { blocked: LoopBlock | null; protection: SwitchEvent[] };
-  log: (message: string) => void;
+  log: Log;
 }
 
 export class Ports {
@@ -259,7 +260,7 @@ export class Ports {
     const { netdev, ifname } = attachment.identity;
     const { remembered } = attachment;
     const reason = remembered && ifname ? await whyLost(remembered, ifname) : `netdev ${netdev} is gone`;
-    log(`port ${nameOf(record)} is lost: ${reason}`);
+    log.warn('port lost', { port: nameOf(record), reason });
     this.#tell(record, reason);
   }
 
@@ -282,7 +283,7 @@ export class Ports {
     }
     if (record.link.lost) return;
     this.#lost.remove(record);
-    this.#options.log(`port ${nameOf(record)} is back`);
+    this.#options.log.info('port back', { port: nameOf(record) });
     this.#tell(record, 'it came back');
   }
 
@@ -333,7 +334,9 @@ export class Ports {
     };
     this.#options.changes
       .run(change)
-      .catch((error: unknown) => this.#options.log(`port ${nameOf(record)}: ${String(error)}`));
+      .catch((error: unknown) =>
+        this.#options.log.error('port cannot follow its link', { port: nameOf(record), ...faultFields(error) }),
+      );
   }
 
   async #attach(request: NormalPortRequest, context: AttachContext, orLost: boolean): Promise<Attachment> {
@@ -342,7 +345,7 @@ export class Ports {
     } catch (error) {
       if (!orLost) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      this.#options.log(`port ${request.name} cannot be attached yet: ${reason}`);
+      this.#options.log.warn('port cannot be attached yet', { port: request.name, reason });
       return absentAttachment(request);
     }
   }
@@ -407,7 +410,10 @@ export class Ports {
     try {
       await attachment.close();
     } catch (error) {
-      this.#options.log(`port ${attachment.identity.name}: ${String(error)}`);
+      this.#options.log.error('port cannot be let go wholly', {
+        port: attachment.identity.name,
+        ...faultFields(error),
+      });
     }
   }
 

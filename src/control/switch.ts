@@ -16,6 +16,7 @@ import { Doctor } from './doctor/doctor.ts';
 import type { Finding } from './doctor/finding.ts';
 import { Explainer, parseFrame } from './explainer.ts';
 import { HappeningsReader } from './happenings-reader.ts';
+import { faultFields, type Log, SILENT } from './log.ts';
 import { MacTable } from './mac-table.ts';
 import type {
   DropView,
@@ -53,22 +54,22 @@ import { Workers } from './workers.ts';
 export interface SwitchOptions {
   workers: number;
   /** Told what users of a long-running daemon want to know; never per frame. */
-  log?: (message: string) => void;
+  log?: Log;
   /** For tests: is given what makes a worker throw or hang. */
   giveFault?: (fault: (worker: number, fault: Fault) => Promise<void>) => void;
 }
 
 /** Makes a switch without ports. Removes what dead daemons left behind first. */
 export async function createSwitch(options: SwitchOptions): Promise<SwitchControl> {
-  const log = options.log ?? (() => {});
+  const log = options.log ?? SILENT;
   const tapIo = chooseTapIo(log);
-  for (const netdev of await removeLeftovers()) log(`removed ${netdev}, left behind by a daemon that is gone`);
+  for (const netdev of await removeLeftovers()) log.info('removed what a dead daemon left behind', { netdev });
   return new Switch(options, tapIo, log);
 }
 
 class Switch implements SwitchControl {
   readonly events = new EventBus();
-  readonly #log: (message: string) => void;
+  readonly #log: Log;
   readonly #changes = new ChangeQueue();
   readonly #workers: Workers;
   readonly #ports: Ports;
@@ -89,7 +90,7 @@ class Switch implements SwitchControl {
   #settings: SwitchSettings = SETTINGS_DEFAULT;
   #closed: Promise<void> | null = null;
 
-  constructor(options: SwitchOptions, tapIo: TapIo, log: (message: string) => void) {
+  constructor(options: SwitchOptions, tapIo: TapIo, log: Log) {
     const { workers } = options;
     this.#log = log;
     const board = Board.create(workers);
@@ -301,7 +302,7 @@ class Switch implements SwitchControl {
   }
 
   #inBackground(change: Promise<void>): void {
-    change.catch((error: unknown) => this.#log(error instanceof Error ? error.message : String(error)));
+    change.catch((error: unknown) => this.#log.error('change in the background failed', faultFields(error)));
   }
 
   #switchCommand(settings: SwitchSettings): Command {
@@ -313,7 +314,7 @@ class Switch implements SwitchControl {
   #onRestart(worker: number, error: unknown): void {
     const thrown = error instanceof Error ? error : null;
     const reason = error === null ? 'hung' : 'threw';
-    this.#log(`worker ${worker} ${reason} and is replaced${thrown ? `: ${thrown.stack ?? thrown.message}` : ''}`);
+    this.#log.warn('worker replaced', { worker, reason, ...(thrown ? faultFields(thrown) : {}) });
     this.#macs.fdb.freeLocksOf(worker + 1);
     this.events.emit('worker.restarted', { worker, reason, error: thrown?.message ?? null });
   }

@@ -7,6 +7,7 @@ import { Arena, ARENA_BYTES_MIN } from '../../native-bindings/arena.ts';
 import { SyscallError } from '../../native-bindings/syscalls.ts';
 import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TswitchError } from './errors.ts';
+import type { Log } from './log.ts';
 import { TAP_IOS, type TapIo } from './model.ts';
 
 const REMEDIES: Readonly<Record<number, string>> = {
@@ -19,7 +20,7 @@ const REMEDIES: Readonly<Record<number, string>> = {
  * Tries io_uring, unless `wished` is `syscalls`. Says in the log where it cannot be used.
  * @throws TswitchError if the name is unknown, or io_uring is asked for by name and cannot be used
  */
-export function chooseTapIo(log: (message: string) => void, wished = process.env['TSWITCH_TAP_IO']): TapIo {
+export function chooseTapIo(log: Log, wished = process.env['TSWITCH_TAP_IO']): TapIo {
   if (wished !== undefined && !isTapIo(wished)) {
     throw new TswitchError(
       'BAD_REQUEST',
@@ -32,7 +33,7 @@ export function chooseTapIo(log: (message: string) => void, wished = process.env
   const remedy = REMEDIES[refusal.errno];
   const reason = `io_uring cannot be used (${refusal.message}${remedy === undefined ? '' : `: ${remedy}`})`;
   if (wished === 'io_uring') throw new TswitchError('NOT_SUPPORTED', `TSWITCH_TAP_IO asks for it, but ${reason}`);
-  log(`${reason}; tap ports work, with a system call per frame`);
+  log.warn('tap ports work with a system call per frame', { reason });
   return 'syscalls';
 }
 

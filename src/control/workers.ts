@@ -4,7 +4,6 @@
  * this side, so a replacement takes over the same ones.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
 import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
@@ -14,6 +13,7 @@ import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
+import { programFile } from '../program-file.ts';
 import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, TURNS } from '../shared/board.ts';
 import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
@@ -33,7 +33,7 @@ const QUICK_FAILURE_MS = 1000;
 const QUICK_RESTARTS = 3;
 const RESTART_PAUSE_MS = 1000;
 
-const WORKER_FILE = fileURLToPath(new URL(`../datapath/worker${import.meta.url.slice(-3)}`, import.meta.url));
+const WORKER_FILE = programFile(import.meta.url, '../datapath/worker');
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
 interface Seat {

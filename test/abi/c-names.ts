@@ -56,6 +56,14 @@ export const C_NAMES: Record<string, CNames> = {
       },
     },
   },
+  'capability.ts': {
+    headers: ['linux/capability.h', 'linux/prctl.h'],
+    expressions: { LINUX_CAPABILITY_VERSION_3: '_LINUX_CAPABILITY_VERSION_3' },
+    structs: {
+      CAP_HEADER: { type: 'struct __user_cap_header_struct' },
+      CAP_DATA: { type: 'struct __user_cap_data_struct' },
+    },
+  },
   'epoll.ts': { headers: ['sys/epoll.h'], structs: { EPOLL_EVENT: { type: 'struct epoll_event' } } },
   'errno.ts': { headers: ['errno.h'] },
   'ethtool.ts': {
@@ -179,6 +187,7 @@ export const C_NAMES: Record<string, CNames> = {
       SOCKADDR_LL: { type: 'struct sockaddr_ll', prefix: 'sll_' },
     },
   },
+  'un.ts': { headers: ['sys/un.h'], structs: { SOCKADDR_UN: { type: 'struct sockaddr_un', prefix: 'sun_' } } },
   'time.ts': { headers: ['time.h'], structs: { TIMESPEC: { type: 'struct timespec', prefix: 'tv_' } } },
 };
 

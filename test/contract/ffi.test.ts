@@ -85,6 +85,8 @@ describe.each([
       ['epoll_create of no flags', () => sys.epollCreate(12345), errno.EINVAL],
       ['epoll_wait on what is no epoll', () => sys.epollWait(eventfd(), NO_MEMORY, 1, 0), errno.EINVAL],
       ['bpf of no command', () => sys.bpf(9999, nothing), errno.EINVAL],
+      ['prctl of no option', () => sys.prctl(9999, 0), errno.EINVAL],
+      ['capset of no version', () => sys.capset(new Uint8Array(8), new Uint8Array(24)), errno.EINVAL],
       ['io_uring_setup of no entries', () => sys.ioUringSetup(0, new Uint8Array(IO_URING_PARAMS.size)), errno.EINVAL],
       ['io_uring_enter of no descriptor', () => sys.ioUringEnter(-1, 0, 0, 0), errno.EBADF],
     ])('%s', (_, call, expected) => {

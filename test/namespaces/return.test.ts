@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwitchEvent } from '../../src/control/events.ts';
+import { linesLog } from '../support/lines-log.ts';
 import type { PortKind, PortRequest, SwitchControl } from '../../src/control/model.ts';
 import { createSwitch } from '../../src/control/switch.ts';
 import { stop } from '../support/agents.ts';
@@ -20,7 +21,7 @@ let log: string[];
 beforeEach(async () => {
   told = [];
   log = [];
-  lan = await createSwitch({ workers: 1, log: (message) => log.push(message) });
+  lan = await createSwitch({ workers: 1, log: linesLog(log) });
   lab.defer(() => lan.close());
   lan.events.subscribe((event) => event.event.startsWith('port.') && told.push(event));
 });
@@ -138,7 +139,7 @@ test('its own end, moved away and back, is made anew', async () => {
   const { netdev } = await lab.plug(lan, a, 'veth');
   await ip('link', 'set', netdev!, 'netns', c.name);
   await isLost(a.name);
-  await until('the obstacle to be told', () => log.some((line) => /cannot come back yet: .*eth0/.test(line)));
+  await until('the obstacle to be told', () => log.some((line) => /cannot come back yet .*eth0/.test(line)));
   await c.run('ip', 'link', 'set', netdev!, 'netns', String(process.pid));
   await a.run('ip', 'link', 'set', 'eth0', 'name', 'other');
   await isBack(a.name);

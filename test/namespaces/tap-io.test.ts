@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { ENOSYS, EPERM } from '../../native-bindings/abi/errno.ts';
+import { SILENT } from '../../src/control/log.ts';
 import { chooseTapIo } from '../../src/control/tap-io.ts';
 import { TAP_IOS, type TapIo } from '../../src/control/model.ts';
 import { stop } from '../support/agents.ts';
@@ -67,7 +68,8 @@ test.each([
   };
   await until('the daemon to answer', async () => (await view()).tapIo !== undefined);
   expect((await view()).tapIo).toBe('syscalls');
-  expect(said()).toContain(`tswitch: io_uring cannot be used (io_uring_setup: ${name}`);
+  expect(said()).toMatch(/ warn {2}tap ports work with a system call per frame reason=/);
+  expect(said()).toContain(`io_uring cannot be used (io_uring_setup: ${name}`);
   expect(said()).toContain(remedy);
   for (const [k, host] of [a, b].entries()) {
     const plug = await tswitch(['plug', host.name, '--kind', 'tap', '--ip', `10.55.0.${k + 1}/24`]);
@@ -84,7 +86,7 @@ test('io_uring that is asked for by name and refused is an error', async () => {
 });
 
 test('a name that nothing has is an error', () => {
-  const choose = (name: string) => () => chooseTapIo(() => {}, name);
+  const choose = (name: string) => () => chooseTapIo(SILENT, name);
   expect(choose('epoll')).toThrow("TSWITCH_TAP_IO is 'epoll'; it can be 'io_uring' or 'syscalls', or unset");
   expect(choose('')).toThrow("TSWITCH_TAP_IO is ''");
 });

@@ -3,6 +3,7 @@ import { ChangeQueue } from '../../src/control/change-queue.ts';
 import { TswitchError } from '../../src/control/errors.ts';
 import type { Finding } from '../../src/control/doctor/finding.ts';
 import { EventBus } from '../../src/control/events.ts';
+import { SILENT } from '../../src/control/log.ts';
 import { OFFLOAD_NAMES } from '../../src/control/model.ts';
 import type {
   DropView,
@@ -179,7 +180,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const configuration = new Configuration({
     changes,
     events,
-    log: () => {},
+    log: SILENT,
     hands: {
       wish,
       defaults: { offloads: () => [...OFFLOAD_NAMES], mtu: () => 1500 },

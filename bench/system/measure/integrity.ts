@@ -1,7 +1,7 @@
 /** Whether what arrives is what was sent, at full speed: where reused buffers and races would show. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../../src/program-file.ts';
 import type { Measurement } from '../../measurement.ts';
 import { Child } from '../child.ts';
 import { inNetns } from '../command.ts';
@@ -11,7 +11,7 @@ import { Load, phase } from './load.ts';
 import type { Receipt } from './receiver.ts';
 import { LOAD_PORT } from './test-frame.ts';
 
-const PROGRAM = fileURLToPath(new URL('receiver.ts', import.meta.url));
+const PROGRAM = programFile(import.meta.url, 'receiver');
 /** For what is still under way. */
 const SETTLE_MS = 100;
 

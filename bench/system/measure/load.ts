@@ -1,6 +1,6 @@
 /** The generator as the harness sees it: frames from one host to another, or between several, through a rig. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../../src/program-file.ts';
 import { Child } from '../child.ts';
 import { onCore } from '../command.ts';
 import { type Host, interfaceIndex, readCounters } from '../hosts.ts';
@@ -9,7 +9,7 @@ import type { AddressRange, FrameMix } from './burst.ts';
 import type { GeneratorCommand, GeneratorResult, GeneratorTask, Phase, Place } from './generator.ts';
 import { LOAD_PORT, PROBE_PORT, sizesOf, type Way } from './test-frame.ts';
 
-const PROGRAM = fileURLToPath(new URL('generator.ts', import.meta.url));
+const PROGRAM = programFile(import.meta.url, 'generator');
 /** TEST-NET-2 (RFC 5737): no host has a route to it, so stacks drop the frames early and without an answer. */
 const NOWHERE = '198.51.100.1';
 /** Over the time asked for: nobody waits longer for a generator. */

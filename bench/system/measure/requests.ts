@@ -1,10 +1,10 @@
 /** TCP requests answered in a second, one after the other over one connection. The scheduler places both programs. */
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../../src/program-file.ts';
 import type { Measurement } from '../../measurement.ts';
 import { Child } from '../child.ts';
 import { inNetns, run } from '../command.ts';
 
-const PROGRAM = fileURLToPath(new URL('request-peer.ts', import.meta.url));
+const PROGRAM = programFile(import.meta.url, 'request-peer');
 const PORT = 9012;
 const SPARE_MS = 10_000;
 

@@ -3,13 +3,13 @@
  * that reach the other host's interface. Its stack drops them: they are for an address that nobody has.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../../src/program-file.ts';
 import type { Measurement } from '../../measurement.ts';
 import { Child } from '../child.ts';
 import { inNetns, onCore, run } from '../command.ts';
 import { readCounters } from '../hosts.ts';
 
-const PROGRAM = fileURLToPath(new URL('udp-sender.ts', import.meta.url));
+const PROGRAM = programFile(import.meta.url, 'udp-sender');
 /** TEST-NET-3 (RFC 5737). */
 const NOWHERE = '203.0.113.1';
 const PORT = 9011;

@@ -1,14 +1,14 @@
 /** bench: how fast this version is on this host, beside other switches. The benchmarks run as a program of their own. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { SwitchView } from '../../control/model.ts';
+import { programFile } from '../../program-file.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, ProgramFailed } from '../errors.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../../bench/user.ts', import.meta.url));
+const PROGRAM = programFile(import.meta.url, '../../../bench/user');
 const SECONDS_MIN = 0.1;
 const SECONDS_MAX = 60;
 

@@ -7,6 +7,7 @@ import type { ChangeQueue } from '../change-queue.ts';
 import { TswitchError } from '../errors.ts';
 import type { EventBus } from '../events.ts';
 import { completeWish, type NormalWish, normalWish } from './complete.ts';
+import type { Log } from '../log.ts';
 import type { Hands } from './hands.ts';
 import { type Problem, refusalOf } from './problem.ts';
 import { documentProblems, type Draft } from './problems.ts';
@@ -37,12 +38,12 @@ export class Configuration {
   readonly #changes: ChangeQueue;
   readonly #events: EventBus;
   readonly #hands: Hands;
-  readonly #log: (message: string) => void;
+  readonly #log: Log;
   #generation = 0;
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(options: { changes: ChangeQueue; events: EventBus; hands: Hands; log: (message: string) => void }) {
+  constructor(options: { changes: ChangeQueue; events: EventBus; hands: Hands; log: Log }) {
     this.#changes = options.changes;
     this.#events = options.events;
     this.#hands = options.hands;
@@ -194,10 +195,10 @@ export class Configuration {
     return this.#changes.run(async () => {
       if (this.#pending !== pending) return;
       const left = await this.#restore(normalWish(pending.previous));
-      for (const line of left) this.#log(`taking back a configuration that nobody confirmed: ${line}`);
+      for (const reason of left) this.#log.error('part of a configuration that nobody confirmed stays', { reason });
       this.#settle();
       this.#generation++;
-      this.#log('nobody confirmed the configuration in time: the one before is back');
+      this.#log.warn('nobody confirmed the configuration in time: the one before is back');
       this.#events.emit('config.rolled-back', { generation: this.#generation, failed: left });
     });
   }
