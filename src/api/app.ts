@@ -5,6 +5,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
 import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
@@ -33,6 +34,8 @@ const DOCUMENT = {
 export interface AppOptions {
   /** Gets faults: errors that no request should be able to cause. */
   report: (error: Error) => void;
+  /** Gets each request at level `debug`; left out: nobody does. */
+  log?: Log;
   /** Ends the answers that would go on for ever. */
   ended: AbortSignal;
   /** Null: there are none. */
@@ -40,8 +43,9 @@ export interface AppOptions {
   loopDelay: LoopDelay;
 }
 
-export function createApp(control: SwitchControl, { report, ended, tokens, loopDelay }: AppOptions): OpenAPIHono {
+export function createApp(control: SwitchControl, { report, log = SILENT, ended, tokens, loopDelay }: AppOptions): OpenAPIHono {
   const app = new OpenAPIHono();
+  app.use(logRequests(log));
   app.onError((error) => answerError(error, report));
   app.notFound((context) => {
     const error = new ApiError(
@@ -67,6 +71,17 @@ export function createApp(control: SwitchControl, { report, ended, tokens, loopD
   addDocumentation(app);
   refuseOtherMethods(app);
   return app;
+}
+
+/** By path, without its query. Of an answer that goes on, when it begins. */
+function logRequests(log: Log): MiddlewareHandler {
+  return async (context, next) => {
+    const beginMs = performance.now();
+    await next();
+    const { method, path } = context.req;
+    const ms = Math.round((performance.now() - beginMs) * 10) / 10;
+    log.debug('request', { method, path, status: context.res.status, ms });
+  };
 }
 
 function limitBody(bytesMax: number): MiddlewareHandler {

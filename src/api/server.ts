@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { TswitchError } from '../control/errors.ts';
+import { faultFields, type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
 import { createApp } from './app.ts';
 import { limitConnections, SERVER_OPTIONS } from './connections.ts';
@@ -40,7 +41,9 @@ export interface ApiOptions {
   tokens?: TokenStore | null;
   /** Connections open at a time, of the socket and of TCP each. */
   connectionsMax?: number;
-  /** Gets faults of tswitch itself; printed to stderr by default. */
+  /** By default nothing is logged. */
+  log?: Log;
+  /** Gets faults of tswitch itself; by default they are logged. */
   report?: (error: Error) => void;
 }
 
@@ -57,13 +60,14 @@ export interface Api {
  *   NOT_PERMITTED where the folder cannot be written or the address not be bound
  */
 export async function serveApi(control: SwitchControl, options: ApiOptions): Promise<Api> {
-  const { socket, tcp = null, group = null, tokens = null, report = (error) => console.error(error) } = options;
+  const { socket, tcp = null, group = null, tokens = null, log = SILENT } = options;
+  const { report = (error) => log.error('fault of tswitch itself', faultFields(error)) } = options;
   const gid = group === null ? null : readGid(group);
   const place = tcp && (await placeOf(tcp));
   await claimSocket(socket);
   const ending = new AbortController();
   const loopDelay = new LoopDelay();
-  const app = createApp(control, { report, ended: ending.signal, tokens, loopDelay });
+  const app = createApp(control, { report, log, ended: ending.signal, tokens, loopDelay });
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
     ending.abort();
@@ -84,7 +88,9 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
       try {
         admitTcp(request, guard);
       } catch (error) {
-        return answerError(errorOf(error), report);
+        const answer = answerError(errorOf(error), report);
+        log.debug('request refused', { method: request.method, status: answer.status });
+        return answer;
       }
       return app.fetch(request);
     };

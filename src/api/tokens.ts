@@ -50,6 +50,12 @@ export class TokenStore {
     return this.#tokens.map(viewOf);
   }
 
+  /** Reads the file whether or not it seems to have changed. @throws TswitchError as the constructor does */
+  reload(): void {
+    this.#version = '';
+    this.#refresh();
+  }
+
   /** The token is known to nobody but the caller afterwards. @throws TswitchError TOKEN_EXISTS, LIMIT_REACHED */
   add(name: string, readOnly: boolean): TokenView & { token: string } {
     this.#refresh();

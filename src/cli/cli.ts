@@ -1,4 +1,5 @@
 /** What every command has: the global options, a client for the daemon, and the ways to print. */
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { Client } from './client.ts';
 import type { Answer } from './client.ts';
@@ -14,6 +15,19 @@ interface GlobalOptions {
   url?: string;
 }
 
+/** Global options of the program; `Cli` reads them. */
+export function addGlobalOptions(program: Command): Command {
+  return program
+    .option('--json', "print the body of the daemon's answer unchanged")
+    .addOption(new Option('--socket <path>', "the daemon's Unix socket").env('TSWITCH_SOCKET').default(SOCKET_DEFAULT))
+    .addOption(
+      new Option(
+        '--url <url>',
+        "the daemon's address instead of its socket, like http://127.0.0.1:8080; the token comes from TSWITCH_TOKEN",
+      ).env('TSWITCH_URL'),
+    );
+}
+
 export class Cli {
   readonly socket: string;
   /** Print bodies of HTTP answers unchanged. */
@@ -21,13 +35,20 @@ export class Cli {
   readonly client: Client;
   readonly #colour = hasColour(process.stdout, process.env);
 
-  /** @param command the command that runs; it knows the options given before and after its name */
+  /**
+   * @param command the command that runs; it knows the options given before and after its name
+   * @throws UsageError where these contradict each other
+   */
   constructor(command: Command) {
-    const { json = false, socket, url } = command.optsWithGlobals<GlobalOptions>();
+    const { json = false, socket } = command.optsWithGlobals<GlobalOptions>();
     this.json = json;
-    this.socket = socket;
+    // Set but empty in the environment is not set.
+    this.socket = socket || SOCKET_DEFAULT;
+    const url = urlOf(command);
     this.client = new Client(
-      url === undefined ? { socket } : { url: parseUrl(url), token: process.env.TSWITCH_TOKEN || undefined },
+      url === undefined
+        ? { socket: this.socket }
+        : { url: parseUrl(url), token: process.env.TSWITCH_TOKEN || undefined },
     );
   }
 
@@ -50,6 +71,15 @@ export class Cli {
   }
 }
 
+/** The URL, unless the socket is meant: what the command line says wins over the environment. */
+function urlOf(command: Command): string | undefined {
+  const { url } = command.optsWithGlobals<GlobalOptions>();
+  const isOnLine = (option: string): boolean => command.getOptionValueSourceWithGlobals(option) === 'cli';
+  if (!isOnLine('socket')) return url || undefined;
+  if (isOnLine('url')) throw new UsageError('--socket and --url name two daemons: give one of them');
+  return undefined;
+}
+
 /** @throws UsageError where `text` is no URL of a daemon */
 function parseUrl(text: string): URL {
   const url = URL.parse(text);
@@ -61,7 +91,15 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** Adds examples to a command's help. */
+const EXAMPLES = new WeakMap<Command, readonly string[]>();
+
+/** What `examples` was told of a command. */
+export function examplesOf(command: Command): readonly string[] {
+  return EXAMPLES.get(command) ?? [];
+}
+
+/** Adds examples to a command's help. @param lines without `tswitch` in front */
 export function examples(command: Command, lines: readonly string[]): void {
+  EXAMPLES.set(command, lines);
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ tswitch ${line}`).join('\n')}`);
 }

@@ -5,7 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
-import { SOCKET_DEFAULT } from './cli.ts';
+import { addGlobalOptions } from './cli.ts';
 import { addBenchCommand } from './commands/bench.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -25,24 +25,15 @@ import { printable } from './output.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-function makeProgram(): Command {
+/** Every command with its flags; what runs none (completion, docs) reads it too. */
+export function makeProgram(): Command {
   const program = new Command('tswitch')
     .description('A userspace Ethernet switch. `tswitch serve` runs it, the other commands talk to it.')
     .version(VERSION, '--version')
-    .option('--json', "print the body of the daemon's answer unchanged")
-    .option(
-      '--socket <path>',
-      "the daemon's Unix socket (env: TSWITCH_SOCKET)",
-      process.env.TSWITCH_SOCKET || SOCKET_DEFAULT,
-    )
-    .option(
-      '--url <url>',
-      "the daemon's address instead of its socket, like http://127.0.0.1:8080; the token comes from TSWITCH_TOKEN (env: TSWITCH_URL)",
-      process.env.TSWITCH_URL || undefined,
-    )
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tswitch: ')) });
+  addGlobalOptions(program);
   addServeCommand(program);
   addPlugCommands(program);
   addPortCommands(program);

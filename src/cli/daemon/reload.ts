@@ -1,0 +1,26 @@
+/** What SIGHUP does: everything that the daemon was given by a file is read anew; ports, frames and clients are left alone. */
+import { faultFields, type Log } from '../../control/log.ts';
+import { TswitchError } from '../../control/errors.ts';
+
+/** Something that comes from a file. */
+export interface Reloadable {
+  /** For the log, such as `tokens`. */
+  readonly name: string;
+  /** Reads it anew; rejects and keeps what was there, or says in its error what it did instead. */
+  readonly reload: () => void | Promise<void>;
+}
+
+/** Reads all anew, in order; one that cannot be read keeps none of the others back. */
+export async function reload(parts: readonly Reloadable[], log: Log): Promise<void> {
+  const done: string[] = [];
+  for (const part of parts) {
+    try {
+      await part.reload();
+      done.push(part.name);
+    } catch (error) {
+      const reason = error instanceof TswitchError ? { reason: error.message } : faultFields(error);
+      log.error('reload failed', { part: part.name, ...reason });
+    }
+  }
+  log.info('reloaded', { parts: done.join(',') || 'nothing' });
+}
