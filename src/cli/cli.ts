@@ -2,12 +2,12 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { Client } from './client.ts';
-import type { Answer } from './client.ts';
+import type { Answer, Place } from './client.ts';
 import { UsageError } from './errors.ts';
 import { formatFields, formatTable, hasColour } from './output.ts';
 import type { Cell } from './output.ts';
 
-export const SOCKET_DEFAULT = '/run/tswitch/api.sock';
+const SOCKET_DEFAULT = '/run/tswitch/api.sock';
 
 interface GlobalOptions {
   json?: boolean;
@@ -33,6 +33,7 @@ export class Cli {
   /** Print bodies of HTTP answers unchanged. */
   readonly json: boolean;
   readonly client: Client;
+  readonly #place: Place;
   readonly #colour = hasColour(process.stdout, process.env);
 
   /**
@@ -45,11 +46,16 @@ export class Cli {
     // Set but empty in the environment is not set.
     this.socket = socket || SOCKET_DEFAULT;
     const url = urlOf(command);
-    this.client = new Client(
+    this.#place =
       url === undefined
         ? { socket: this.socket }
-        : { url: parseUrl(url), token: process.env.TSWITCH_TOKEN || undefined },
-    );
+        : { url: parseUrl(url), token: process.env.TSWITCH_TOKEN || undefined };
+    this.client = new Client(this.#place);
+  }
+
+  /** A client for who has no patience. */
+  clientWithin(answerMsMax: number): Client {
+    return new Client(this.#place, answerMsMax);
   }
 
   /** Prints the answer's body with --json, else the line for people that `render` makes of it. */

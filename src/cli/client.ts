@@ -7,7 +7,7 @@ import { CliError, NoDaemonError, RefusedError } from './errors.ts';
 import { printable } from './output.ts';
 
 /** Plugging waits for the kernel; nothing the daemon does takes longer. */
-const ANSWER_MS_MAX = 60_000;
+const ANSWER_MS_DEFAULT = 60_000;
 
 /** A successful answer: the body as it came, and as what it means. An empty body means undefined. */
 export interface Answer<T> {
@@ -22,11 +22,14 @@ export type Place = { socket: string } | { url: URL; token: string | undefined }
 
 export class Client {
   readonly #place: Place;
+  readonly #answerMsMax: number;
   /** For people. */
   readonly #name: string;
 
-  constructor(place: Place) {
+  /** @param answerMsMax of silence, after which a request fails */
+  constructor(place: Place, answerMsMax = ANSWER_MS_DEFAULT) {
     this.#place = place;
+    this.#answerMsMax = answerMsMax;
     this.#name = 'url' in place ? place.url.origin : place.socket;
   }
 
@@ -92,8 +95,8 @@ export class Client {
     return new Promise((resolve, reject) => {
       const options = { method, path, headers, agent: false, ...(signal ? { signal } : {}) };
       const exchange = this.#request(options, resolve);
-      exchange.setTimeout(ANSWER_MS_MAX, () => {
-        exchange.destroy(new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`));
+      exchange.setTimeout(this.#answerMsMax, () => {
+        exchange.destroy(new Error(`no answer within ${this.#answerMsMax / 1000} s`));
       });
       exchange.on('error', reject);
       exchange.end(payload);

@@ -66,7 +66,7 @@ export function addPlaceOptions(command: Command): Command {
   return command
     .option('--netdev <if>', 'the netdev to attach to (kinds packet and xdp)')
     .option('--netns <netns>', 'namespace of the far end: a name, a path, a pid, or host (kinds veth, tap and xdp)')
-    .option('--ifname <if>', 'name of the far end inside the namespace (default: eth0)')
+    .option('--ifname <ifname>', 'name of the far end inside the namespace (default: eth0)')
     .option('--addresses <cidr,...>', 'addresses of the far end with prefix length; may be repeated', parseList)
     .option('--mac <mac>', 'MAC address of the far end (default: random)')
     .option('--gateway <ip>', 'default route of the far end')

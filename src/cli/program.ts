@@ -7,6 +7,7 @@ import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { addGlobalOptions } from './cli.ts';
 import { addBenchCommand } from './commands/bench.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDropsCommand } from './commands/drops.ts';
@@ -48,6 +49,7 @@ export function makeProgram(): Command {
   addEventCommand(program);
   addTokenCommands(program);
   addBenchCommand(program);
+  addCompletionCommand(program);
   return program;
 }
 

@@ -196,7 +196,7 @@ describe('wrong usage is exit code 2, with a line that says what', () => {
     ['TPID 9100', ['port', 'set', 'red', '--tpid', '0x9100'], /Allowed choices are 0x88a8, 0x8100/],
     ['no storm limit', ['port', 'set', 'red', '--broadcast-limit', '0'], /whole number from 1 to 10000000, or none/],
     ['FDB limit of a port', ['plug', 'red', '--fdb-limit', 'all'], /whole number from 1 to 1048576, or none/],
-    ['entry without port', ['fdb', 'add', '02:00:00:00:00:01'], /required option '--port <name>' not specified/],
+    ['entry without port', ['fdb', 'add', '02:00:00:00:00:01'], /required option '--port <port>' not specified/],
     ['entry without MAC', ['fdb', 'rm'], /missing required argument 'mac'/],
     ['entry of no MAC', ['fdb', 'rm', 'red'], /Give a MAC address like 02:00:00:00:00:01/],
     ['unknown kind of entry', ['fdb', 'flush', '--kind', 'all'], /Allowed choices are dynamic, static, sticky/],

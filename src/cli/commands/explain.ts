@@ -27,7 +27,7 @@ export function addExplainCommand(program: Command): void {
     .description(
       'explain what the switch would do with a frame that arrived now: nothing is sent, learned or counted; exits 0 also when the frame would be dropped',
     )
-    .requiredOption('--port <name>', 'where the frame arrives')
+    .requiredOption('--port <port>', 'where the frame arrives')
     .option('--frame <hex>', 'the frame from its destination address on, without FCS; - reads it from standard input')
     .addOption(
       new Option('--pcap <file>', `the first ${CAPTURED_FRAMES_MAX} frames of a pcap or pcapng file`).conflicts(

@@ -6,6 +6,7 @@ import type { FdbEntryView, FdbPage } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, RefusedError } from '../errors.ts';
 import { parseVid, wholeNumber } from '../values.ts';
+import { showOrWatch, watchOption } from '../watch.ts';
 
 /** Entries per request: what the route gives at most. */
 const PAGE_ENTRIES_MAX = 10_000;
@@ -33,13 +34,22 @@ export function addFdbCommands(program: Command): void {
   const ls = addFilters(fdb.command('ls').description('list MAC addresses, learned and given'))
     .option('--mac <mac>', 'only of this address', parseMac)
     .option('--limit <n>', 'show at most so many', wholeNumber(1, PAGE_ENTRIES_MAX))
-    .option('--cursor <cursor>', 'go on where the page before ended (nextCursor)');
-  ls.action(async (options: ListOptions) => {
+    .option('--cursor <cursor>', 'go on where the page before ended (nextCursor)')
+    .addOption(watchOption());
+  ls.action(async ({ watch: seconds, ...options }: ListOptions & { watch?: number }) => {
     const cli = new Cli(ls);
-    if (cli.json) cli.print((await page(cli, options)).text);
-    else cli.print(render(cli, await entriesOf(cli, options)));
+    await showOrWatch(cli, seconds, async () => {
+      if (cli.json) return { text: '', json: (await page(cli, options)).text };
+      return { text: render(cli, await entriesOf(cli, options)), json: '' };
+    });
   });
-  examples(ls, ['fdb ls', 'fdb ls --vlan 10 --port red', 'fdb ls --kind static', 'fdb ls --json --limit 100']);
+  examples(ls, [
+    'fdb ls',
+    'fdb ls --vlan 10 --port red',
+    'fdb ls --kind static',
+    'fdb ls --json --limit 100',
+    'fdb ls --watch',
+  ]);
   addAdd(fdb);
   addRm(fdb);
   const flush = addFilters(
@@ -58,7 +68,7 @@ function addAdd(fdb: Command): void {
     .command('add')
     .description('give an entry: the address is on this port, and no frame moves it')
     .argument('<mac>', 'MAC address', parseMac)
-    .requiredOption('--port <name>', 'where the address is')
+    .requiredOption('--port <port>', 'where the address is')
     .option('--vlan <vid>', "VLAN (default: the port's)", parseVid)
     .option('--sticky', 'let it age like a learned one; without this flag it is static and stays');
   add.action(async (mac: string, { sticky, ...fields }: AddOptions) => {
@@ -123,7 +133,7 @@ function parseMac(text: string): string {
 function addFilters(command: Command): Command {
   return command
     .option('--vlan <vid>', 'only of this VLAN', parseVid)
-    .option('--port <name>', 'only of this port')
+    .option('--port <port>', 'only of this port')
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(FDB_KINDS));
 }
 

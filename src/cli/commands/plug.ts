@@ -36,7 +36,7 @@ export function addPlugCommands(program: Command): void {
   const unplug = program
     .command('unplug <netns>')
     .description('remove the port of a namespace, with the interface that tswitch made in it')
-    .option('--ifname <if>', 'which one, if the namespace has several');
+    .option('--ifname <ifname>', 'which one, if the namespace has several');
   unplug.action(async (netns: string, options: { ifname?: string }) => {
     const cli = new Cli(unplug);
     const port = await findPort(cli, netns, options.ifname);
@@ -50,8 +50,8 @@ function addPlug(program: Command): void {
     .command('plug <netns>')
     .description('plug a network namespace into the switch: a name under /run/netns, a path, a pid, or host')
     .option('--create', 'make the namespace if it does not exist')
-    .option('--name <port>', 'name of the port (default: the name of the namespace)')
-    .option('--ifname <if>', 'name of the interface inside the namespace (default: eth0)')
+    .option('--name <name>', 'name of the port (default: the name of the namespace)')
+    .option('--ifname <ifname>', 'name of the interface inside the namespace (default: eth0)')
     .option('--ip <cidr>', 'address with prefix length; may be repeated', parseList)
     .option('--gateway <ip>', 'default route')
     .option('--mac <mac>', 'MAC address (default: random)')

@@ -6,6 +6,7 @@ import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import { addPlaceOptions, addSettingsOptions, addSynonyms, impliedMode, KINDS } from '../port-options.ts';
 import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
+import { showOrWatch, watchOption } from '../watch.ts';
 
 /** The fields among those that the flags give that decide the mode. */
 interface Settings {
@@ -18,20 +19,23 @@ export function addPortCommands(program: Command): void {
   const port = program.command('port').description('add, change, remove and show ports');
   addPort(port);
   setPort(port);
-  const rm = port.command('rm <name>').description('remove a port and the interfaces that tswitch made for it');
+  const rm = port.command('rm <port>').description('remove a port and the interfaces that tswitch made for it');
   rm.action(async (name: string) => {
     const cli = new Cli(rm);
     cli.show(await cli.client.send('DELETE', portPath(name)), () => `${name}: removed`);
   });
   examples(rm, ['port rm red']);
-  const ls = port.command('ls').description('list all ports');
-  ls.action(async () => {
+  const ls = port.command('ls').description('list all ports').addOption(watchOption());
+  ls.action(async ({ watch: seconds }: { watch?: number }) => {
     const cli = new Cli(ls);
-    const answer = await cli.client.get<{ ports: PortView[] }>('/v1/ports');
-    cli.show(answer, ({ ports }) => (ports.length > 0 ? portTable(cli, ports) : 'no ports; `tswitch plug` makes one'));
+    await showOrWatch(cli, seconds, async () => {
+      const { body, text } = await cli.client.get<{ ports: PortView[] }>('/v1/ports');
+      const { ports } = body;
+      return { text: ports.length > 0 ? portTable(cli, ports) : 'no ports; `tswitch plug` makes one', json: text };
+    });
   });
-  examples(ls, ['port ls', 'port ls --json']);
-  const show = port.command('show <name>').description('show everything about one port');
+  examples(ls, ['port ls', 'port ls --json', 'port ls --watch']);
+  const show = port.command('show <port>').description('show everything about one port');
   show.action(async (name: string) => {
     const cli = new Cli(show);
     cli.show(await cli.client.get<PortView>(portPath(name)), (view) => cli.fields(portFields(view)));
@@ -56,7 +60,7 @@ function addPort(port: Command): void {
 }
 
 function setPort(port: Command): void {
-  const set = addSettingsOptions(port.command('set <name>').description('change settings of a working port'));
+  const set = addSettingsOptions(port.command('set <port>').description('change settings of a working port'));
   set.action(async (name: string, fields: Settings) => {
     const cli = new Cli(set);
     if (Object.keys(fields).length === 0) throw new UsageError('say what to set; see `tswitch port set --help`');

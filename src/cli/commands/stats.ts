@@ -1,12 +1,11 @@
 /** stats: what the switch counted. */
-import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { PortStats, StatsView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import type { Cell } from '../output.ts';
+import { showOrWatch, watchOption } from '../watch.ts';
 
-const WATCH_MS = 1000;
-const CLEAR_SCREEN = '\u001b[H\u001b[2J';
+const RATE_HEADS = ['RX/s', 'TX/s', 'RX Mbit/s', 'TX Mbit/s', 'DROPS/s'];
 
 /** Counters with the moment they were read, in seconds on a monotonic clock. */
 interface Reading {
@@ -17,28 +16,22 @@ interface Reading {
 export function addStatsCommand(program: Command): void {
   const stats = program
     .command('stats')
-    .description('show the counters of the switch and its ports')
-    .option('--watch', 'again every second, with rates; with --json one document per line');
-  stats.action(async (options: { watch?: boolean }) => {
+    .description('show the counters of the switch and its ports; with --watch also how much there is per second')
+    .addOption(watchOption());
+  stats.action(async ({ watch: seconds }: { watch?: number }) => {
     const cli = new Cli(stats);
-    if (options.watch) return watch(cli);
-    const answer = await cli.client.get<StatsView>('/v1/stats');
-    cli.show(answer, (view) => renderStats(cli, { stats: view, seconds: 0 }));
+    let before: Reading | undefined;
+    await showOrWatch(cli, seconds, async () => {
+      const { body, text } = await cli.client.get<StatsView>('/v1/stats');
+      const now = { stats: body, seconds: performance.now() / 1000 };
+      // The first view has the columns for rates already, so that the second does not move.
+      const since = seconds === undefined ? undefined : (before ?? now);
+      const shot = { text: renderStats(cli, now, since), json: text };
+      before = now;
+      return shot;
+    });
   });
-  examples(stats, ['stats', 'stats --watch']);
-}
-
-/** Until the user ends it, or the daemon does. */
-async function watch(cli: Cli): Promise<never> {
-  let before: Reading | undefined;
-  for (;;) {
-    const answer = await cli.client.get<StatsView>('/v1/stats');
-    const now = { stats: answer.body, seconds: performance.now() / 1000 };
-    const clear = !cli.json && process.stdout.isTTY ? CLEAR_SCREEN : '';
-    cli.show(answer, () => `${clear}${renderStats(cli, now, before)}\n`);
-    before = now;
-    await setTimeout(WATCH_MS);
-  }
+  examples(stats, ['stats', 'stats --watch', 'stats --watch 10 --json | jq .totals']);
 }
 
 function renderStats(cli: Cli, now: Reading, before?: Reading): string {
@@ -52,7 +45,7 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
     port.tx.frames,
     port.tx.bytes,
     port.tx.drops,
-    sum(Object.values(port.drops)),
+    dropsOf(port),
     ...(before ? rates(port, before.stats.ports[name], now.seconds - before.seconds) : []),
   ]);
   const totalsLine = cli.fields([
@@ -66,13 +59,13 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
     ],
     ['workers', workers.map(({ worker, state, restarts }) => `${worker} ${state}, ${restarts} restarts`).join('; ')],
   ]);
-  const table = cli.table(before ? [...heads, 'RX/s', 'TX/s', 'RX Mbit/s', 'TX Mbit/s'] : heads, rows);
+  const table = cli.table(before ? [...heads, ...RATE_HEADS] : heads, rows);
   return rows.length > 0 ? `${totalsLine}\n\n${table}` : totalsLine;
 }
 
-/** Frames and Mbit per second since the reading before; a port that was not there then has none yet. */
+/** Since the reading before, per second; a port that was not there then has none yet. Drops are of both directions. */
 function rates(port: PortStats, before: PortStats | undefined, seconds: number): Cell[] {
-  if (!before) return ['', '', '', ''];
+  if (!before || seconds === 0) return RATE_HEADS.map(() => '');
   const perSecond = (now: number, then: number, unit: number): number => Math.round((now - then) / seconds / unit);
   const bytesPerMbit = 1e6 / 8;
   return [
@@ -80,9 +73,11 @@ function rates(port: PortStats, before: PortStats | undefined, seconds: number):
     perSecond(port.tx.frames, before.tx.frames, 1),
     perSecond(port.rx.bytes, before.rx.bytes, bytesPerMbit),
     perSecond(port.tx.bytes, before.tx.bytes, bytesPerMbit),
+    perSecond(dropsOf(port), dropsOf(before), 1),
   ];
 }
 
-function sum(counts: number[]): number {
-  return counts.reduce((total, frames) => total + frames, 0);
+/** Frames dropped for a reason of the switch, on their way in or out. */
+function dropsOf(port: PortStats): number {
+  return Object.values(port.drops).reduce((total, frames) => total + frames, 0);
 }

@@ -30,7 +30,7 @@ export function addTokenCommands(program: Command): void {
     cli.print(tokens.length === 0 ? 'no tokens' : table(cli, tokens));
   });
   examples(ls, ['token ls']);
-  const rm = withFile(token.command('rm').description('remove a token: from now on it is refused')).argument('<name>');
+  const rm = withFile(token.command('rm').description('remove a token: from now on it is refused')).argument('<token>');
   rm.action(async (name: string, { tokenFile }: FileOption) => {
     const cli = new Cli(rm);
     await tokensOf(cli, tokenFile).remove(name);
