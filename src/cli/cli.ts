@@ -104,6 +104,19 @@ export function examplesOf(command: Command): readonly string[] {
   return EXAMPLES.get(command) ?? [];
 }
 
+const NOTES = new WeakMap<Command, readonly string[]>();
+
+/** What `note` was told of a command. */
+export function notesOf(command: Command): readonly string[] {
+  return NOTES.get(command) ?? [];
+}
+
+/** Adds a paragraph to a command's help. */
+export function note(command: Command, text: string): void {
+  NOTES.set(command, [...notesOf(command), text]);
+  command.addHelpText('after', `\n${text}`);
+}
+
 /** Adds examples to a command's help. @param lines without `tswitch` in front */
 export function examples(command: Command, lines: readonly string[]): void {
   EXAMPLES.set(command, lines);

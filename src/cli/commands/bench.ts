@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { SwitchView } from '../../control/model.ts';
 import { programFile } from '../../program-file.ts';
-import { Cli, examples } from '../cli.ts';
+import { Cli, examples, note } from '../cli.ts';
 import { CliError, ProgramFailed } from '../errors.ts';
 
 const PROGRAM = programFile(import.meta.url, '../../../bench/user');
@@ -36,9 +36,9 @@ export function addBenchCommand(program: Command): void {
     const code = await runProgram(await argumentsFor(cli, options));
     if (code !== 0) throw new ProgramFailed(code);
   });
-  bench.addHelpText(
-    'after',
-    '\nIt makes and removes namespaces and a switch of its own, with as many workers as the running daemon has. It takes about\ntwo minutes and keeps two processors busy.',
+  note(
+    bench,
+    'It makes and removes namespaces and a switch of its own, with as many workers as the running daemon has. It takes about two minutes and keeps two processors busy.',
   );
   examples(bench, ['bench', 'bench --quick --kind tap', 'bench --json > result.json']);
 }

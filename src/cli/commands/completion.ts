@@ -1,7 +1,7 @@
 /** completion: what makes a shell complete commands, flags, and the names of ports, VLANs and namespaces. */
 import { Argument } from 'commander';
 import type { Command } from 'commander';
-import { Cli, examples } from '../cli.ts';
+import { Cli, examples, note } from '../cli.ts';
 import { complete } from '../completion/complete.ts';
 import { liveValues } from '../completion/live-values.ts';
 import { SCRIPTS, SHELLS, type Shell } from '../completion/scripts.ts';
@@ -20,9 +20,9 @@ export function addCompletionCommand(program: Command): void {
     'completion zsh > /usr/local/share/zsh/site-functions/_tswitch',
     'completion fish > ~/.config/fish/completions/tswitch.fish',
   ]);
-  completion.addHelpText(
-    'after',
-    '\nFor the running shell alone: `source <(tswitch completion bash)`, the same with zsh; `tswitch completion fish | source`.',
+  note(
+    completion,
+    'For the running shell alone: `source <(tswitch completion bash)`, the same with zsh; `tswitch completion fish | source`.',
   );
   addAnswer(program);
 }

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { LOG_FORMATS, LOG_LEVELS } from '../../control/log.ts';
 import { WORKERS_MAX } from '../../limits.ts';
-import { Cli, examples } from '../cli.ts';
+import { Cli, examples, note } from '../cli.ts';
 import type { DaemonOptions } from '../daemon/daemon.ts';
 import { UsageError } from '../errors.ts';
 import { wholeNumber } from '../values.ts';
@@ -45,13 +45,14 @@ export function addServeCommand(program: Command): void {
     const { runDaemon } = await import('../daemon/daemon.ts');
     await runDaemon(new Cli(serve), options);
   });
+  note(serve, 'SIGHUP reads the token file anew, SIGTERM and SIGINT end it.');
+  serve.addHelpText('after', `On this machine --workers is ${workersDefault()} by default.`);
   examples(serve, [
     'serve',
     'serve --socket /tmp/lab.sock --workers 2',
     'serve --listen 127.0.0.1:8080 --token-file /etc/tswitch/tokens.json',
     'serve --log-level debug --log-format json',
   ]);
-  serve.addHelpText('after', `\nOn this machine --workers is ${workersDefault()} by default. SIGHUP reads the token file anew.`);
 }
 
 function workersDefault(): number {

@@ -1,0 +1,7 @@
+/** `npm run docs`: writes the pages that are made from the code. */
+import { writeFileSync } from 'node:fs';
+import { API_PAGE, apiPage } from './api-page.ts';
+import { CLI_PAGE, cliPage } from './cli-page.ts';
+
+writeFileSync(API_PAGE, await apiPage());
+writeFileSync(CLI_PAGE, cliPage());
