@@ -17,7 +17,10 @@ demo='ip:iproute2 ping:iputils-ping iperf3:iperf3 nsenter:util-linux'
 peers='ethtool:ethtool ovs-vswitchd:openvswitch-switch vde_switch:vde2'
 case ${1-} in
   demo) tools=$demo ;;
-  test) tools="$demo cc:gcc /usr/include/stdio.h:libc6-dev tcpdump:tcpdump ethtool:ethtool" ;;
+  test)
+    tools="$demo cc:gcc /usr/include/stdio.h:libc6-dev tcpdump:tcpdump ethtool:ethtool"
+    tools="$tools systemd-analyze:systemd zsh:zsh fish:fish"
+    ;;
   bench) tools="$demo $peers" ;;
   # Apart, as it brings two hundred packages with it.
   bench-dpdk) tools="$demo $peers dpdk-testpmd:dpdk-dev" ;;

@@ -19,6 +19,7 @@ const WELL: HostFacts = {
   cores: 4,
   clock: 'tsc',
   hasTun: true,
+  tapIo: 'io_uring',
   bpfJit: 1,
   backlogDrops: 0,
   filesMax: 65_536,
@@ -48,6 +49,8 @@ describe('the host', () => {
     [{ clock: 'hpet' }, 'clock slow', 'hpet'],
     [{ clock: null }, 'clock unknown', 'cannot be read'],
     [{ hasTun: false }, 'TAP broken', '/dev/net/tun'],
+    [{ tapIo: 'syscalls' }, 'TAP slow', 'a system call each'],
+    [{ tapIo: null }, 'TAP ok', 'is there'],
     [{ bpfJit: 0 }, 'BPF slow', 'interprets'],
     [{ backlogDrops: 7 }, 'backlog slow', '7 frames'],
     [{ filesMax: 1024 }, 'open files slow', 'about 204 ports'],
@@ -62,7 +65,7 @@ describe('the host', () => {
   });
 
   test('this one can be read', () => {
-    const facts = readHostFacts();
+    const facts = readHostFacts(null);
     expect(facts.cores).toBeGreaterThan(0);
     expect(facts.filesMax).toBeGreaterThan(0);
     expect(facts.backlogDrops).toBeGreaterThanOrEqual(0);

@@ -37,7 +37,7 @@ async function examine(cli: Cli, port: string | undefined): Promise<Finding[]> {
   } catch (error) {
     if (!(error instanceof NoDaemonError) || port !== undefined) throw error;
     // Without a daemon the host can be examined all the same, and may be why there is none.
-    const findings = examineHost(readHostFacts());
+    const findings = examineHost(readHostFacts(null));
     cli.print(cli.json ? JSON.stringify({ findings }) : render(cli, findings));
     process.stderr.write(`tswitch: ${error.message}; so no port was examined\n`);
     return findings;

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { MTU_MAX } from '../../limits.ts';
 import { ChangeQueue } from '../change-queue.ts';
 import { TswitchError } from '../errors.ts';
-import type { PortRequest, PortView } from '../model.ts';
+import type { PortRequest, PortView, TapIo } from '../model.ts';
 import { readNetdev } from '../plumbing/netdev.ts';
 import { createNetns, type Netns, resolveNetns } from '../plumbing/netns.ts';
 import { processStat } from '../plumbing/ownership.ts';
@@ -20,7 +20,7 @@ export interface Patient {
   /** A port that is no part of the configuration. */
   addTemporaryPort(request: PortRequest): Promise<PortView>;
   removePort(name: string): Promise<void>;
-  settings(): { reservedAddresses: { forward: string[] } };
+  settings(): { reservedAddresses: { forward: string[] }; tapIo: TapIo };
 }
 
 const NETNS_PREFIX = 'tswitch-doctor-';
@@ -42,7 +42,7 @@ export class Doctor {
   examine(name?: string): Promise<Finding[]> {
     return this.#queue.run(async () => {
       const ports = name === undefined ? this.#patient.ports() : [this.#patient.port(name)];
-      const findings = examineHost(readHostFacts());
+      const findings = examineHost(readHostFacts(this.#patient.settings().tapIo));
       for (const port of ports) findings.push(...(await this.#examine(port)));
       return findings;
     });

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, freemem, release } from 'node:os';
+import type { TapIo } from '../model.ts';
 import { missingCapabilities } from '../plumbing/capabilities.ts';
 import { type Finding, onHost } from './finding.ts';
 
@@ -15,6 +16,8 @@ export interface HostFacts {
   cores: number;
   clock: string | null;
   hasTun: boolean;
+  /** How the daemon reads and writes TAPs. */
+  tapIo: TapIo | null;
   bpfJit: number | null;
   /** Frames that a processor took from no queue because its backlog was full, since boot, over all processors. */
   backlogDrops: number | null;
@@ -33,13 +36,15 @@ const FILES_ENOUGH = 4096;
 /** The rings of a port take 8 MiB; the process itself about 150. */
 const MEMORY_ENOUGH = 256 * 1024 * 1024;
 
-export function readHostFacts(): HostFacts {
+/** @param tapIo of the daemon; null: none runs */
+export function readHostFacts(tapIo: TapIo | null): HostFacts {
   return {
     kernel: release(),
     missingCapabilities: missingCapabilities(),
     cores: availableParallelism(),
     clock: read('/sys/devices/system/clocksource/clocksource0/current_clocksource'),
     hasTun: existsSync('/dev/net/tun'),
+    tapIo,
     bpfJit: readNumber('/proc/sys/net/core/bpf_jit_enable'),
     backlogDrops: sumOfColumn(read('/proc/net/softnet_stat'), 1),
     filesMax: filesMaxOf(read('/proc/self/limits')),
@@ -61,9 +66,7 @@ export function examineHost(facts: HostFacts): Finding[] {
           'give it a second core',
         ),
     clockFinding(facts.clock),
-    facts.hasTun
-      ? onHost('TAP', 'ok', '/dev/net/tun is there')
-      : onHost('TAP', 'broken', '/dev/net/tun is missing: ports of kind tap fail', 'run `modprobe tun`'),
+    tapFinding(facts),
     ...settingFindings(facts),
   ];
 }
@@ -106,6 +109,17 @@ function clockFinding(clock: string | null): Finding {
     'slow',
     `the clock source ${clock} is read by a system call, and every turn of a worker reads it`,
     'see /sys/devices/system/clocksource/clocksource0/available_clocksource for a faster one',
+  );
+}
+
+function tapFinding({ hasTun, tapIo }: HostFacts): Finding {
+  if (!hasTun) return onHost('TAP', 'broken', '/dev/net/tun is missing: ports of kind tap fail', 'run `modprobe tun`');
+  if (tapIo !== 'syscalls') return onHost('TAP', 'ok', '/dev/net/tun is there');
+  return onHost(
+    'TAP',
+    'slow',
+    'frames of tap ports take a system call each, because the daemon could not use io_uring or was told not to',
+    'see its log for the reason (`sysctl kernel.io_uring_disabled=0` is often enough), and start it again',
   );
 }
 
