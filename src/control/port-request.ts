@@ -27,7 +27,7 @@ import {
 } from './address-text.ts';
 import type { InterfaceAddress } from './address-text.ts';
 import { TswitchError } from './errors.ts';
-import { isNetnsName } from './netns-name.ts';
+import { isNewNetnsName } from './netns-name.ts';
 import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from './model.ts';
 import type { OffloadName, PortIdentity, PortKind, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
 
@@ -270,9 +270,8 @@ function netnsOf({ kind, netns = null }: PortRequest): string {
   return netns;
 }
 
-/** Stricter than for one that is there: what tswitch makes must be easy to name in a path, a command and a URL. */
 function checkNewNetns(netns: string): void {
-  if (isNetnsName(netns) && PORT_NAME.test(netns) && !netns.startsWith('-')) return;
+  if (isNewNetnsName(netns)) return;
   refuse(
     `createNetns: only a namespace given by name can be made; "${netns}" is none of 1 to 64 of A-Z a-z 0-9 . _ : -`,
   );

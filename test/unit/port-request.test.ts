@@ -100,6 +100,7 @@ describe('what fits no port is refused, naming the field', () => {
     ['createNetns for a pid', { ...VETH, netns: '4711', createNetns: true }, /^createNetns:/],
     ['createNetns for host', { ...VETH, netns: 'host', createNetns: true }, /^createNetns:/],
     ['createNetns for a path', { ...VETH, netns: '/run/netns/a', createNetns: true }, /^createNetns:/],
+    ['createNetns for a dot', { ...VETH, netns: '..', createNetns: true }, /^(createNetns|netns):/],
     ['ifname of 16 bytes', { ...VETH, ifname: 'x'.repeat(16) }, /^ifname:/],
     ['ifname of 8 characters and 16 bytes', { ...VETH, ifname: 'é'.repeat(8) }, /^ifname:/],
     ['ifname with a slash', { ...VETH, ifname: 'a/b' }, /^ifname:/],

@@ -13,6 +13,7 @@ import { EPERM } from '../../../native-bindings/abi/errno.ts';
 import { CLONE_NEWNET, NSFS_MAGIC, NS_GET_NSTYPE } from '../../../native-bindings/abi/sched.ts';
 import { check, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
+import { isNewNetnsName } from '../netns-name.ts';
 import { runTool } from './tool.ts';
 
 /** Where `ip netns` keeps its names. */
@@ -70,17 +71,17 @@ export async function resolveNetns(spec: string): Promise<Netns> {
 /**
  * Makes a namespace and its name, like `ip netns add`; one that is there already is left as it is.
  *
- * @param name under /run/netns; not `host` and not all digits, which mean something else
+ * @param name under /run/netns (isNewNetnsName)
  * @returns whether it was made
  */
 export async function createNetns(name: string): Promise<boolean> {
-  if (name === HOST || name.includes('/') || PID.test(name)) {
+  // Here too, next to the command line that it becomes a part of.
+  if (!isNewNetnsName(name)) {
     throw new TswitchError(
       'BAD_REQUEST',
-      `"${name}" cannot be created: only a namespace with a name of its own can, not a path, a pid or \`${HOST}\``,
+      `"${name}" cannot be created: only a namespace with a name of its own can (1 to 64 of A-Z a-z 0-9 . _ : -), not a path, a pid or \`${HOST}\``,
     );
   }
-  netnsPath(name);
   const { status, stderr } = await runTool('ip', ['netns', 'add', name]);
   if (status === 0) return true;
   if (/: File exists/.test(stderr)) return false;

@@ -111,7 +111,7 @@ test('stays the same one after its name is gone, and is then entered as before',
 });
 
 test('only names can be created', async () => {
-  for (const name of ['host', '123', '/run/netns/x', '', '..']) {
+  for (const name of ['host', '123', '/run/netns/x', '', '..', '-all', 'a b', 'a\nb', 'x'.repeat(65)]) {
     await expect(createNetns(name)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   }
 });
