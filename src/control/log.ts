@@ -5,7 +5,7 @@
  *
  * What belongs to which level: `error`, something does not work and stays so until someone mends it; `warn`, something went
  * wrong and the switch goes on or mends it by itself; `info`, what happens a few times in the life of a daemon; `debug`, each
- * request and each port that comes or goes. So a daemon that runs well says almost nothing.
+ * request. So a daemon that runs well says almost nothing.
  */
 import { fstatSync } from 'node:fs';
 

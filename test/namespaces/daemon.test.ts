@@ -162,6 +162,7 @@ describe('started as root', () => {
     expect(await daemon.tswitch(['plug', made, '--create', '--ip', '10.55.0.4/24'])).toMatchObject({ code: 0, stderr: '' });
     for (const address of ['10.55.0.1', '10.55.0.3', '10.55.0.4']) expect(await hosts[1]!.pings(address)).toBe(true);
     const sleeper = hosts[0]!.start('sleep', '1000');
+    await until('sleep to run', () => readFileSync(`/proc/${sleeper.pid}/comm`, 'utf8').startsWith('sleep'));
     const byPid = ['plug', String(sleeper.pid), '--name', 'by-pid', '--ifname', 'eth1'];
     expect(await daemon.tswitch(byPid)).toMatchObject({ code: 0, stderr: '' });
     expect((await daemon.tswitch(['doctor'])).stdout).toMatch(/^host +privileges +ok/m);

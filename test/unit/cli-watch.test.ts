@@ -119,7 +119,7 @@ describe('on a terminal', () => {
     for (const shot of shots.slice(0, -1)) {
       expect(shot.startsWith(`${ESC}H`)).toBe(true);
       expect(shot.endsWith(`${ESC}K${ESC}J${ESC}?2026l`)).toBe(true);
-      expect(shot).toMatch(/NAME.*\r\n.*red/);
+      expect(shot).toMatch(/NAME.*\r+\n.*red/);
     }
     expect(drawn).toContain(`${ESC}?25h`);
     // The last view stays, below what was there before.
