@@ -43,7 +43,10 @@ export interface AppOptions {
   loopDelay: LoopDelay;
 }
 
-export function createApp(control: SwitchControl, { report, log = SILENT, ended, tokens, loopDelay }: AppOptions): OpenAPIHono {
+export function createApp(
+  control: SwitchControl,
+  { report, log = SILENT, ended, tokens, loopDelay }: AppOptions,
+): OpenAPIHono {
   const app = new OpenAPIHono();
   app.use(logRequests(log));
   app.onError((error) => answerError(error, report));

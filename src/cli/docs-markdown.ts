@@ -30,7 +30,9 @@ export function renderCliMarkdown(program: Command): string {
 /** Commands that do something, in the order of the program. */
 function leavesOf(command: Command): Command[] {
   const visible = command.createHelp().visibleCommands(command);
-  return visible.filter(({ parent }) => parent === command).flatMap((child) => (isLeaf(child) ? [child] : leavesOf(child)));
+  return visible
+    .filter(({ parent }) => parent === command)
+    .flatMap((child) => (isLeaf(child) ? [child] : leavesOf(child)));
 }
 
 function isLeaf(command: Command): boolean {
@@ -40,7 +42,10 @@ function isLeaf(command: Command): boolean {
 function renderCommand(command: Command): string[] {
   const args = command.registeredArguments.map((argument) => [`\`${argument.name()}\``, argumentMeaning(argument)]);
   const groups = Map.groupBy(command.createHelp().visibleOptions(command), (option) => option.helpGroupHeading ?? '');
-  groups.set('', (groups.get('') ?? []).filter((option) => option.long !== '--help'));
+  groups.set(
+    '',
+    (groups.get('') ?? []).filter((option) => option.long !== '--help'),
+  );
   const examples = examplesOf(command).map((line) => `tswitch ${line}`);
   return [
     `## ${nameOf(command)}`,
@@ -89,7 +94,8 @@ function sentence(text: string): string {
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 

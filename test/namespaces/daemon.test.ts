@@ -71,7 +71,9 @@ describe('SIGHUP', () => {
     let said = '';
     terminal.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
     await until('the daemon to listen', () => said.includes(' listening on '));
-    const [pid = 0] = readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8').split(' ').map(Number);
+    const [pid = 0] = readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'utf8')
+      .split(' ')
+      .map(Number);
     const daemon = processId(pid);
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain('serve');
     process.kill(pid, 'SIGHUP');
@@ -105,8 +107,13 @@ test('JSON logs: every line on standard error is a document', async () => {
   await daemon.api.get('/v1/ports/none?secret=1');
   daemon.child.kill('SIGTERM');
   expect(await daemon.ended).toBe(0);
-  const lines = daemon.stderr.trimEnd().split('\n').map((line): Record<string, unknown> => JSON.parse(line));
-  expect(lines).toContainEqual(expect.objectContaining({ level: 'debug', message: 'request', path: '/v1/ports', status: 200 }));
+  const lines = daemon.stderr
+    .trimEnd()
+    .split('\n')
+    .map((line): Record<string, unknown> => JSON.parse(line));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: 'debug', message: 'request', path: '/v1/ports', status: 200 }),
+  );
   expect(lines).toContainEqual(expect.objectContaining({ method: 'GET', path: '/v1/ports/none', status: 404 }));
   expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'stopping', signal: 'SIGTERM' });
   expect(daemon.stderr).not.toContain('secret');
@@ -123,7 +130,9 @@ describe('started as root', () => {
 
   /** Of each thread, in one line. */
   function privileges(pid: number): Set<string> {
-    const statuses = readdirSync(`/proc/${pid}/task`).map((thread) => readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1'));
+    const statuses = readdirSync(`/proc/${pid}/task`).map((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1'),
+    );
     const valueOf = (status: string, name: string) => new RegExp(`^${name}:\\s*(\\S+)$`, 'm').exec(status)?.[1];
     return new Set(statuses.map((status) => NAMES.map((name) => `${name}=${valueOf(status, name)}`).join(' ')));
   }
@@ -141,7 +150,7 @@ describe('started as root', () => {
   test('inherited capabilities are given up too, and the pid stays', async () => {
     const program = ['setpriv', '--inh-caps=+chown,+sys_time', process.execPath, MAIN];
     const daemon = await Daemon.start(lab, { program });
-    const inherited = (1n).toString(16).padStart(16, '0');
+    const inherited = 1n.toString(16).padStart(16, '0');
     expect([...privileges(daemon.pid)]).toEqual([
       `CapInh=${inherited} CapPrm=${hex} CapEff=${hex} CapBnd=${hex} CapAmb=${none} NoNewPrivs=1`,
     ]);
@@ -155,11 +164,16 @@ describe('started as root', () => {
       await plugged(daemon, 'xdp', '--kind', 'xdp', '--ip', '10.55.0.3/24'),
     ];
     const [netdev, far] = await lab.vethPair();
-    expect(await daemon.tswitch(['port', 'add', 'wire', '--kind', 'packet', '--netdev', netdev])).toMatchObject({ code: 0 });
+    expect(await daemon.tswitch(['port', 'add', 'wire', '--kind', 'packet', '--netdev', netdev])).toMatchObject({
+      code: 0,
+    });
     expect(existsSync(`/sys/class/net/${far}`)).toBe(true);
     const made = `tswt-${process.pid}-made`;
     lab.defer(() => existsSync(`/run/netns/${made}`) && ip('netns', 'del', made));
-    expect(await daemon.tswitch(['plug', made, '--create', '--ip', '10.55.0.4/24'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await daemon.tswitch(['plug', made, '--create', '--ip', '10.55.0.4/24'])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     for (const address of ['10.55.0.1', '10.55.0.3', '10.55.0.4']) expect(await hosts[1]!.pings(address)).toBe(true);
     const sleeper = hosts[0]!.start('sleep', '1000');
     await until('sleep to run', () => readFileSync(`/proc/${sleeper.pid}/comm`, 'utf8').startsWith('sleep'));

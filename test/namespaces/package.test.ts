@@ -68,20 +68,32 @@ test('it holds JavaScript, the launcher and the docs, and nothing that only a ch
   const files = filesOf(installed);
   expect(files.filter((file) => /\.ts$/.test(file) && !file.endsWith('.d.ts'))).toEqual([]);
   expect(files.filter((file) => /(^|\/)(test|demo|setup|micro|results)\//.test(file))).toEqual([]);
-  expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'docs/systemd/tswitch.service', 'src/cli/tswitch']));
+  expect(files).toEqual(
+    expect.arrayContaining(['README.md', 'LICENSE', 'docs/systemd/tswitch.service', 'src/cli/tswitch']),
+  );
   expect(existsSync(join(home, 'node_modules/typescript'))).toBe(false);
 });
 
 test('it imports only what it declares, and names no TypeScript file', () => {
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: object };
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: object;
+  };
   const declared = Object.keys(dependencies);
   for (const file of filesOf(installed).filter((name) => name.endsWith('.js'))) {
     const text = readFileSync(join(installed, file), 'utf8');
-    const named = Array.from(text.matchAll(/^(?:import|export)\s[^'"]*?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm));
+    const named = Array.from(
+      text.matchAll(/^(?:import|export)\s[^'"]*?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm),
+    );
     for (const [, stated, called] of named) {
       const from = stated ?? called ?? '';
       if (from.startsWith('.')) expect(existsSync(join(installed, dirname(file), from)), `${file}: ${from}`).toBe(true);
-      else if (!from.startsWith('node:')) expect(declared, file).toContain(from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/'));
+      else if (!from.startsWith('node:'))
+        expect(declared, file).toContain(
+          from
+            .split('/')
+            .slice(0, from.startsWith('@') ? 2 : 1)
+            .join('/'),
+        );
     }
   }
 });

@@ -9,11 +9,14 @@ import { usage } from '../support/cli-runner.ts';
 
 /** Of all commands that do something and can be seen: `port add`. */
 function namesOf(command: Command, prefix = ''): string[] {
-  return command.createHelp().visibleCommands(command).flatMap((child) => {
-    if (child.name() === 'help') return [];
-    const name = `${prefix}${child.name()}`;
-    return child.commands.length > 0 ? namesOf(child, `${name} `) : [name];
-  });
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .flatMap((child) => {
+      if (child.name() === 'help') return [];
+      const name = `${prefix}${child.name()}`;
+      return child.commands.length > 0 ? namesOf(child, `${name} `) : [name];
+    });
 }
 
 test('docs/cli.md is what the program says: else run npm run docs', () => {
@@ -35,7 +38,9 @@ test('docs/cli.md does not depend on where it is made', () => {
 test('help and version are exit code 0; every command has examples and the global options', async () => {
   expect(await usage(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const commands = namesOf(makeProgram());
-  expect(commands).toEqual(expect.arrayContaining(['serve', 'plug', 'port set', 'fdb flush', 'token add', 'completion']));
+  expect(commands).toEqual(
+    expect.arrayContaining(['serve', 'plug', 'port set', 'fdb flush', 'token add', 'completion']),
+  );
   for (const command of commands) {
     const { code, stdout } = await usage([...command.split(' '), '--help']);
     expect([command, code]).toEqual([command, 0]);

@@ -27,7 +27,8 @@ beforeAll(async () => {
     const { red } = ports;
     return { ...rest, ports: { red: { ...red!, rx: { ...red!.rx, frames }, drops: { NOT_A_MEMBER: frames / 10 } } } };
   };
-  const ports = (): PortView[] => control.ports().map((port) => ({ ...port, mac: `02:00:00:00:00:${String(frames++ % 100).padStart(2, '0')}` }));
+  const ports = (): PortView[] =>
+    control.ports().map((port) => ({ ...port, mac: `02:00:00:00:00:${String(frames++ % 100).padStart(2, '0')}` }));
   api = await serveApi({ ...control, stats, ports }, { socket });
 });
 afterEach(() => {
@@ -73,7 +74,16 @@ describe('elsewhere than on a terminal', () => {
     expect(await watching.ended).toBe(0);
     expect(watching.output).not.toContain(ESC);
     const heads = watching.output.match(/^PORT .*$/gm)!;
-    expect(new Set(heads.map((head) => head.trim().split(/\s{2,}/).join('|'))).size).toBe(1);
+    expect(
+      new Set(
+        heads.map((head) =>
+          head
+            .trim()
+            .split(/\s{2,}/)
+            .join('|'),
+        ),
+      ).size,
+    ).toBe(1);
     expect(heads[0]).toMatch(/RX\/s +TX\/s +RX Mbit\/s +TX Mbit\/s +DROPS\/s$/);
     const [first = [], second = []] = watching.output.match(/^red .*$/gm)!.map((row) => row.split(/\s+/));
     // Eight columns of counters, then the rates: of received frames ten times that of drops.

@@ -232,7 +232,8 @@ describe('without a daemon', () => {
   test('what the command line says of the daemon wins over the environment, where an empty value is none', async () => {
     const none = join(folder, 'none.sock');
     const silent = { TSWITCH_URL: 'http://127.0.0.1:1', TSWITCH_SOCKET: none };
-    const failure = async (args: string[], env: NodeJS.ProcessEnv) => (await asProcess(['vlan', 'ls', ...args], env)).stderr;
+    const failure = async (args: string[], env: NodeJS.ProcessEnv) =>
+      (await asProcess(['vlan', 'ls', ...args], env)).stderr;
     expect(await failure([], silent)).toMatch(/cannot reach the daemon at http:\/\/127\.0\.0\.1:1/);
     expect(await failure(['--socket', socket], silent)).toBe('');
     expect(await failure(['--url', 'http://127.0.0.1:2'], silent)).toMatch(/127\.0\.0\.1:2/);

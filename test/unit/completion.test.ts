@@ -29,27 +29,57 @@ async function offered(...words: string[]): Promise<string[] | 'files'> {
 describe('what is offered', () => {
   test.each<[string[], string[]]>([
     [['po'], ['port']],
-    [['port', ''], ['add', 'set', 'rm', 'ls', 'show', 'help']],
-    [['port', 's'], ['set', 'show']],
+    [
+      ['port', ''],
+      ['add', 'set', 'rm', 'ls', 'show', 'help'],
+    ],
+    [
+      ['port', 's'],
+      ['set', 'show'],
+    ],
     [['--json', 'port', 'show', 'r'], ['red']],
-    [['port', 'set', ''], ['red', 'blue']],
-    [['port', 'set', 'red', '--mode', 'tr'], ['trunk', 'transparent']],
-    [['port', 'set', 'red', '--mode=tr'], ['--mode=trunk', '--mode=transparent']],
+    [
+      ['port', 'set', ''],
+      ['red', 'blue'],
+    ],
+    [
+      ['port', 'set', 'red', '--mode', 'tr'],
+      ['trunk', 'transparent'],
+    ],
+    [
+      ['port', 'set', 'red', '--mode=tr'],
+      ['--mode=trunk', '--mode=transparent'],
+    ],
     [['port', 'set', 'red', '--flood-u'], ['--flood-unknown']],
-    [['port', 'set', 'red', '--isolated', ''], ['true', 'false']],
+    [
+      ['port', 'set', 'red', '--isolated', ''],
+      ['true', 'false'],
+    ],
     [['port', 'set', 'red', '--isolated=f'], ['--isolated=false']],
     [['port', 'set', 'red', '--vlan', ''], ['10']],
     [['fdb', 'ls', '--port', 'b'], ['blue']],
-    [['fdb', 'flush', '--kind', ''], ['dynamic', 'static', 'sticky']],
+    [
+      ['fdb', 'flush', '--kind', ''],
+      ['dynamic', 'static', 'sticky'],
+    ],
     [['events', '--name', 'port.up', 'port.l'], ['port.lost']],
     [['events', '--name', 'port.up', '--js'], ['--json']],
     [['plug', 'l'], ['lan']],
     [['plug', 'lan', '--gat'], ['--gateway']],
     [['port', 'add', 'x', '--netdev', ''], ['eth7']],
-    [['doctor', ''], ['red', 'blue']],
+    [
+      ['doctor', ''],
+      ['red', 'blue'],
+    ],
     [['unplug', '--ifname', 'eth0', 'l'], ['lan']],
-    [['completion', ''], ['bash', 'zsh', 'fish']],
-    [['serve', '--log-level', ''], ['error', 'warn', 'info', 'debug']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh', 'fish'],
+    ],
+    [
+      ['serve', '--log-level', ''],
+      ['error', 'warn', 'info', 'debug'],
+    ],
     [['serve', '--no-a'], ['--no-auth']],
     [['plug', '--', '--gat'], []],
     [['nonsense', 'r'], []],
@@ -106,7 +136,13 @@ describe('in a real shell', () => {
   });
 
   async function shell(program: string, ...args: string[]): Promise<string[]> {
-    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}`, TSWITCH_SOCKET: socket, HOME: folder, TERM: 'dumb' };
+    const env = {
+      ...process.env,
+      PATH: `${folder}:${process.env['PATH']}`,
+      TSWITCH_SOCKET: socket,
+      HOME: folder,
+      TERM: 'dumb',
+    };
     const { stdout } = await run(program, args, { cwd: join(folder, 'd'), env });
     return stdout.trimEnd().split('\n');
   }

@@ -5,7 +5,11 @@ import { createLog, faultFields, LOG_LEVELS, type LogFormat, type LogLevel } fro
 
 afterEach(() => vi.unstubAllEnvs());
 
-function written(level: LogLevel, format: LogFormat, toJournal: boolean): { lines: string[]; log: ReturnType<typeof createLog> } {
+function written(
+  level: LogLevel,
+  format: LogFormat,
+  toJournal: boolean,
+): { lines: string[]; log: ReturnType<typeof createLog> } {
   const lines: string[] = [];
   return { lines, log: createLog({ level, format, toJournal, write: (line) => lines.push(line) }) };
 }
@@ -58,7 +62,10 @@ test('the journal is known by the stream that the service manager made', () => {
     createLog({ level: 'info', format: 'text' }).info('said');
     vi.stubEnv('JOURNAL_STREAM', `${dev}:${ino + 1}`);
     createLog({ level: 'info', format: 'text' }).info('said');
-    expect(spy.mock.calls.map(([line]) => String(line).replace(/^\d.*Z/, 'TIME'))).toEqual(['<6>said\n', 'TIME info  said\n']);
+    expect(spy.mock.calls.map(([line]) => String(line).replace(/^\d.*Z/, 'TIME'))).toEqual([
+      '<6>said\n',
+      'TIME info  said\n',
+    ]);
   } finally {
     spy.mockRestore();
   }

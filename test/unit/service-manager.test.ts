@@ -56,7 +56,11 @@ test.each(['path', 'abstract'] as const)('on a socket by %s: readiness, reload, 
 
 test('life signs come while all is well, stop while something is wrong, and come again', async () => {
   const socket = listen('abstract');
-  const { manager, lines } = managerOf({ NOTIFY_SOCKET: socket.name, WATCHDOG_USEC: '40000', WATCHDOG_PID: `${process.pid}` });
+  const { manager, lines } = managerOf({
+    NOTIFY_SOCKET: socket.name,
+    WATCHDOG_USEC: '40000',
+    WATCHDOG_PID: `${process.pid}`,
+  });
   let problems: string[] = [];
   let looks = 0;
   manager.keepAlive(() => {

@@ -24,7 +24,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function analyze(...args: string[]): Promise<{ code: number; output: string }> {
   try {
-    const { stdout, stderr } = await promisify(execFile)('systemd-analyze', args, { env: { ...process.env, SYSTEMD_PAGER: '' } });
+    const { stdout, stderr } = await promisify(execFile)('systemd-analyze', args, {
+      env: { ...process.env, SYSTEMD_PAGER: '' },
+    });
     return { code: 0, output: stdout + stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -45,7 +47,10 @@ test('a unit that is wrong is found out', async () => {
 test(`its exposure is ${EXPOSURE_MAX} of 10 at most`, async () => {
   const { code, output } = await analyze('security', '--offline=yes', `--threshold=${EXPOSURE_MAX * 10}`, copy);
   expect(output).toMatch(/Overall exposure level for tswitch\.service: \d/);
-  expect(code, output.split('\n').findLast((line) => line.includes('Overall'))).toBe(0);
+  expect(
+    code,
+    output.split('\n').findLast((line) => line.includes('Overall')),
+  ).toBe(0);
 });
 
 test('it permits what the daemon keeps, and nothing more', () => {
@@ -54,6 +59,7 @@ test('it permits what the daemon keeps, and nothing more', () => {
 });
 
 test('nothing in it gives the daemon mounts of its own, which would hide the namespaces that it makes', () => {
-  const mounting = /^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users)|(ReadOnly|ReadWrite|Inaccessible|Exec|NoExec)Paths|Bind\w*Paths|RootDirectory|RootImage|TemporaryFileSystem|MountFlags|ProcSubset|DynamicUser)=/m;
+  const mounting =
+    /^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users)|(ReadOnly|ReadWrite|Inaccessible|Exec|NoExec)Paths|Bind\w*Paths|RootDirectory|RootImage|TemporaryFileSystem|MountFlags|ProcSubset|DynamicUser)=/m;
   expect(mounting.exec(text)).toBe(null);
 });

@@ -94,7 +94,7 @@ export function splitFlag(word: string): [string, string | undefined] {
 
 export function findOption(command: Command, flag: string): Option | undefined {
   for (let at: Command | null = command; at; at = at.parent) {
-    const found = at.options.find((option) => option.is(flag));
+    const found = at.options.find(({ long, short }) => flag === long || flag === short);
     if (found) return found;
   }
   return undefined;

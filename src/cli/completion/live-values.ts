@@ -24,7 +24,10 @@ export function liveValues(clientOf: (answerMsMax: number) => Client): LiveValue
     }),
     token: orNone(async (line) => {
       const { tokens } = (await client(line).get<{ tokens: TokenView[] }>('/v1/tokens')).body;
-      return tokens.map(({ name, readOnly }) => ({ value: name, about: readOnly ? 'may read' : 'may read and change' }));
+      return tokens.map(({ name, readOnly }) => ({
+        value: name,
+        about: readOnly ? 'may read' : 'may read and change',
+      }));
     }),
     netns: orNone(async () => (await readdir('/run/netns')).toSorted().map(plain)),
     if: orNone(async () => (await readdir('/sys/class/net')).toSorted().map(plain)),
