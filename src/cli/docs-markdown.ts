@@ -69,7 +69,8 @@ function optionRows(command: Command): string[][] {
 }
 
 function optionMeaning(option: Option): string {
-  const { argChoices, defaultValue, defaultValueDescription, envVar, mandatory, negate } = option;
+  const { argChoices, defaultValueDescription, envVar, mandatory, negate } = option;
+  const defaultValue: unknown = option.defaultValue;
   const more = [
     mandatory ? 'must be given' : '',
     argChoices ? `one of ${argChoices.map((choice) => `\`${choice}\``).join(', ')}` : '',

@@ -37,17 +37,18 @@ export function watchOption(): Option {
   return new Option(
     '--watch [seconds]',
     `again and again until Ctrl-C, every ${SECONDS_DEFAULT} second if none are given; with --json one document per line`,
-  )
-    .argParser(parseSeconds)
-    .preset(String(SECONDS_DEFAULT));
+  ).argParser(parseSeconds);
 }
 
+/** What the option gives: true where it stands alone. */
+export type Watch = number | true | undefined;
+
 /**
- * @param seconds between two views; undefined: there is one
+ * @param every between two views, in seconds; undefined: there is one
  * @param take asks the daemon; what it throws ends the watching
  */
-export async function showOrWatch(cli: Cli, seconds: number | undefined, take: () => Promise<Shot>): Promise<void> {
-  if (seconds !== undefined) return watch(cli, seconds, take);
+export async function showOrWatch(cli: Cli, every: Watch, take: () => Promise<Shot>): Promise<void> {
+  if (every !== undefined) return watch(cli, every === true ? SECONDS_DEFAULT : every, take);
   const { text, json } = await take();
   cli.print(cli.json ? json : text);
 }

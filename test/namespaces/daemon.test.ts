@@ -188,7 +188,7 @@ describe('started as root', () => {
     const file = join(folder(), 'tokens.json');
     writeFileSync(file, '{"tokens":[]}');
     chmodSync(file, 0o600);
-    await runProgram('chown', 'nobody', file);
+    await runProgram('chown', ['nobody', file]);
     const daemon = await Daemon.start(lab, { args: ['--token-file', file] });
     expect((await daemon.tswitch(['token', 'add', 'laptop'])).code).toBe(0);
   });

@@ -127,7 +127,7 @@ describe('in a real shell', () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       const { code, stdout } = await usage(['completion', shell]);
       expect(code).toBe(0);
-      writeFileSync(join(folder, shell), stdout);
+      writeFileSync(join(folder, `completion.${shell}`), stdout);
     }
   });
   afterAll(async () => {
@@ -153,10 +153,10 @@ describe('in a real shell', () => {
       'bash',
       ...['--norc', '-c'],
       `source "$0"; COMP_LINE=$1 COMP_POINT=\${#1}; _tswitch tswitch; printf '%s\\n' "\${COMPREPLY[@]}"`,
-      ...[join(folder, 'bash'), line],
+      ...[join(folder, 'completion.bash'), line],
     );
   const fish = (line: string): Promise<string[]> =>
-    shell('fish', '--no-config', '-c', 'source $argv[1]; complete -C $argv[2]', join(folder, 'fish'), line);
+    shell('fish', '--no-config', '-c', 'source $argv[1]; complete -C $argv[2]', join(folder, 'completion.fish'), line);
   /** Types into an interactive one, in which the key TAB lists or inserts; what it then has in its line is printed. */
   const zsh = (line: string): Promise<string[]> =>
     shell(
@@ -170,7 +170,7 @@ describe('in a real shell', () => {
       zpty -n -w shell "$2"$'\\t\\x18'
       zpty -r -m shell text '*LINE<*>*'
       print -r -- "\${\${text##*LINE<}%%>*}"`,
-      ...['zsh', join(folder, 'zsh'), line],
+      ...['zsh', join(folder, 'completion.zsh'), line],
     );
 
   test('bash: commands, live names, also behind = and :, and paths', async () => {

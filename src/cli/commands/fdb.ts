@@ -6,7 +6,7 @@ import type { FdbEntryView, FdbPage } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, RefusedError } from '../errors.ts';
 import { parseVid, wholeNumber } from '../values.ts';
-import { showOrWatch, watchOption } from '../watch.ts';
+import { showOrWatch, type Watch, watchOption } from '../watch.ts';
 
 /** Entries per request: what the route gives at most. */
 const PAGE_ENTRIES_MAX = 10_000;
@@ -36,9 +36,9 @@ export function addFdbCommands(program: Command): void {
     .option('--limit <n>', 'show at most so many', wholeNumber(1, PAGE_ENTRIES_MAX))
     .option('--cursor <cursor>', 'go on where the page before ended (nextCursor)')
     .addOption(watchOption());
-  ls.action(async ({ watch: seconds, ...options }: ListOptions & { watch?: number }) => {
+  ls.action(async ({ watch: every, ...options }: ListOptions & { watch?: Watch }) => {
     const cli = new Cli(ls);
-    await showOrWatch(cli, seconds, async () => {
+    await showOrWatch(cli, every, async () => {
       if (cli.json) return { text: '', json: (await page(cli, options)).text };
       return { text: render(cli, await entriesOf(cli, options)), json: '' };
     });

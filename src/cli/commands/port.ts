@@ -6,7 +6,7 @@ import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import { addPlaceOptions, addSettingsOptions, addSynonyms, impliedMode, KINDS } from '../port-options.ts';
 import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
-import { showOrWatch, watchOption } from '../watch.ts';
+import { showOrWatch, type Watch, watchOption } from '../watch.ts';
 
 /** The fields among those that the flags give that decide the mode. */
 interface Settings {
@@ -26,9 +26,9 @@ export function addPortCommands(program: Command): void {
   });
   examples(rm, ['port rm red']);
   const ls = port.command('ls').description('list all ports').addOption(watchOption());
-  ls.action(async ({ watch: seconds }: { watch?: number }) => {
+  ls.action(async ({ watch: every }: { watch?: Watch }) => {
     const cli = new Cli(ls);
-    await showOrWatch(cli, seconds, async () => {
+    await showOrWatch(cli, every, async () => {
       const { body, text } = await cli.client.get<{ ports: PortView[] }>('/v1/ports');
       const { ports } = body;
       return { text: ports.length > 0 ? portTable(cli, ports) : 'no ports; `tswitch plug` makes one', json: text };

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { PortStats, StatsView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import type { Cell } from '../output.ts';
-import { showOrWatch, watchOption } from '../watch.ts';
+import { showOrWatch, type Watch, watchOption } from '../watch.ts';
 
 const RATE_HEADS = ['RX/s', 'TX/s', 'RX Mbit/s', 'TX Mbit/s', 'DROPS/s'];
 
@@ -18,14 +18,14 @@ export function addStatsCommand(program: Command): void {
     .command('stats')
     .description('show the counters of the switch and its ports; with --watch also how much there is per second')
     .addOption(watchOption());
-  stats.action(async ({ watch: seconds }: { watch?: number }) => {
+  stats.action(async ({ watch: every }: { watch?: Watch }) => {
     const cli = new Cli(stats);
     let before: Reading | undefined;
-    await showOrWatch(cli, seconds, async () => {
+    await showOrWatch(cli, every, async () => {
       const { body, text } = await cli.client.get<StatsView>('/v1/stats');
       const now = { stats: body, seconds: performance.now() / 1000 };
       // The first view has the columns for rates already, so that the second does not move.
-      const since = seconds === undefined ? undefined : (before ?? now);
+      const since = every === undefined ? undefined : (before ?? now);
       const shot = { text: renderStats(cli, now, since), json: text };
       before = now;
       return shot;

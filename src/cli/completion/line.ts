@@ -73,7 +73,7 @@ class Reader {
       this.#onlyArguments = true;
       return;
     }
-    const [flag = word, value] = splitFlag(word);
+    const [flag, value] = splitFlag(word);
     const option = findOption(this.#command, flag);
     if (!option) return;
     this.#given.set(option.attributeName(), value ?? true);
