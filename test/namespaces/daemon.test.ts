@@ -114,7 +114,7 @@ test('JSON logs: every line on standard error is a document', async () => {
   expect(lines).toContainEqual(
     expect.objectContaining({ level: 'debug', message: 'request', path: '/v1/ports', status: 200 }),
   );
-  expect(lines).toContainEqual(expect.objectContaining({ method: 'GET', path: '/v1/ports/none', status: 404 }));
+  expect(lines).toContainEqual(expect.objectContaining({ method: 'GET', path: '/v1/ports/none', status: 400 }));
   expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'stopping', signal: 'SIGTERM' });
   expect(daemon.stderr).not.toContain('secret');
 });

@@ -189,10 +189,10 @@ describe('in a real shell', () => {
   });
 
   test('zsh: the key completes', async () => {
-    expect(await zsh('tswitch unp')).toEqual(['tswitch unplug ']);
-    expect(await zsh('tswitch port show u')).toEqual(['tswitch port show uplink ']);
-    expect(await zsh('tswitch port show a')).toEqual(['tswitch port show a:b ']);
-    expect(await zsh('tswitch plug x --kind=t')).toEqual(['tswitch plug x --kind=tap ']);
+    expect(await zsh('tswitch unp')).toEqual(['tswitch unplug']);
+    expect(await zsh('tswitch port show u')).toEqual(['tswitch port show uplink']);
+    expect(await zsh('tswitch port show a')).toEqual(['tswitch port show a:b']);
+    expect(await zsh('tswitch plug x --kind=t')).toEqual(['tswitch plug x --kind=tap']);
   });
 
   test('without a daemon there are the commands, and no error', async () => {
