@@ -74,7 +74,7 @@ function optionMeaning(option: Option): string {
   const more = [
     mandatory ? 'must be given' : '',
     argChoices ? `one of ${argChoices.map((choice) => `\`${choice}\``).join(', ')}` : '',
-    defaultValue === undefined || negate ? '' : `default: ${defaultValueDescription ?? `\`${String(defaultValue)}\``}`,
+    defaultValue === undefined || negate ? '' : `default: ${defaultValueDescription ?? code(defaultValue)}`,
     envVar === undefined ? '' : `environment: \`${envVar}\``,
   ].filter((text) => text !== '');
   return [escaped(option.description), ...more].join('; ');
@@ -98,6 +98,10 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function code(value: unknown): string {
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
 /** What Markdown would read as something else, outside of code. */
