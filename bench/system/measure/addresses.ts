@@ -5,8 +5,9 @@
  */
 import type { Context, Measurement } from '../../measurement.ts';
 import type { Host } from '../hosts.ts';
-import { drained, Load, phase, receivedBy } from './load.ts';
+import type { AddressRange } from './burst.ts';
 import { addRate, optionsOf } from './frame-rate.ts';
+import { drained, Load, phase, receivedBy } from './load.ts';
 import { searchRate } from './rate-search.ts';
 
 /** The last three bytes are written into each frame. */
@@ -19,10 +20,7 @@ const SPARE_ADDRESSES = 64;
 const UNKNOWN_RATIO = 0.001;
 const LESSON_FPS_MAX = 400_000;
 
-interface Range {
-  first: number;
-  count: number;
-}
+type Range = Pick<AddressRange, 'first' | 'count'>;
 
 /** At `frameBytes` and `macs`: destinations in turn, all learned before. */
 export const macs: Measurement = {
@@ -34,9 +32,7 @@ export const macs: Measurement = {
     const { rig } = context;
     const range = { first: 0, count: Number(at.macs) };
     await rig.allowAddresses?.(range.count + SPARE_ADDRESSES);
-    // Twice: a frame that is lost on the way teaches nothing.
-    await teach(context, rig.b, rig.a, range, GENTLE_FPS);
-    await teach(context, rig.b, rig.a, range, GENTLE_FPS);
+    await teachTwice(context, range);
     const before = receivedBy([thirdOf(context)]);
     const options = { ...optionsOf(at), destinationMac: MANY, addresses: { field: 'destination', ...range } as const };
     const delivered = receivedBy([rig.b]);
@@ -55,10 +51,13 @@ export const addressCapacity: Measurement = {
   layout: 'trio',
   seconds: ({ capacityAddresses }) => (2 * capacityAddresses) / GENTLE_FPS + 2,
   async measure(context, at) {
-    const { rig, settings } = context;
-    const range = { first: 0, count: settings.capacityAddresses };
-    await teach(context, rig.b, rig.a, range, GENTLE_FPS);
-    context.add('addressCapacity', range.count - (await countUnknown(context, rig.a, rig.b, range)), at);
+    const range = { first: 0, count: context.settings.capacityAddresses };
+    {
+      await using teacher = await Lessons.teaching(context);
+      await teacher.send(range, GENTLE_FPS);
+    }
+    await using examiner = await Lessons.asking(context);
+    context.add('addressCapacity', range.count - (await examiner.countUnknown(range)), at);
   },
 };
 
@@ -66,17 +65,19 @@ export const learningRate: Measurement = {
   name: 'learning',
   about: 'highest rate at which all of many new addresses are learned',
   layout: 'trio',
-  seconds: ({ lessonAddresses }) => (8 * lessonAddresses) / GENTLE_FPS + 8,
+  seconds: ({ lessonAddresses }) => (8 * lessonAddresses) / GENTLE_FPS + 3,
   async measure(context, at) {
     const { rig, settings } = context;
     const { precision, trialRepeats: repeats, lessonAddresses } = settings;
     let first = 0;
     await rig.allowAddresses?.(2 ** 20);
+    await using teacher = await Lessons.teaching(context);
+    await using examiner = await Lessons.asking(context);
     const trial = async (framesPerSecond: number) => {
       const range = { first, count: lessonAddresses };
       first += lessonAddresses;
-      const offeredFps = await teach(context, rig.b, rig.a, range, framesPerSecond);
-      return { offeredFps, lossRatio: (await countUnknown(context, rig.a, rig.b, range)) / lessonAddresses };
+      const offeredFps = await teacher.send(range, framesPerSecond);
+      return { offeredFps, lossRatio: (await examiner.countUnknown(range)) / lessonAddresses };
     };
     const limits = {
       goal: UNKNOWN_RATIO,
@@ -91,39 +92,61 @@ export const learningRate: Measurement = {
   },
 };
 
-/** Sends one frame from each address of the range. @returns the rate it was done at */
-async function teach(
-  { bench, rig }: Context,
-  from: Host,
-  to: Host,
-  range: Range,
-  framesPerSecond: number,
-): Promise<number> {
-  const addresses = { field: 'source', ...range } as const;
-  await using load = await Load.start(bench, rig, { ways: [[from, to]], sourceMac: MANY, addresses });
-  const result = await sendOnce(load, range.count, framesPerSecond);
-  await drained(rig.hosts, bench.signal);
-  return result;
+/** Frames that each have another address: of b's side, which teach it, or to it, which show whether it is known. */
+class Lessons implements AsyncDisposable {
+  readonly #context: Context;
+  readonly #load: Load;
+  readonly #field: AddressRange['field'];
+
+  private constructor(context: Context, load: Load, field: AddressRange['field']) {
+    this.#context = context;
+    this.#load = load;
+    this.#field = field;
+  }
+
+  /** Frames from addresses behind host b. */
+  static async teaching(context: Context): Promise<Lessons> {
+    const { bench, rig } = context;
+    const load = await Load.start(bench, rig, { ways: [[rig.b, rig.a]], sourceMac: MANY });
+    return new Lessons(context, load, 'source');
+  }
+
+  /** Frames to addresses behind host b. */
+  static async asking(context: Context): Promise<Lessons> {
+    const { bench, rig } = context;
+    const load = await Load.start(bench, rig, { ways: [[rig.a, rig.b]], destinationMac: MANY });
+    return new Lessons(context, load, 'destination');
+  }
+
+  /** Sends one frame with each address of the range, and waits until all have arrived. @returns the rate it was done at */
+  async send(range: Range, framesPerSecond: number): Promise<number> {
+    const { count } = range;
+    const secondsMax = (count / framesPerSecond) * 2 + 5;
+    const addresses = { field: this.#field, ...range };
+    const { phases } = await this.#load.send([{ ...phase(framesPerSecond, secondsMax), frames: count }], { addresses });
+    const { sent, seconds } = phases[0]!;
+    if (sent < count) throw new Error(`the generator sent only ${sent} of ${count} frames`);
+    await drained(this.#context.rig.hosts, this.#context.bench.signal);
+    return sent / seconds;
+  }
+
+  /** Sends one frame to each address of the range. @returns how many of them the third host heard */
+  async countUnknown(range: Range): Promise<number> {
+    const third = [thirdOf(this.#context)];
+    const before = receivedBy(third);
+    await this.send(range, GENTLE_FPS);
+    return receivedBy(third) - before;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#load[Symbol.asyncDispose]();
+  }
 }
 
-/** Sends one frame to each address of the range. @returns how many of them the third host heard */
-async function countUnknown(context: Context, from: Host, to: Host, range: Range): Promise<number> {
-  const { bench, rig } = context;
-  const third = thirdOf(context);
-  const addresses = { field: 'destination', ...range } as const;
-  await using load = await Load.start(bench, rig, { ways: [[from, to]], destinationMac: MANY, addresses });
-  const before = receivedBy([third]);
-  await sendOnce(load, range.count, GENTLE_FPS);
-  return (await drained([third], bench.signal)) - before;
-}
-
-/** @returns the rate it was done at */
-async function sendOnce(load: Load, frames: number, framesPerSecond: number): Promise<number> {
-  const secondsMax = (frames / framesPerSecond) * 2 + 5;
-  const { phases } = await load.send([{ ...phase(framesPerSecond, secondsMax), frames }]);
-  const { sent, seconds } = phases[0]!;
-  if (sent < frames) throw new Error(`the generator sent only ${sent} of ${frames} frames`);
-  return sent / seconds;
+/** A frame that is lost on the way teaches nothing. */
+async function teachTwice(context: Context, range: Range): Promise<void> {
+  await using teacher = await Lessons.teaching(context);
+  for (let k = 0; k < 2; k++) await teacher.send(range, GENTLE_FPS);
 }
 
 function thirdOf({ rig }: Context): Host {

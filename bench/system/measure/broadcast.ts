@@ -15,6 +15,8 @@ export const broadcast: Measurement = {
     const { b } = rig;
     const to = ports > rig.hosts.length && rig.fill !== undefined ? [b, await rig.fill(ports)] : [b];
     const options = { ...optionsOf(at), destinationMac: 'ff:ff:ff:ff:ff:ff' };
-    add('broadcastFps', (await measureOverload(context, options, to)).framesPerSecond, at);
+    const { framesPerSecond, cpuNsPerFrame } = await measureOverload(context, options, to);
+    add('broadcastFps', framesPerSecond, at);
+    if (cpuNsPerFrame !== null) add('broadcastCpuNsPerCopy', cpuNsPerFrame, at);
   },
 };

@@ -16,6 +16,8 @@ export const mesh: Measurement = {
       hosts.filter((to) => to !== from).map((to): readonly [Host, Host] => [from, to]),
     );
     const options = { ...optionsOf(at), ways };
-    context.add('meshFps', (await measureOverload(context, options, hosts)).framesPerSecond, at);
+    const { framesPerSecond, cpuNsPerFrame } = await measureOverload(context, options, hosts);
+    context.add('meshFps', framesPerSecond, at);
+    if (cpuNsPerFrame !== null) context.add('meshCpuNsPerFrame', cpuNsPerFrame, at);
   },
 };

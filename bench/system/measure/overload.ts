@@ -34,6 +34,7 @@ export const overload: Measurement = {
       if (found.offeredFps < wanted * settings.offeredShareMin) continue;
       context.add('overloadFps', found.deliveredFps, at);
       context.add('recoverySeconds', found.recoverySeconds, at);
+      if (found.cpuNsPerFrame !== null) context.add('cpuNsPerFrame', found.cpuNsPerFrame, at);
       return;
     }
     context.leaveOut(`overload: the generator could not offer ${at.loadPercent} % of the NDR`);
@@ -45,11 +46,12 @@ async function overloadOnce({ bench, rig, settings }: Context, load: Load, overl
   const phases = [phase(overloadFps, overloadSeconds), phase(recoveryFps, overloadSeconds)];
   await load.begin(phases, { probesPerSecond: PROBES_PER_SECOND });
   await sleep(overloadSeconds * BEFORE * 1000, undefined, { signal: bench.signal });
-  const { framesPerSecond } = await measureWindow(bench, rig, load, overloadSeconds * WINDOW, [rig.b]);
+  const { framesPerSecond, cpuNsPerFrame } = await measureWindow(bench, rig, load, overloadSeconds * WINDOW, [rig.b]);
   const { phases: sent, probes } = await load.end(2 * overloadSeconds);
   return {
     offeredFps: sent[0]!.sent / sent[0]!.seconds,
     deliveredFps: framesPerSecond,
+    cpuNsPerFrame,
     recoverySeconds: probes?.lastLossSeconds ?? 0,
   };
 }

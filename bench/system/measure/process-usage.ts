@@ -16,6 +16,13 @@ export function cpuNs(pids: readonly number[]): number {
   return total;
 }
 
+/** What `act` costs the processes per unit of what it gives; null where there is no process, as the kernel forwards. */
+export async function cpuNsPer(pids: readonly number[], act: () => Promise<number>): Promise<number | null> {
+  const before = cpuNs(pids);
+  const units = await act();
+  return pids.length > 0 && units > 0 ? (cpuNs(pids) - before) / units : null;
+}
+
 /** Columns of a line of /proc/stat, which count USER_HZ ticks; that is 100 on every machine Node runs on. */
 const SOFTIRQ = 7;
 const TICK_NS = 1e7;

@@ -22,5 +22,6 @@ export const trunkToAccess: Measurement = {
       throw new Error(`frames of ${bytes.toFixed(1)} bytes left the access port, not of ${wanted}`);
     }
     context.add('trunkToAccessFps', delivery.framesPerSecond, at);
+    if (delivery.cpuNsPerFrame !== null) context.add('trunkCpuNsPerFrame', delivery.cpuNsPerFrame, at);
   },
 };
