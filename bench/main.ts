@@ -47,7 +47,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   const results = new Results();
   const runnable: Subject[] = [];
   await removeLeftovers();
-  {
+  try {
     await using stack = new AsyncDisposableStack();
     const bench = { prefix: runPrefix(), folder: await makeFolder(stack), ...chooseCores(), signal };
     for (const subject of subjects) {
@@ -64,6 +64,10 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     }
     const run = { plan, subjects: runnable, settings, atRest: atRest.filter((subject) => runnable.includes(subject)) };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
+  } catch (error) {
+    // Hours of a long run are not to be lost.
+    if (!signal.aborted || results.samples.length === 0) throw error;
+    results.leaveOut('the rest of the run', 'it was interrupted');
   }
   const report: Report = {
     environment,
@@ -77,8 +81,9 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     failures: results.failures,
   };
   const markdown = renderReport(report);
-  console.log(markdown);
-  console.error(`written to ${await writeResults(report, markdown, options.output ?? RESULTS)}`);
+  if (!signal.aborted) console.log(markdown);
+  const file = await writeResults(report, markdown, options.output ?? RESULTS);
+  console.error(signal.aborted ? `interrupted; everything was removed; so far: ${file}` : `written to ${file}`);
   return results.failures.length > 0 ? 1 : 0;
 }
 
@@ -146,7 +151,8 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 try {
-  process.exitCode = await main(options, abort.signal);
+  const code = await main(options, abort.signal);
+  process.exitCode ??= code;
 } catch (error) {
   if (!abort.signal.aborted) throw error;
   console.error('interrupted; everything was removed');

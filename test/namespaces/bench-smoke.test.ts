@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Report } from '../../bench/report/report.ts';
 import { METRICS, type MetricName } from '../../bench/metrics.ts';
+import { readResult } from '../../bench/report/read.ts';
 
 const MAIN = join(import.meta.dirname, '../../bench/main.ts');
 const TIMEOUT_MS = 120_000;
@@ -82,13 +83,18 @@ test(
   },
 );
 
-test('Ctrl-C in the middle of a measurement removes everything', { timeout: TIMEOUT_MS }, async () => {
+test('Ctrl-C removes everything, and what was measured until then is kept', { timeout: TIMEOUT_MS }, async () => {
+  const folder = makeFolder();
   let isInterrupted = false;
-  const run = await bench(['--smoke', '--only', 'linux-bridge', '--rounds', '50'], (text, pid) => {
+  const run = await bench(['--smoke', '--only', 'linux-bridge', '--rounds', '50', '--output', folder], (text, pid) => {
     if (isInterrupted || !text.includes('round 2 of 50')) return;
     isInterrupted = true;
     setTimeout(() => process.kill(pid, 'SIGINT'), 700);
   });
   expect(run).toMatchObject({ code: 130, stdout: '' });
   expect(leftOf(run)).toEqual([]);
+  const [, file = ''] = /^interrupted; everything was removed; so far: (.+)$/m.exec(run.stderr) ?? [];
+  const { samples, skipped } = readResult(file);
+  expect(new Set(samples.map(({ round }) => round))).toContain(1);
+  expect(skipped).toContainEqual({ name: 'the rest of the run', reason: 'it was interrupted' });
 });
