@@ -16,8 +16,9 @@ export interface TswitchRig extends Rig {
   readonly fill: (ports: number) => Promise<Host>;
 }
 
-export function tswitch(kind: TswitchKind, workers = 1): TswitchSubject {
-  return new TswitchSubject(kind, workers);
+/** @param busyPollMicros null: the default */
+export function tswitch(kind: TswitchKind, workers = 1, busyPollMicros: number | null = null): TswitchSubject {
+  return new TswitchSubject(kind, workers, busyPollMicros);
 }
 
 export class TswitchSubject implements Subject {
@@ -28,13 +29,16 @@ export class TswitchSubject implements Subject {
   readonly mayBeRefused: boolean;
   readonly kind: TswitchKind;
   readonly workers: number;
+  readonly busyPollMicros: number | null;
 
-  constructor(kind: TswitchKind, workers: number) {
+  constructor(kind: TswitchKind, workers: number, busyPollMicros: number | null) {
     this.name = workers === 1 ? `tswitch-${kind}` : `tswitch-${kind}-${workers}w`;
-    this.about = `tswitch with ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, default settings`;
+    const settings = busyPollMicros === null ? 'default settings' : `busyPollMicros ${busyPollMicros}`;
+    this.about = `tswitch with ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, ${settings}`;
     this.mayBeRefused = kind === 'xdp';
     this.kind = kind;
     this.workers = workers;
+    this.busyPollMicros = busyPollMicros;
   }
 
   missing(): null {
@@ -50,6 +54,9 @@ export class TswitchSubject implements Subject {
     const daemon = stack.use(Child.start(inNetns(switchNetns, onCore(cores, [...PROGRAM, ...serve]))));
     await daemon.printed(/listening on/, bench.signal);
     const command = (...args: string[]) => runCommand([...args, '--socket', socket], bench.signal);
+    if (this.busyPollMicros !== null) {
+      await command('switch', 'set', '--busy-poll-micros', String(this.busyPollMicros));
+    }
     await this.#plugIn(site, layout, command);
     const allowAddresses = async (addresses: number): Promise<void> => {
       await command('switch', 'set', '--fdb-limit', String(addresses));

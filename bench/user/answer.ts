@@ -38,6 +38,7 @@ export function renderAnswer(report: Report, colour = false): string {
     formatTable(['', ...COLUMNS.map(({ head }) => head)], rows, colour),
     describeRatios(groups, subjects[0]?.name ?? ''),
     [
+      ...subjects.slice(0, 1).map(({ name, about }) => `${name}: ${about}.`),
       settings.rounds === 1
         ? 'One round: no spread is known.'
         : `Median of ${settings.rounds} rounds (lowest–highest).`,

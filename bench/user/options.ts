@@ -6,6 +6,8 @@ import type { TswitchKind } from '../system/tswitch.ts';
 export interface UserOptions {
   kind: TswitchKind;
   workers: number;
+  /** Null: the default. */
+  busyPollMicros: number | null;
   /** One round only. */
   quick: boolean;
   /** Of each measurement. */
@@ -22,6 +24,7 @@ export function parseUserOptions(args: string[]): UserOptions {
     options: {
       kind: { type: 'string', default: 'veth' },
       workers: { type: 'string', default: '1' },
+      'busy-poll-micros': { type: 'string' },
       quick: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -32,7 +35,9 @@ export function parseUserOptions(args: string[]): UserOptions {
   const [workers, seconds] = [Number(values.workers), Number(values.seconds)];
   if (!(Number.isInteger(workers) && workers >= 1)) throw new Error('--workers takes a whole number from 1');
   if (!(seconds > 0 && seconds <= 60)) throw new Error('--seconds takes a number up to 60');
-  return { kind, workers, seconds, quick: values.quick, json: values.json };
+  const busyPoll = values['busy-poll-micros'];
+  const busyPollMicros = busyPoll === undefined ? null : Number(busyPoll);
+  return { kind, workers, busyPollMicros, seconds, quick: values.quick, json: values.json };
 }
 
 /** A program, and the Debian package that has it. */

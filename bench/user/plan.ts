@@ -23,8 +23,8 @@ export const USER_PLAN: readonly Step[] = [
 
 export const PEERS: readonly Subject[] = [linuxBridge, ovsNetdev, vdeSwitch];
 
-export function userSubject({ kind, workers }: UserOptions): Subject {
-  return tswitch(kind, workers);
+export function userSubject({ kind, workers, busyPollMicros }: UserOptions): Subject {
+  return tswitch(kind, workers, busyPollMicros);
 }
 
 const ROUNDS = 3;

@@ -38,7 +38,7 @@ export function addBenchCommand(program: Command): void {
   });
   note(
     bench,
-    'It makes and removes namespaces and a switch of its own, with as many workers as the running daemon has. It takes about two minutes and keeps two processors busy.',
+    'It makes and removes namespaces and a switch of its own, with the workers and the busy polling of the running daemon, if there is one. It takes about two minutes and keeps two processors busy.',
   );
   examples(bench, ['bench', 'bench --quick --kind tap', 'bench --json > result.json']);
 }
@@ -48,21 +48,23 @@ async function argumentsFor(cli: Cli, options: BenchOptions): Promise<string[]> 
     throw new CliError('bench makes network namespaces, which takes root: run it as root (sudo tswitch bench)');
   }
   if (!existsSync(PROGRAM)) throw new CliError(`this installation has no benchmarks: ${PROGRAM} is missing`);
-  const workers = await workersOfDaemon(cli);
+  const daemon = await settingsOfDaemon(cli);
   return [
     '--kind',
     options.kind,
-    ...(workers === null ? [] : ['--workers', String(workers)]),
+    ...(daemon === null
+      ? []
+      : ['--workers', String(daemon.workers), '--busy-poll-micros', String(daemon.busyPollMicros)]),
     ...(options.quick ? ['--quick'] : []),
     ...(options.seconds === undefined ? [] : ['--seconds', String(options.seconds)]),
     ...(cli.json ? ['--json'] : []),
   ];
 }
 
-/** Of the daemon on the socket, whose speed the user asks for; null if none runs there. */
-async function workersOfDaemon(cli: Cli): Promise<number | null> {
+/** What decides the speed of the daemon on the socket, which the user asks for; null if none runs there. */
+async function settingsOfDaemon(cli: Cli): Promise<Pick<SwitchView, 'workers' | 'busyPollMicros'> | null> {
   try {
-    return (await cli.client.get<SwitchView>('/v1/switch')).body.workers;
+    return (await cli.client.get<SwitchView>('/v1/switch')).body;
   } catch (error) {
     if (error instanceof CliError) return null;
     throw error;
