@@ -1,4 +1,7 @@
-/** Netlink messages about links (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h), in the machine's byte order. */
+/**
+ * Netlink messages about links and namespaces (linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/net_namespace.h), in
+ * the machine's byte order.
+ */
 export const NETLINK_ROUTE = 0;
 /** Bit of sockaddr_nl.groups. */
 export const RTMGRP_LINK = 1;
@@ -10,6 +13,8 @@ export const NLMSG_OVERRUN = 4;
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
+export const RTM_NEWNSID = 88;
+export const RTM_GETNSID = 90;
 
 export const NLM_F_REQUEST = 0x001;
 export const NLM_F_DUMP = 0x300;
@@ -20,9 +25,14 @@ export const NLMSG_ALIGNTO = 4;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
 export const IFLA_IFALIAS = 20;
 export const IFLA_NUM_TX_QUEUES = 31;
 export const IFLA_NUM_RX_QUEUES = 32;
+export const IFLA_LINK_NETNSID = 37;
+
+export const NETNSA_NSID = 1;
+export const NETNSA_FD = 3;
 
 /** struct sockaddr_nl */
 export const SOCKADDR_NL = { family: 0, pad: 2, pid: 4, groups: 8, size: 12 } as const;

@@ -164,7 +164,7 @@ export const C_NAMES: Record<string, CNames> = {
   },
   'mman.ts': { headers: ['sys/mman.h'] },
   'netlink.ts': {
-    headers: ['linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h'],
+    headers: ['linux/netlink.h', 'linux/rtnetlink.h', 'linux/if_link.h', 'linux/net_namespace.h'],
     structs: {
       SOCKADDR_NL: { type: 'struct sockaddr_nl', prefix: 'nl_' },
       NLMSGHDR: { type: 'struct nlmsghdr', prefix: 'nlmsg_' },

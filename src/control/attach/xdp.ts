@@ -9,8 +9,10 @@ import { XdpSockets } from '../../ports/open-xdp.ts';
 import { TswitchError } from '../errors.ts';
 import { type Channels, readChannels, switchFeatures } from '../plumbing/ethtool.ts';
 import { INVISIBLE_TO_XDP } from '../plumbing/far-end-offloads.ts';
-import type { Netdev } from '../plumbing/netdev.ts';
+import { type Netdev, readNetdev } from '../plumbing/netdev.ts';
+import { findVethPeer } from '../plumbing/veth-peer.ts';
 import { XdpProgram } from '../plumbing/xdp-program.ts';
+import type { Netns } from '../plumbing/netns.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { Attach, AttachContext } from './attachment.ts';
 import { takeNetdev } from './existing-netdev.ts';
@@ -63,16 +65,32 @@ async function placeOf(request: NormalPortRequest, context: AttachContext, undo:
   const existing = takeNetdev(request, context, undo);
   const { index, name } = existing.netdev;
   const switchedOff = new Set(switchFeatures(null, name, TAG_TAKERS, false));
-  undo.defer(() => giveFeaturesBack(name, switchedOff));
+  undo.defer(() => giveFeaturesBack(null, name, switchedOff));
+  await quietPeer(existing.netdev, undo);
   const listener = listenToAll(index);
   undo.defer(() => listener.close());
   return existing;
 }
 
+/**
+ * Where the netdev is a veth, its other end is to send nothing but what AF_XDP sees whole. Its features are given back with
+ * the port; it is looked for anew then, as it may have moved and its namespace is not to be kept alive.
+ */
+async function quietPeer(netdev: Netdev, undo: AsyncDisposableStack): Promise<void> {
+  using peer = await findVethPeer(netdev);
+  if (!peer) return;
+  const switchedOff = new Set(switchFeatures(peer.netns, peer.name, new Set(INVISIBLE_TO_XDP), false));
+  undo.defer(async () => {
+    const present = readNetdev(null, netdev.index);
+    using found = present && (await findVethPeer(present));
+    if (found) giveFeaturesBack(found.netns, found.name, switchedOff);
+  });
+}
+
 /** The netdev may be gone, or be called otherwise. */
-function giveFeaturesBack(name: string, features: ReadonlySet<string>): void {
+function giveFeaturesBack(netns: Netns | null, name: string, features: ReadonlySet<string>): void {
   try {
-    switchFeatures(null, name, features, true);
+    switchFeatures(netns, name, features, true);
   } catch (error) {
     if (!(error instanceof TswitchError && error.code === 'NETDEV_NOT_FOUND')) throw error;
   }

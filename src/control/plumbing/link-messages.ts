@@ -9,6 +9,8 @@ import {
   IFLA_ADDRESS,
   IFLA_IFALIAS,
   IFLA_IFNAME,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
   IFLA_MTU,
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
@@ -129,6 +131,8 @@ export interface LinkAttributes {
   alias: string | null;
   /** The driver's word for it, such as `veth`; null for hardware and loopback. */
   kind: string | null;
+  /** The netdev that it is tied to, such as a veth's other end; `netnsId`: the number here of the namespace that has it. */
+  link: { index: number; netnsId: number | null } | null;
   /** Queues that the driver has room for; not all of them need be in use. */
   queues: { receive: number; send: number };
 }
@@ -140,6 +144,7 @@ export function linkAttributes(message: LinkMessage): LinkAttributes {
     const value = all.get(type);
     return value ? new DataView(value.buffer, value.byteOffset).getUint32(0, true) : 0;
   };
+  const optional = (type: number): number | null => (all.has(type) ? number(type) : null);
   const alias = all.get(IFLA_IFALIAS);
   const kind = attributes(all.get(IFLA_LINKINFO) ?? NOTHING).get(IFLA_INFO_KIND);
   return {
@@ -148,11 +153,13 @@ export function linkAttributes(message: LinkMessage): LinkAttributes {
     mtu: number(IFLA_MTU),
     alias: alias ? text(alias) : null,
     kind: kind ? text(kind) : null,
+    link: all.has(IFLA_LINK) ? { index: number(IFLA_LINK), netnsId: optional(IFLA_LINK_NETNSID) } : null,
     queues: { receive: number(IFLA_NUM_RX_QUEUES), send: number(IFLA_NUM_TX_QUEUES) },
   };
 }
 
-function attributes(bytes: Uint8Array): Map<number, Uint8Array> {
+/** By type. */
+export function attributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const found = new Map<number, Uint8Array>();
   for (let at = 0; at + RTATTR.size <= bytes.length;) {

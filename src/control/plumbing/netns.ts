@@ -17,7 +17,7 @@ import { isNewNetnsName } from '../netns-name.ts';
 import { runTool } from './tool.ts';
 
 /** Where `ip netns` keeps its names. */
-const NAMES = '/run/netns';
+export const NAMES = '/run/netns';
 /** A file name (NAME_MAX, linux/limits.h). */
 const NAME_BYTES_MAX = 255;
 /** A pid as people write it: no name made of digits alone can be used, so that 123 always means the same. */
