@@ -171,7 +171,10 @@ export const PLANNED_SUBJECTS: Readonly<Record<Size, readonly string[] | null>> 
   smoke: ['tswitch-veth', ...SMOKE_KINDS],
 };
 
-/** Those whose CPU time and memory at rest are measured: whatever has a process and can grow. */
+/**
+ * Those whose CPU time and memory at rest are measured: whatever has a process and can grow. The first in every round, as
+ * targets speak of it; the others in the first round only.
+ */
 export const AT_REST: Readonly<Record<Size, readonly string[]>> = {
   default: ['tswitch-veth', 'tswitch-xdp', 'tswitch-tap'],
   quick: ['tswitch-veth'],

@@ -78,7 +78,7 @@ export interface Run {
   readonly plan: readonly Step[];
   readonly subjects: readonly Subject[];
   readonly settings: Settings;
-  /** Those whose CPU time and memory at rest are measured, after the rounds. */
+  /** Those whose CPU time and memory at rest are measured: the first in every round, the others in the first. */
   readonly atRest: readonly Subject[];
   /** Is told what comes next, and about how long it takes, in seconds. */
   readonly progress: (next: string, seconds: number) => void;
@@ -90,7 +90,10 @@ export function secondsOfRun({ plan, subjects, settings, atRest }: Omit<Run, 'be
   for (const subject of subjects) {
     seconds += settings.rounds * secondsOf(tasksOf(plan, subject), settings);
   }
-  return seconds + atRest.length * footprintSeconds(settings);
+  for (let round = 1; round <= settings.rounds; round++) {
+    seconds += atRestIn(round, atRest).length * footprintSeconds(settings);
+  }
+  return seconds;
 }
 
 export async function runRounds(run: Run, results: Results): Promise<void> {
@@ -108,13 +111,17 @@ export async function runRounds(run: Run, results: Results): Promise<void> {
         );
       }
     }
+    for (const subject of atRestIn(round, run.atRest)) {
+      progress(`round ${round} of ${settings.rounds}, at rest: ${subject.name}`, footprintSeconds(settings));
+      await results.attempt(round, subject.name, bench.signal, () =>
+        measureFootprint(bench, subject, settings, (metric, value) => results.add(round, subject.name, metric, value)),
+      );
+    }
   }
-  for (const subject of run.atRest) {
-    progress(`at rest: ${subject.name}`, footprintSeconds(settings));
-    await results.attempt(0, subject.name, bench.signal, () =>
-      measureFootprint(bench, subject, settings, (metric, value) => results.add(0, subject.name, metric, value)),
-    );
-  }
+}
+
+function atRestIn(round: number, atRest: readonly Subject[]): readonly Subject[] {
+  return round === 1 ? atRest : atRest.slice(0, 1);
 }
 
 /** What one set-up of a subject is for. */
