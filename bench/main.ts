@@ -3,6 +3,7 @@
  * progress to stderr, and result, report and plots as files into bench/results/. See README.md for the method.
  */
 import { fileURLToPath } from 'node:url';
+import { prepareEnvironment } from './child-environment.ts';
 import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
@@ -140,8 +141,7 @@ if (options.list) {
   console.log(renderList(options));
   process.exit(0);
 }
-// Debian's `su` leaves out the folders that ip, ethtool and the switches are in.
-process.env['PATH'] += ':/usr/sbin:/sbin';
+prepareEnvironment();
 const abort = new AbortController();
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -2,6 +2,7 @@
  * What `tswitch bench` runs: this version of tswitch beside the Linux bridge and, where they are installed, Open vSwitch and
  * vde_switch, on this host. A page of answer, or the result as JSON, goes to stdout, progress to stderr.
  */
+import { prepareEnvironment } from './child-environment.ts';
 import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
@@ -52,8 +53,7 @@ async function main(options: UserOptions, signal: AbortSignal): Promise<number> 
   return failures.length > 0 ? 1 : 0;
 }
 
-/** Debian's `su` leaves out the folders that ip, ethtool and the switches are in. */
-process.env['PATH'] += ':/usr/sbin:/sbin';
+prepareEnvironment();
 const abort = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {

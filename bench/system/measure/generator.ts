@@ -6,6 +6,7 @@
  * stdin: prints `sending N` when the first frames are out, and `done N {…}` with GeneratorResult. It ends with its stdin.
  */
 import { readSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { O_CLOEXEC, O_RDONLY } from '../../../native-bindings/abi/fcntl.ts';
 import { CLONE_NEWNET } from '../../../native-bindings/abi/sched.ts';
 import { check, sys } from '../../../native-bindings/syscalls.ts';
@@ -177,6 +178,8 @@ function* lines(): Generator<string> {
 }
 
 const generator = new FrameGenerator(JSON.parse(process.argv[2] ?? '') as GeneratorTask);
+// Now, as it does not end by itself.
+flushCompileCache();
 writeSync(1, 'ready\n');
 let number = 0;
 for (const line of lines()) {
