@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './system/command.ts';
 
-const NAME = /^tswb-(\d+)(-[a-z]+)?$/;
+const NAME = /^tswb-(\d+)(-[0-9a-z]+)*$/;
 
 /** The prefix of this run's names. */
 export function runPrefix(): string {

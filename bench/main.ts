@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { prepareEnvironment } from './child-environment.ts';
 import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
+import { inLanes } from './lanes.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
 import { conditionsKey } from './metrics.ts';
 import { MICRO_BENCHMARKS, type MicroBenchmark, runMicro } from './micro/micro.ts';
@@ -13,7 +14,8 @@ import { renderReport } from './report/markdown.ts';
 import type { Report } from './report/report.ts';
 import { AT_REST, MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
 import { makeProgress } from './progress.ts';
-import { Results, runRounds, secondsOfRun } from './rounds.ts';
+import { Results } from './results.ts';
+import { runRounds, secondsOfRun } from './rounds.ts';
 import { type Options, parseOptions, USAGE } from './settings.ts';
 import type { Subject } from './system/subject.ts';
 import { NAMED_SUBJECTS, SUBJECTS, whyNot } from './system/subjects.ts';
@@ -59,10 +61,11 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
         console.error(`skipped ${subject.name}: ${reason}`);
       }
     }
-    for (const benchmark of micro) {
+    const lanes = size === 'smoke' ? [bench.generatorCore, bench.switchCore] : [bench.switchCore];
+    await inLanes(micro, lanes, async (benchmark, core) => {
       console.error(benchmark.name);
-      await results.attempt(0, benchmark.name, signal, () => runMicro(bench, benchmark, settings, results));
-    }
+      await results.attempt(0, benchmark.name, signal, () => runMicro(bench, core, benchmark, settings, results));
+    });
     const run = { plan, subjects: runnable, settings, atRest: atRest.filter((subject) => runnable.includes(subject)) };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   } catch (error) {

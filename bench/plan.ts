@@ -185,25 +185,36 @@ export const AT_REST: Readonly<Record<Size, readonly string[]>> = {
 /** One measurement under one set of conditions. */
 export interface Task {
   measurement: Measurement;
+  /** Null: every subject of the run. */
+  subjects: readonly string[] | null;
   at: Conditions;
 }
 
-/** What one round asks of a subject, in the order of the plan, by the layout that it needs to be set up in. */
+/** The layouts that are needed, in the order of the plan. */
+export function layoutsOf(plan: readonly Step[]): Layout[] {
+  return [...new Set(plan.map(({ measurement }) => measurement.layout))];
+}
+
+/** What is measured in a layout, in the order of the plan. */
+export function stepsIn(plan: readonly Step[], layout: Layout): Task[] {
+  const steps = plan.filter(({ measurement }) => measurement.layout === layout);
+  return steps.flatMap(({ measurement, subjects, at }) => at.map((one) => ({ measurement, subjects, at: one })));
+}
+
+export function takesPart(subject: Subject, { measurement, subjects }: Task): boolean {
+  return (subjects?.includes(subject.name) ?? true) && subject.layouts.includes(measurement.layout);
+}
+
+/** What one round asks of a subject, by the layout that it needs to be set up in. */
 export function tasksOf(plan: readonly Step[], subject: Subject): Map<Layout, Task[]> {
-  const tasks = new Map<Layout, Task[]>();
-  for (const { measurement, subjects, at } of plan) {
-    const { layout } = measurement;
-    if (subjects !== null && !subjects.includes(subject.name)) continue;
-    if (!subject.layouts.includes(layout)) continue;
-    const own = tasks.get(layout) ?? [];
-    own.push(...at.map((conditions) => ({ measurement, at: conditions })));
-    tasks.set(layout, own);
-  }
-  return tasks;
+  const tasks = layoutsOf(plan).map((layout): [Layout, Task[]] => {
+    return [layout, stepsIn(plan, layout).filter((task) => takesPart(subject, task))];
+  });
+  return new Map(tasks.filter(([, own]) => own.length > 0));
 }
 
 /** To set a subject up and take it down again. */
-const SET_UP_SECONDS = 2.5;
+export const SET_UP_SECONDS = 2.5;
 
 /** About how long one round of a subject takes. */
 export function secondsOf(tasks: ReadonlyMap<Layout, readonly Task[]>, settings: Settings): number {

@@ -1,7 +1,7 @@
 /** The micro-benchmarks: each a program of its own, so that none meets the heap and the compiled code of another. */
 import { fileURLToPath } from 'node:url';
 import type { MetricName } from '../metrics.ts';
-import type { Results } from '../rounds.ts';
+import type { Results } from '../results.ts';
 import type { Settings } from '../settings.ts';
 import { onCore, run } from '../system/command.ts';
 import type { Bench } from '../system/subject.ts';
@@ -40,12 +40,13 @@ const TIMEOUT_MS = 120_000;
 
 export async function runMicro(
   bench: Bench,
+  core: number,
   micro: MicroBenchmark,
   settings: Settings,
   results: Results,
 ): Promise<void> {
   const program = fileURLToPath(new URL(micro.file, import.meta.url));
-  const argv = onCore(bench.switchCore, [process.execPath, ...micro.nodeFlags, program, String(settings.microSeconds)]);
+  const argv = onCore(core, [process.execPath, ...micro.nodeFlags, program, String(settings.microSeconds)]);
   const printed = await run(argv, { signal: bench.signal, timeoutMs: TIMEOUT_MS });
   const rows = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '') as MicroRow[];
   results.micro.push(...rows);

@@ -49,15 +49,7 @@ const FIGURES: readonly TableOf[] = [
   { title: 'Latency', metrics: ['latencyP50Us', 'latencyP90Us', 'latencyP99Us', 'latencyP999Us', 'latencyMaxUs'] },
   {
     title: 'Streams and requests',
-    metrics: [
-      'tcpBetter',
-      'tcpWorse',
-      'tcpSum',
-      'udpBps',
-      'cpuNsPerKilobyte',
-      'requestsPerSecond',
-      'cpuNsPerRequest',
-    ],
+    metrics: ['tcpBetter', 'tcpWorse', 'tcpSum', 'udpBps', 'cpuNsPerKilobyte', 'requestsPerSecond', 'cpuNsPerRequest'],
   },
   { title: 'Ping', metrics: ['rttMedianUs'] },
   {

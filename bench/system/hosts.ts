@@ -36,7 +36,7 @@ export interface Site {
   readonly switchNetns: string;
 }
 
-/** Makes the namespaces, still without interfaces. Host names end in a, b, c and d, the switch's namespace in s. */
+/** Makes the namespaces, still without interfaces. Their names end in a letter: a, b, c and d for hosts, s for the switch. */
 export async function makeSite(bench: Bench, stack: AsyncDisposableStack, layout: Layout): Promise<Site> {
   const switchNetns = await makeNetns(bench, stack, 's');
   const hosts: Host[] = [];
@@ -104,8 +104,7 @@ export async function configureHost(host: Host): Promise<void> {
  * asking, so no frame of theirs joins those that are counted.
  */
 export async function meet(hosts: readonly Host[], signal: AbortSignal): Promise<void> {
-  const [first, ...others] = hosts;
-  for (const other of others) await reach(first!, other, signal);
+  await greet(hosts, signal);
   for (const host of hosts) {
     for (const other of hosts) {
       if (other === host) continue;
@@ -113,6 +112,12 @@ export async function meet(hosts: readonly Host[], signal: AbortSignal): Promise
       await run(['ip', '-n', host.netns, 'neighbour', 'replace', ...neighbour]);
     }
   }
+}
+
+/** Pings all others from the first host, so that the switch has heard of each of them just now. */
+export async function greet(hosts: readonly Host[], signal: AbortSignal): Promise<void> {
+  const [first, ...others] = hosts;
+  for (const other of others) await reach(first!, other, signal);
 }
 
 async function reach(from: Host, to: Host, signal: AbortSignal): Promise<void> {

@@ -65,7 +65,7 @@ test('prints a page with tswitch and the Linux bridge, and leaves nothing', { ti
   expect(run.stdout).toMatch(/^linux-bridge +[\d.]+ +[\d.]+ +[\d.]+ +\d+$/m);
   expect(run.stdout).toMatch(/^ {2}to the Linux bridge: frames [\d.]+ ×, TCP [\d.]+ ×, ping time [\d.]+ ×$/m);
   expect(run.stdout.trimEnd().split('\n').length).toBeLessThan(40);
-  expect(run.stderr).toMatch(/^round 1 of 1: tswitch-veth\S* \(about \d+ s left\)$/m);
+  expect(run.stderr).toMatch(/^round 1 of 1: rate 64 B, 1 flow, tswitch-veth\S* \(about \d+ s left\)$/m);
   expect(leftOf(run)).toEqual([]);
 });
 
