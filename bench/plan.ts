@@ -213,8 +213,8 @@ export function tasksOf(plan: readonly Step[], subject: Subject): Map<Layout, Ta
   return new Map(tasks.filter(([, own]) => own.length > 0));
 }
 
-/** To set a subject up and take it down again. */
-export const SET_UP_SECONDS = 2.5;
+/** To set a subject up, beside another, and take it down again. */
+export const SET_UP_SECONDS = 1.5;
 
 /** About how long one round of a subject takes. */
 export function secondsOf(tasks: ReadonlyMap<Layout, readonly Task[]>, settings: Settings): number {

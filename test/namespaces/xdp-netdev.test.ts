@@ -5,7 +5,7 @@ import { stop } from '../support/agents.ts';
 import { expectBalance, expectTcp, expectUdp, type Host, ip, Lab, runProgram, until } from '../support/lab.ts';
 
 /** What AF_XDP cannot see, of a veth: an unfinished checksum, a super-frame, a tag beside the bytes. */
-const INVISIBLE = ['tx-checksum-ip-generic', 'tx-tcp-segmentation', 'tx-vlan-hw-insert'];
+const INVISIBLE = ['tx-checksum-ip-generic', 'tx-tcp-segmentation', 'tx-vlan-offload'];
 const lab = new Lab();
 afterEach(() => lab.close());
 
