@@ -15,13 +15,10 @@ import {
   Fdb,
   type FdbEntry,
   HELD,
-  HELD_NOW,
   keyHigh,
   keyLow,
   KIND_STATIC,
   KIND_STICKY,
-  LEARNED,
-  MOVED,
   TICKS_PER_SECOND,
   UNCHANGED,
 } from '../switching/fdb.ts';
@@ -46,6 +43,9 @@ const ADMIT_REASONS: ReadonlySet<DropName> = new Set([
   'LOOP_PROBE',
 ]);
 const OWNER = 1;
+/** Used again for the next frame: the copy of the table, which is large, and what the frame lies in. */
+let tableCopy: SharedArrayBuffer | null = null;
+const frameBytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + MEMORY_PORT_BUFFER_BYTES));
 
 export default function explain(task: ExplainTask): Explanation {
   return new Explainer(task).explain();
@@ -56,16 +56,15 @@ class Explainer {
   readonly #board = Board.create(1);
   readonly #ports: MemoryPort[];
   readonly #dataPath: DataPath;
-  /** The table as it was before the frame. */
-  readonly #before: Fdb;
+  readonly #fdb: Fdb;
   readonly #ingress: { name: string; config: PortConfig };
 
   constructor(task: ExplainTask) {
     this.#task = task;
-    const fdb = Fdb.copyOf(task.fdb);
-    this.#before = new Fdb(Fdb.copyOf(fdb), OWNER);
-    const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + MEMORY_PORT_BUFFER_BYTES));
-    const memory = { bytes, address: 0 };
+    const fdb = Fdb.copyOf(task.fdb, tableCopy);
+    tableCopy = fdb;
+    this.#fdb = new Fdb(fdb, OWNER);
+    const memory = { bytes: frameBytes, address: 0 };
     const board = this.#board;
     board.probeTokens.set(task.probeTokens);
     this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning });
@@ -106,10 +105,12 @@ class Explainer {
     const vlan = batch.vlan[0]!;
     stages.push({ stage: 'vlan', verdict: `VLAN ${vlan}`, text: this.#arrival() });
     const [sourceHigh, sourceLow] = [keyHigh(frame, SOURCE, vlan), keyLow(frame, SOURCE)];
-    const source = this.#before.find(sourceHigh, sourceLow, now);
-    const destination = this.#before.find(keyHigh(frame, DESTINATION, vlan), keyLow(frame, DESTINATION), now);
+    // As they were before the frame: the live table is only read.
+    const live = new Fdb(this.#task.fdb, OWNER);
+    const source = live.find(sourceHigh, sourceLow, now);
+    const destination = live.find(keyHigh(frame, DESTINATION, vlan), keyLow(frame, DESTINATION), now);
     if (reason === 'SOURCE_PINNED') return [...stages, dropped('source', reason, this.#known(source))];
-    stages.push(this.#sourceStage(source, this.#before.learn(sourceHigh, sourceLow, ingress, now)));
+    stages.push(this.#sourceStage(source, this.#fdb.learn(sourceHigh, sourceLow, ingress, now)));
     stages.push(this.#destinationStage(reason, destination));
     if (reason && reason !== 'NO_EGRESS') return stages;
     const copies = this.#ports.filter(({ sent }) => sent.length > 0).length;
@@ -145,16 +146,19 @@ class Explainer {
     return `${came}; ${name} is a ${carries}${customers}`.replace(' is a access', ' is an access');
   }
 
-  /** @param done what learning did, or would do on a port that learns (see Fdb.learn) */
-  #sourceStage(before: FdbEntry | null, done: number): Stage {
+  /** @param again what learning would do with the same frame once more (see Fdb.learn) */
+  #sourceStage(before: FdbEntry | null, again: number): Stage {
     const { name, config } = this.#ingress;
     const known = this.#known(before);
     if (!config.learning) return { stage: 'source', verdict: 'not learned', text: `${name} does not learn` };
-    if (done === UNCHANGED) return { stage: 'source', verdict: 'known', text: `known here: ${known}` };
-    if (done === MOVED) return { stage: 'source', verdict: 'moved', text: `moves here: ${known}` };
-    if (done === LEARNED) return { stage: 'source', verdict: 'learned', text: `unknown until now, learned on ${name}` };
-    if (done === HELD || done === HELD_NOW) {
-      return { stage: 'source', verdict: 'held', text: `is held, does not move here: ${known}` };
+    if (before?.handle === this.#task.ingress) {
+      return { stage: 'source', verdict: 'known', text: `known here: ${known}` };
+    }
+    if (again === HELD) return { stage: 'source', verdict: 'held', text: `is held, does not move here: ${known}` };
+    if (again === UNCHANGED) {
+      return before
+        ? { stage: 'source', verdict: 'moved', text: `moves here: ${known}` }
+        : { stage: 'source', verdict: 'learned', text: `unknown until now, learned on ${name}` };
     }
     const text = `${name} is at its fdbLimit, or the FDB is full${before ? `; it stays where it is: ${known}` : ''}`;
     return { stage: 'source', verdict: 'not learned', text };

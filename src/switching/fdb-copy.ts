@@ -23,15 +23,19 @@ import { FdbWriter } from './fdb-writer.ts';
 
 const OWNER = 1;
 
-export function copyTable(buffer: SharedArrayBuffer): SharedArrayBuffer {
+/** @param spare an earlier copy that nobody uses any more: taken if it has the right size */
+export function copyTable(buffer: SharedArrayBuffer, spare: SharedArrayBuffer | null): SharedArrayBuffer {
   const from = new FdbMemory(buffer);
   const { header } = from;
-  const copy = FdbMemory.allocate({ limit: header[LIMIT]!, ageingTicks: header[AGEING]!, seed: header[SEED]! });
+  const copy =
+    spare?.byteLength === buffer.byteLength
+      ? spare
+      : FdbMemory.allocate({ limit: header[LIMIT]!, ageingTicks: header[AGEING]!, seed: header[SEED]! });
   const into = new FdbMemory(copy);
-  into.header[MOVE_LIMIT] = header[MOVE_LIMIT]!;
-  into.header[HOLD] = header[HOLD]!;
+  for (const word of [LIMIT, AGEING, SEED, MOVE_LIMIT, HOLD]) into.header[word] = header[word]!;
   into.limits.set(from.limits);
   for (let at = 0; at < from.entries.length; at += ENTRY_WORDS) {
+    if (kindOf(into.entries[at + META]!) !== 0) into.entries[at + META] = 0;
     if (kindOf(from.entries[at + META]!) !== 0) copyPlace(from, into, at);
   }
   // What is left is what a dead owner leaves behind: entries without counts and order.

@@ -94,9 +94,12 @@ export class Fdb {
     return FdbMemory.allocate(options);
   }
 
-  /** A table with the same entries and settings, which has nothing to do with the first one from then on. */
-  static copyOf(buffer: SharedArrayBuffer): SharedArrayBuffer {
-    return copyTable(buffer);
+  /**
+   * A table with the same entries and settings, which has nothing to do with the first one from then on.
+   * @param spare an earlier copy that nobody uses any more: taken if it has the right size
+   */
+  static copyOf(buffer: SharedArrayBuffer, spare: SharedArrayBuffer | null = null): SharedArrayBuffer {
+    return copyTable(buffer, spare);
   }
 
   /** Entries held, aged ones that are not yet collected included. */

@@ -8,6 +8,7 @@ import { MalformedFrames } from '../support/malformed-frames.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { TapPeer } from '../support/tap-peer.ts';
 
+/** Taken by the switch: of those that are sent, the kernel keeps about half. */
 const FRAMES = process.env['TSWITCH_LONG'] === '1' ? 1_000_000 : 100_000;
 /** Of each sender in turn, then the switch gets the time for them: of long frames, a ring holds no more than 60. */
 const FRAMES_PER_TURN = 6;
@@ -100,8 +101,9 @@ test(`${FRAMES} malformed frames`, { timeout: 180_000 + FRAMES }, async () => {
   }
 
   const malformed = new MalformedFrames(SEED);
+  let made = 0;
   let accepted = 0;
-  for (let made = 0; made < FRAMES;) {
+  while (lan.stats().totals.rx < FRAMES) {
     for (const [sender, send] of senders.entries()) {
       for (let k = 0; k < FRAMES_PER_TURN; k++, made++) {
         const length = malformed.next(sender);
@@ -117,13 +119,12 @@ test(`${FRAMES} malformed frames`, { timeout: 180_000 + FRAMES }, async () => {
 
   const { totals, drops, workers } = lan.stats();
   console.log(
-    `the kernel let ${accepted} of ${FRAMES} through, ${totals.rx} were taken, a member of the VLAN got ${member.heard}; ` +
+    `the kernel let ${accepted} of ${made} through, ${totals.rx} were taken, a member of the VLAN got ${member.heard}; ` +
       JSON.stringify(drops),
   );
   expect(workers.map(({ restarts }) => restarts)).toEqual([0]);
   expect(ears.map(({ wrong }) => wrong)).toEqual(ears.map(() => ''));
   expect(strangers.map(({ heard }) => heard)).toEqual(strangers.map(() => 0));
-  expect(totals.rx).toBeGreaterThan(FRAMES / 10);
   expect(member.heard).toBeGreaterThan(totals.rx / 10);
   expect(isolated.heard).toBeGreaterThan(0);
   expect(isolated.heard).toBeLessThan(member.heard);

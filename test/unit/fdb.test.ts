@@ -65,6 +65,26 @@ test.each([1, 16, 1000])('a full table for %i entries takes every new address, a
   }
 });
 
+test('a copy holds the same, also in the memory of an earlier copy, and goes its own way', () => {
+  const fdb = table(1000);
+  for (let n = 0; n < 300; n++) fdb.learn(...key(n), n % 5, n % 50);
+  const earlier = Fdb.copyOf(fdb.buffer);
+  const other = table(900);
+  for (let n = 100; n < 200; n++) other.learn(...key(n), 7, 3);
+  other.give(...key(150), 8, KIND_STICKY, 4);
+  other.setPortLimit(7, 99);
+  const copy = Fdb.copyOf(other.buffer, earlier);
+  expect(copy).toBe(earlier);
+  expectConsistent(copy);
+  const copied = new Fdb(copy, 2);
+  expect([copied.count, copied.givenCount, copied.limit]).toEqual([100, 1, 900]);
+  for (let n = 0; n < 300; n++) expect(copied.lookup(...key(n), 50)).toBe(other.lookup(...key(n), 50));
+  expect(copied.learn(...key(500), 7, 50)).toBe(NOT_LEARNED);
+  expect(copied.learn(...key(500), 6, 50)).toBe(LEARNED);
+  expect([other.count, fdb.count]).toEqual([100, 300]);
+  expect(Fdb.copyOf(table(65_536).buffer, earlier)).not.toBe(earlier);
+});
+
 describe('deleting', () => {
   test('removes what matches and counts it', () => {
     const fdb = table(1000);
