@@ -58,6 +58,12 @@ beforeAll(() => {
   npm(home, 'install', join(folder, tarball));
 });
 
+function importsOf(text: string): string[] {
+  const statements = text.matchAll(/^\s*(?:import|export)\s+(?:[^'"`;()]*?\sfrom\s+)?['"]([^'"]+)['"]/gm);
+  const calls = text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g);
+  return [...statements, ...calls].map(([, from = '']) => from);
+}
+
 function filesOf(path: string): string[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -67,7 +73,7 @@ function filesOf(path: string): string[] {
 test('it holds JavaScript, the launcher and the docs, and nothing that only a checkout needs', () => {
   const files = filesOf(installed);
   expect(files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
-  expect(files.filter((file) => /(^|\/)(test|demo|setup|micro|results)\//.test(file))).toEqual([]);
+  expect(files.filter((file) => /(^|\/)(test|demo|setup|plots|results)\//.test(file))).toEqual([]);
   expect(files).toEqual(
     expect.arrayContaining(['README.md', 'LICENSE', 'docs/systemd/tswitch.service', 'src/cli/tswitch']),
   );
@@ -81,19 +87,11 @@ test('it imports only what it declares, and names no TypeScript file', () => {
   const declared = Object.keys(dependencies);
   for (const file of filesOf(installed).filter((name) => name.endsWith('.js'))) {
     const text = readFileSync(join(installed, file), 'utf8');
-    const named = Array.from(
-      text.matchAll(/^(?:import|export)\s[^'"]*?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm),
-    );
-    for (const [, stated, called] of named) {
-      const from = stated ?? called ?? '';
+    for (const from of importsOf(text)) {
+      const [scope = '', name] = from.split('/');
       if (from.startsWith('.')) expect(existsSync(join(installed, dirname(file), from)), `${file}: ${from}`).toBe(true);
       else if (!from.startsWith('node:'))
-        expect(declared, file).toContain(
-          from
-            .split('/')
-            .slice(0, from.startsWith('@') ? 2 : 1)
-            .join('/'),
-        );
+        expect(declared, file).toContain(scope.startsWith('@') ? `${scope}/${name}` : scope);
     }
   }
 });
