@@ -8,6 +8,7 @@ export const SYS_BPF = process.arch === 'x64' ? 321 : 280;
 export const BPF_MAP_CREATE = 0;
 export const BPF_MAP_UPDATE_ELEM = 2;
 export const BPF_PROG_LOAD = 5;
+export const BPF_PROG_ATTACH = 8;
 export const BPF_LINK_CREATE = 28;
 
 export const BPF_PROG_TYPE_SCHED_CLS = 3;
@@ -26,7 +27,7 @@ export const BPF_TCX_INGRESS = 46;
 /** For BPF_LINK_CREATE at BPF_XDP: before the driver has made a socket buffer, or behind it (linux/if_link.h). */
 export const XDP_FLAGS_SKB_MODE = 2;
 export const XDP_FLAGS_DRV_MODE = 4;
-/** For BPF_LINK_CREATE at BPF_TCX_INGRESS: goes before the programs that are attached already. */
+/** For BPF_LINK_CREATE and BPF_PROG_ATTACH at BPF_TCX_INGRESS: goes before the programs that are attached already. */
 export const BPF_F_BEFORE = 8;
 
 /** What an XDP program returns for a frame that nobody is to hear of. */
@@ -63,6 +64,9 @@ export const BPF_ATTR_MAP_CREATE = { mapType: 0, keySize: 4, valueSize: 8, maxEn
 
 /** union bpf_attr for BPF_MAP_UPDATE_ELEM; key and value are addresses. */
 export const BPF_ATTR_MAP_ELEM = { mapFd: 0, key: 8, value: 16, flags: 24, size: 32 } as const;
+
+/** union bpf_attr for BPF_PROG_ATTACH, as far as it is used; at BPF_TCX_INGRESS `targetFd` is the netdev's index. */
+export const BPF_ATTR_PROG_ATTACH = { targetFd: 0, attachBpfFd: 4, attachType: 8, attachFlags: 12, size: 16 } as const;
 
 /** union bpf_attr for BPF_PROG_LOAD, as far as it is used; `size` is where the part in use ends. */
 export const BPF_ATTR_PROG_LOAD = {

@@ -13,10 +13,13 @@ export const NLMSG_OVERRUN = 4;
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 export const RTM_NEWNSID = 88;
 export const RTM_GETNSID = 90;
 
 export const NLM_F_REQUEST = 0x001;
+/** An answer is wanted also where there is nothing to tell. */
+export const NLM_F_ACK = 0x004;
 export const NLM_F_DUMP = 0x300;
 
 /** Messages and attributes start at multiples of this many bytes. */
@@ -25,6 +28,7 @@ export const NLMSG_ALIGNTO = 4;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+/** Of one end of a pair: index of the other, in its namespace. */
 export const IFLA_LINK = 5;
 export const IFLA_IFALIAS = 20;
 export const IFLA_NUM_TX_QUEUES = 31;

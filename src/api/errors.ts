@@ -64,6 +64,8 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   CONFIG_REFUSED: { status: 422, meaning: 'the document makes sense, but not on this machine; details list why' },
   INTERNAL: { status: 500, meaning: "a fault of tswitch itself; the daemon's log has more" },
   NOT_SUPPORTED: { status: 501, meaning: 'this kernel, machine or version cannot do it' },
+  STATE_FAILED: { status: 503, meaning: "the change could not be kept beyond the daemon's end, so it was undone" },
+  STATE_FULL: { status: 507, meaning: 'there is no room on the disk to keep the change, so it was not made or undone' },
   LIMIT_REACHED: { status: 507, meaning: 'a limit of the switch or of the machine is reached' },
 };
 

@@ -3,10 +3,7 @@
  * first moment: the mode comes from the umask at bind, as a chmod afterwards would leave a gap. A group is let in afterwards.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { chmodSync, chownSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
@@ -14,6 +11,7 @@ import { TswitchError } from '../control/errors.ts';
 import { faultFields, type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
 import { createApp } from './app.ts';
+import { claimSocket, socketError } from './claim-socket.ts';
 import { limitConnections, SERVER_OPTIONS } from './connections.ts';
 import { answerError } from './errors.ts';
 import { admitTcp } from './guard.ts';
@@ -24,9 +22,6 @@ import type { TokenStore } from './tokens.ts';
 
 const SOCKET_UMASK = 0o177;
 const GROUP_SOCKET_MODE = 0o660;
-const FOLDER_MODE = 0o755;
-/** sun_path holds 108 bytes with the closing zero (linux/un.h). */
-const SOCKET_PATH_BYTES_MAX = 107;
 /** How long close() waits for answers that are under way. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -138,62 +133,6 @@ function readGid(group: string): number {
   }
 }
 
-/**
- * Makes sure that the socket can be bound: makes its folder, refuses where a live daemon answers, and removes what a
- * dead one left. Called early by `serve`, so that a second daemon touches nothing of the first one's.
- */
-export async function claimSocket(socket: string): Promise<void> {
-  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
-    throw new TswitchError('BAD_REQUEST', `the socket path is longer than ${SOCKET_PATH_BYTES_MAX} bytes: ${socket}`);
-  }
-  try {
-    makeFolder(dirname(socket));
-    const found = readSocketStat(socket);
-    if (!found) return;
-    if (await isAnswered(socket)) {
-      throw new TswitchError('BAD_REQUEST', `a daemon already answers on ${socket}; stop it or give another --socket`);
-    }
-    // Only what refused the connection: someone else may have bound the path anew while we asked.
-    const now = readSocketStat(socket);
-    if (now && now.ino === found.ino && now.ctimeNs === found.ctimeNs) unlinkSync(socket);
-  } catch (error) {
-    throw socketError(socket, error);
-  }
-}
-
-/** One level only: a daemon needs no more, and Node's recursive mkdir never returns for paths under /proc. */
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, FOLDER_MODE);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-  }
-}
-
-function readSocketStat(socket: string): BigIntStats | undefined {
-  const stat = lstatSync(socket, { bigint: true, throwIfNoEntry: false });
-  if (stat && !stat.isSocket()) {
-    throw new TswitchError('BAD_REQUEST', `${socket} exists and is no socket; give another --socket`);
-  }
-  return stat;
-}
-
-function isAnswered(socket: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = connect(socket);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error) => {
-      const code = errorCode(error);
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
-      else if (code === 'EAGAIN') resolve(true);
-      else reject(error);
-    });
-  });
-}
-
 function listen(server: Server, socket: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -217,30 +156,4 @@ function closeServer(server: Server): Promise<void> {
       resolve();
     });
   });
-}
-
-function socketError(socket: string, error: unknown): TswitchError {
-  if (error instanceof TswitchError) return error;
-  const code = errorCode(error);
-  if (code === 'EADDRINUSE') {
-    return new TswitchError('BAD_REQUEST', `another daemon has just bound ${socket}; stop it or give another --socket`);
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new TswitchError(
-      'NOT_PERMITTED',
-      `cannot make the socket ${socket} (${code}); run as root or give another --socket`,
-    );
-  }
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new TswitchError(
-      'BAD_REQUEST',
-      `there is no folder for the socket ${socket}; make it or give another --socket`,
-    );
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new TswitchError('INTERNAL', `cannot listen on ${socket}: ${reason}`, null, error);
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -7,7 +7,7 @@ import { UsageError } from './errors.ts';
 import { formatFields, formatTable, hasColour } from './output.ts';
 import type { Cell } from './output.ts';
 
-const SOCKET_DEFAULT = '/run/tswitch/api.sock';
+export const SOCKET_DEFAULT = '/run/tswitch/api.sock';
 
 interface GlobalOptions {
   json?: boolean;

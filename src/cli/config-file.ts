@@ -1,6 +1,9 @@
 /** Configuration files: YAML 1.2, of which JSON is a part; what is wrong with one is told with line and column. */
+import { readFile } from 'node:fs/promises';
+import { text as readText } from 'node:stream/consumers';
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml';
 import { CliError } from './errors.ts';
+import { printable } from './output.ts';
 
 /** Aliases of a file may not make it much larger than it is. */
 const ALIASES_MAX = 100;
@@ -13,6 +16,15 @@ export interface ConfigFile {
   placeOf: (path: string) => string;
   /** What is the matter, where the file's format and not its meaning is the reason; else ''. */
   hintFor: (path: string) => string;
+}
+
+/** @param file `-` is standard input @throws CliError */
+export async function readConfigFile(file: string): Promise<string> {
+  try {
+    return file === '-' ? await readText(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CliError(`cannot read the configuration: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /**
@@ -43,6 +55,15 @@ export function parseConfigFile(text: string, name: string): ConfigFile {
     placeOf: (path) => at(nodeAt(document, path)?.range?.[0] ?? 0),
     hintFor: (path) => (isText(path) ? hintOf(nodeAt(document, path, true)) : ''),
   };
+}
+
+/** What was found wrong with the document, line by line with its place in the file. */
+export function problemLines(problems: readonly { path: string; message: string }[], config: ConfigFile): string {
+  const lines = problems.map(
+    ({ path, message }) => `${config.placeOf(path)}: ${printable(path)} ${printable(message)}${config.hintFor(path)}`,
+  );
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  return [`${count}; nothing is changed`, ...lines].join('\n');
 }
 
 /** A document as `parseConfigFile` reads it. */

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'CONFIG_CHANGED'
   | 'CONFIRMATION_PENDING'
   | 'NOTHING_TO_CONFIRM'
+  | 'STATE_FULL'
+  | 'STATE_FAILED'
   | 'INTERNAL';
 
 export class TswitchError extends Error {

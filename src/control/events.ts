@@ -30,6 +30,10 @@ export const EVENT_NAMES = [
   /** One that was to be confirmed was, or was not in time and is taken back; data: generation, and failed: what could not be. */
   'config.confirmed',
   'config.rolled-back',
+  /** A file of the kept state is damaged and was set aside, and the last good state is used; data: notice. */
+  'state.damaged',
+  /** A change could not be kept, and was undone; data: reason. */
+  'state.failed',
 ] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 

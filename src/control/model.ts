@@ -199,11 +199,22 @@ export type SwitchPatch = Partial<Omit<SwitchSettings, 'reservedAddresses'>> & {
 export const TAP_IOS = ['io_uring', 'syscalls'] as const;
 export type TapIo = (typeof TAP_IOS)[number];
 
+/** Where and how the wish is kept beyond the daemon's end. */
+export interface StateView {
+  /** Null: it is not kept (`--ephemeral`). */
+  file: string | null;
+  /** Acknowledged changes, over all lives of the daemon. */
+  generation: number;
+  /** What is wrong with it, or had to be set aside since the daemon started, a sentence each. */
+  problems: string[];
+}
+
 export interface SwitchView extends SwitchSettings {
   workers: number;
   ffi: 'koffi' | 'ffi-rs';
   tapIo: TapIo;
   version: string;
+  state: StateView;
 }
 
 export interface WorkerView {
@@ -317,6 +328,9 @@ export interface SwitchControl {
   /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
   examine(port?: string): Promise<Finding[]>;
   readonly events: EventBus;
-  /** Removes every port and what tswitch made for it, and ends the workers. */
+  /**
+   * Ends the workers and lets go of every port. What tswitch made for the ports it removes, or, if it keeps its state, leaves
+   * for its next life.
+   */
   close(): Promise<void>;
 }

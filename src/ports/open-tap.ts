@@ -1,7 +1,8 @@
 /**
  * The control plane's side of a TAP port: makes the TAP in the daemon's namespace, from where it is moved. It vanishes with
- * its last descriptor.
+ * its last descriptor, unless it was made to persist.
  */
+import { EBADFD } from '../../native-bindings/abi/errno.ts';
 import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
 import {
   IFF_NO_PI,
@@ -15,6 +16,7 @@ import {
   TUN_F_USO6,
   TUNSETIFF,
   TUNSETOFFLOAD,
+  TUNSETPERSIST,
 } from '../../native-bindings/abi/if-tun.ts';
 import { IFREQ } from '../../native-bindings/abi/ioctl.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
@@ -43,7 +45,10 @@ export class TapSocket {
     this.fd = fd;
   }
 
-  /** Makes the TAP `netdev` in the calling thread's network namespace. Throws SyscallError. */
+  /**
+   * Makes the TAP `netdev` in the calling thread's network namespace, or attaches to the one that is there. One that it attaches
+   * to keeps its namespace alive for as long as it is open. Throws SyscallError.
+   */
   static open(netdev: string): TapSocket {
     const fd = check('open(/dev/net/tun)', sys.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC));
     try {
@@ -59,6 +64,13 @@ export class TapSocket {
       sys.close(fd);
       throw error;
     }
+  }
+
+  /** Whether the TAP stays when it is closed. */
+  persist(stays: boolean): void {
+    const result = sys.ioctlInt(this.fd, TUNSETPERSIST, stays ? 1 : 0);
+    // One that is gone already stays so.
+    if (result !== -EBADFD) check('ioctl(TUNSETPERSIST)', result);
   }
 
   /** After every worker has acknowledged that it no longer uses it. */

@@ -45,6 +45,10 @@ export const C_NAMES: Record<string, CNames> = {
         fields: { flags: 'flags' },
         expressions: { size: 'offsetof(union bpf_attr, flags) + sizeof(__u64)' },
       },
+      BPF_ATTR_PROG_ATTACH: {
+        type: 'union bpf_attr',
+        expressions: { size: 'offsetof(union bpf_attr, attach_flags) + sizeof(__u32)' },
+      },
       BPF_ATTR_PROG_LOAD: {
         type: 'union bpf_attr',
         expressions: { size: 'offsetof(union bpf_attr, expected_attach_type) + sizeof(__u32)' },

@@ -81,7 +81,14 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
     if (!found) throw new TswitchError('PORT_NOT_FOUND', `there is no port ${name}`);
     return found;
   };
-  const view = () => ({ ...settings, workers: 1, ffi: 'koffi' as const, tapIo: 'io_uring' as const, version: '0.0.0' });
+  const view = () => ({
+    ...settings,
+    workers: 1,
+    ffi: 'koffi' as const,
+    tapIo: 'io_uring' as const,
+    version: '0.0.0',
+    state: { file: null, generation: 0, problems: [] },
+  });
   const without = (vlan: number, mac: string) => fdb.filter((entry) => entry.vlan !== vlan || entry.mac !== mac);
   const wish = (): Wish =>
     inOrder({

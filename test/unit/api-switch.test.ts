@@ -90,6 +90,7 @@ describe('switch, vlans, stats', () => {
       ffi: 'koffi',
       tapIo: 'io_uring',
       version: '0.0.0',
+      state: { file: null, generation: 0, problems: [] },
     });
   });
 

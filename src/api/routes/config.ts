@@ -3,9 +3,9 @@ import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { SwitchControl } from '../../control/model.ts';
 import type { Action } from '../../control/wish/reconcile.ts';
-import { pointer, type Problem, refusalOf } from '../../control/wish/problem.ts';
-import type { Draft } from '../../control/wish/problems.ts';
-import { digestOf, type WishRequest } from '../../control/wish/wish.ts';
+import { refusalOf } from '../../control/wish/problem.ts';
+import { digestOf } from '../../control/wish/wish.ts';
+import { shapeProblem, soundParts, wishOf } from '../config-document.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { applied, config, configQuery, ifMatchHeader } from '../schemas/config.ts';
 import { badRequest } from '../errors.ts';
@@ -44,6 +44,8 @@ const putConfig = createRoute({
       'BODY_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
       'CONFIG_REFUSED',
+      'STATE_FULL',
+      'STATE_FAILED',
     ),
   },
 });
@@ -56,7 +58,7 @@ const confirmConfig = createRoute({
   request: { query: nothing, headers: ifMatchHeader },
   responses: {
     204: { description: 'It is kept.' },
-    ...errors('BAD_REQUEST', 'NOTHING_TO_CONFIRM', 'CONFIG_CHANGED'),
+    ...errors('BAD_REQUEST', 'NOTHING_TO_CONFIRM', 'CONFIG_CHANGED', 'STATE_FULL', 'STATE_FAILED'),
   },
 });
 
@@ -90,19 +92,6 @@ export function configRoutes(control: SwitchControl): OpenAPIHono {
   return app;
 }
 
-function wishOf(document: z.output<typeof config>): WishRequest {
-  const { ports, fdb, switch: settings } = document;
-  return {
-    ports: ports.map(defined),
-    ...(fdb ? { fdb: fdb.map(defined) } : {}),
-    ...(settings ? { switch: settingsOf(settings) } : {}),
-  };
-}
-
-function settingsOf({ reservedAddresses, ...patch }: NonNullable<z.output<typeof config>['switch']>) {
-  return { ...defined(patch), ...(reservedAddresses ? { reservedAddresses: defined(reservedAddresses) } : {}) };
-}
-
 function actionView(action: Action) {
   const { do: what, text, cutsOff } = action;
   const port = 'entry' in action ? action.entry.port : 'port' in action ? action.port : null;
@@ -124,43 +113,4 @@ function digestsIn(header: string | undefined): string[] | undefined {
 async function refuse(control: SwitchControl, context: Context, issues: readonly z.core.$ZodIssue[]): Promise<never> {
   const body: unknown = await context.req.json();
   throw refusalOf([...issues.map(shapeProblem), ...(await control.configProblems(soundParts(body)))]);
-}
-
-function shapeProblem(issue: z.core.$ZodIssue): Problem {
-  const steps = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
-  return { path: pointer(...steps), code: 'BAD_REQUEST', message: issue.message };
-}
-
-/** What of a document has the right shape, in its place. */
-function soundParts(body: unknown): Draft {
-  const { switch: settings, ports, fdb } = config.shape;
-  const otherPorts = new Set<string>();
-  const soundPorts = itemsOf(body, 'ports').map((item) => {
-    const parsed = ports.element.safeParse(item);
-    if (parsed.success) return defined(parsed.data);
-    const name = field(item, 'name');
-    if (typeof name === 'string') otherPorts.add(name);
-    return null;
-  });
-  const soundEntries = itemsOf(body, 'fdb').map((item) => {
-    const parsed = fdb.unwrap().element.safeParse(item);
-    return parsed.success ? defined(parsed.data) : null;
-  });
-  const parsed = settings.safeParse(field(body, 'switch'));
-  const soundSettings = parsed.success ? parsed.data && settingsOf(parsed.data) : null;
-  return {
-    ports: soundPorts,
-    fdb: soundEntries,
-    otherPorts,
-    ...(soundSettings === undefined ? {} : { switch: soundSettings }),
-  };
-}
-
-function itemsOf(body: unknown, name: string): unknown[] {
-  const list = field(body, name);
-  return Array.isArray(list) ? list : [];
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -3,7 +3,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi';
 import type { SwitchControl } from '../../control/model.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { fdbEntry, fdbEntryParams, fdbFlush, fdbFlushed, fdbPage, fdbQuery, fdbRequest } from '../schemas/fdb.ts';
-import { errors, json, jsonBody } from './responses.ts';
+import { CHANGE_ERRORS, errors, json, jsonBody } from './responses.ts';
 
 const tags = ['fdb'];
 const nothing = strictObject({});
@@ -26,7 +26,14 @@ const addFdb = createRoute({
   request: { query: nothing, body: jsonBody(fdbRequest) },
   responses: {
     201: json(fdbEntry, 'The entry that was given.'),
-    ...errors('BAD_REQUEST', 'PORT_NOT_FOUND', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'LIMIT_REACHED'),
+    ...errors(
+      ...CHANGE_ERRORS,
+      'BAD_REQUEST',
+      'PORT_NOT_FOUND',
+      'BODY_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'LIMIT_REACHED',
+    ),
   },
 });
 
@@ -36,7 +43,7 @@ const removeFdb = createRoute({
   summary: 'Remove one entry, learned or given',
   tags,
   request: { params: fdbEntryParams, query: nothing },
-  responses: { 204: { description: 'Removed.' }, ...errors('BAD_REQUEST', 'FDB_ENTRY_NOT_FOUND') },
+  responses: { 204: { description: 'Removed.' }, ...errors(...CHANGE_ERRORS, 'BAD_REQUEST', 'FDB_ENTRY_NOT_FOUND') },
 });
 
 const flushFdb = createRoute({
@@ -49,7 +56,7 @@ const flushFdb = createRoute({
   request: { query: nothing, body: jsonBody(fdbFlush, false) },
   responses: {
     200: json(fdbFlushed, 'How many entries were removed.'),
-    ...errors('BAD_REQUEST', 'PORT_NOT_FOUND', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
+    ...errors(...CHANGE_ERRORS, 'BAD_REQUEST', 'PORT_NOT_FOUND', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
   },
 });
 

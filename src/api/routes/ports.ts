@@ -3,7 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { SwitchControl } from '../../control/model.ts';
 import { defined, portName, strictObject } from '../schemas/common.ts';
 import { portPatch, portRequest, portView } from '../schemas/port.ts';
-import { errors, json, jsonBody } from './responses.ts';
+import { CHANGE_ERRORS, errors, json, jsonBody } from './responses.ts';
 
 const tags = ['ports'];
 const params = z.object({ name: portName });
@@ -33,6 +33,7 @@ const addPort = createRoute({
   responses: {
     201: json(portView, 'The port that was added.'),
     ...errors(
+      ...CHANGE_ERRORS,
       'BAD_REQUEST',
       'NOT_PERMITTED',
       'NETNS_NOT_FOUND',
@@ -68,6 +69,7 @@ const changePort = createRoute({
   responses: {
     200: json(portView, 'The port as it is now.'),
     ...errors(
+      ...CHANGE_ERRORS,
       'BAD_REQUEST',
       'NOT_PERMITTED',
       'PORT_NOT_FOUND',
@@ -86,7 +88,10 @@ const removePort = createRoute({
   description: 'Removes the interfaces that tswitch made for it; never a netdev or namespace that it did not make.',
   tags,
   request: { params, query: nothing },
-  responses: { 204: { description: 'Removed.' }, ...errors('BAD_REQUEST', 'NOT_PERMITTED', 'PORT_NOT_FOUND') },
+  responses: {
+    204: { description: 'Removed.' },
+    ...errors(...CHANGE_ERRORS, 'BAD_REQUEST', 'NOT_PERMITTED', 'PORT_NOT_FOUND'),
+  },
 });
 
 export function portRoutes(control: SwitchControl): OpenAPIHono {

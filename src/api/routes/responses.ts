@@ -29,6 +29,9 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema, required = tr
   return { required, content: { 'application/json': { schema } } };
 }
 
+/** What any change of what is wished may be refused with. */
+export const CHANGE_ERRORS = ['CONFIRMATION_PENDING', 'STATE_FULL', 'STATE_FAILED'] as const;
+
 /** What any request over TCP may be refused with (guard.ts), and any at all. */
 const ALWAYS = ['UNAUTHORIZED', 'READ_ONLY_TOKEN', 'HOST_REFUSED', 'ORIGIN_REFUSED', 'INTERNAL'] as const;
 
@@ -38,7 +41,7 @@ const ALWAYS = ['UNAUTHORIZED', 'READ_ONLY_TOKEN', 'HOST_REFUSED', 'ORIGIN_REFUS
  */
 export function errors(...possible: ApiErrorCode[]): object {
   const answers: Record<number, ReturnType<typeof json>> = {};
-  for (const code of [...possible, ...ALWAYS]) {
+  for (const code of new Set([...possible, ...ALWAYS])) {
     const { status, meaning } = ERRORS[code];
     const before = answers[status] ? `${answers[status].description}; ` : '';
     answers[status] = json(errorBody, `${before}${code}: ${meaning}`);

@@ -4,7 +4,7 @@ import type { SwitchControl } from '../../control/model.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { doctorRequest, doctorView } from '../schemas/doctor.ts';
 import { switchPatch, switchView, vlanView } from '../schemas/switch.ts';
-import { errors, json, jsonBody } from './responses.ts';
+import { CHANGE_ERRORS, errors, json, jsonBody } from './responses.ts';
 
 const nothing = strictObject({});
 
@@ -38,7 +38,7 @@ const changeSwitch = createRoute({
   request: { query: nothing, body: jsonBody(switchPatch) },
   responses: {
     200: json(switchView, 'The settings as they are now.'),
-    ...errors('BAD_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
+    ...errors(...CHANGE_ERRORS, 'BAD_REQUEST', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'),
   },
 });
 

@@ -103,6 +103,19 @@ export const switchView = z
       description: 'How `tap` ports are read and written: a batch of frames per system call, or one frame.',
     }),
     version: z.string().openapi({ description: 'Version of the daemon.' }),
+    state: z
+      .object({
+        file: z.string().nullable().openapi({
+          description: 'Where the configuration is kept beyond the end of the daemon; null: it is not (`--ephemeral`).',
+          example: '/var/lib/tswitch/state.db',
+        }),
+        generation: count('Acknowledged changes of the configuration, over all lives of the daemon.'),
+        problems: z.array(z.string()).openapi({
+          description:
+            'A sentence for each thing that is wrong with the kept state, or had to be set aside since the daemon started.',
+        }),
+      })
+      .openapi({ description: 'The kept state.' }),
   })
   .openapi('Switch');
 
@@ -118,5 +131,6 @@ export const switchPatch = strictObject(
     ffi: 'is only shown',
     tapIo: 'is set when the daemon starts',
     version: 'is only shown',
+    state: 'is only shown',
   },
 ).openapi('SwitchPatch');

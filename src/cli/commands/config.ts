@@ -1,13 +1,10 @@
 /** apply, confirm and export: the whole configuration as one file. */
-import { readFile } from 'node:fs/promises';
-import { text as readText } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { Cli, examples } from '../cli.ts';
 import { field } from '../client.ts';
-import { type ConfigFile, formatConfigFile, parseConfigFile } from '../config-file.ts';
-import { CliError, RefusedError } from '../errors.ts';
-import { printable } from '../output.ts';
+import { type ConfigFile, formatConfigFile, parseConfigFile, problemLines, readConfigFile } from '../config-file.ts';
+import { RefusedError } from '../errors.ts';
 
 const CONFIRM_SECONDS_MAX = 86_400;
 const SECONDS = { s: 1, m: 60, h: 3600 } as const;
@@ -64,7 +61,7 @@ function addApply(program: Command): void {
   apply.action(async (file: string, { dryRun, confirmWithin }: ApplyOptions) => {
     const cli = new Cli(apply);
     const name = file === '-' ? 'standard input' : file;
-    const config = parseConfigFile(await readConfig(file), name);
+    const config = parseConfigFile(await readConfigFile(file), name);
     const query = new URLSearchParams();
     if (dryRun) query.set('dryRun', 'true');
     if (confirmWithin !== undefined) query.set('confirmWithin', String(confirmWithin));
@@ -78,14 +75,6 @@ function addApply(program: Command): void {
     }
   });
   examples(apply, ['apply lan.yaml --dry-run', 'apply lan.yaml --confirm-within 60s', 'export | tswitch apply -']);
-}
-
-async function readConfig(file: string): Promise<string> {
-  try {
-    return file === '-' ? await readText(process.stdin) : await readFile(file, 'utf8');
-  } catch (error) {
-    throw new CliError(`cannot read the configuration: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function describe({ dryRun, actions, confirmUntil }: Applied, name: string): string {
@@ -110,12 +99,7 @@ function listed(actions: readonly Action[]): Pick<Action, 'text' | 'cutsOff'>[] 
 /** What the daemon found wrong, line by line with its place in the file. */
 function inFile(error: RefusedError, config: ConfigFile): string {
   const problems = problemsOf(error.body);
-  if (problems.length === 0) return error.message;
-  const lines = problems.map(
-    ({ path, message }) => `${config.placeOf(path)}: ${printable(path)} ${printable(message)}${config.hintFor(path)}`,
-  );
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return [`${count}; nothing is changed`, ...lines].join('\n');
+  return problems.length === 0 ? error.message : problemLines(problems, config);
 }
 
 function problemsOf(body: string): { path: string; message: string }[] {

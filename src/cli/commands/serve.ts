@@ -6,6 +6,7 @@ import { LOG_FORMATS, LOG_LEVELS } from '../../control/log.ts';
 import { WORKERS_MAX } from '../../limits.ts';
 import { Cli, examples, note } from '../cli.ts';
 import type { DaemonOptions } from '../daemon/daemon.ts';
+import { STATE_DEFAULT } from '../daemon/state-file.ts';
 import { UsageError } from '../errors.ts';
 import { wholeNumber } from '../values.ts';
 
@@ -39,7 +40,12 @@ export function addServeCommand(program: Command): void {
         .choices(LOG_FORMATS)
         .default('text'),
     )
-    .option('--ephemeral', 'remove the ports at the end; as of now they are removed in any case');
+    .option(
+      '--state <file>',
+      `keep the configuration in this file, for the next start, which takes over the ports that are still there (default: ${STATE_DEFAULT}; with another --socket, beside that)`,
+    )
+    .option('--config <file>', 'begin with this configuration file (YAML or JSON) in place of what was kept')
+    .option('--ephemeral', 'keep nothing, and remove the ports at the end');
   serve.action(async (options: DaemonOptions) => {
     checkOptions(options);
     const { runDaemon } = await import('../daemon/daemon.ts');
@@ -49,7 +55,8 @@ export function addServeCommand(program: Command): void {
   serve.addHelpText('after', `On this machine --workers is ${workersDefault()} by default.`);
   examples(serve, [
     'serve',
-    'serve --socket /tmp/lab.sock --workers 2',
+    'serve --config lan.yaml',
+    'serve --socket /tmp/lab.sock --workers 2 --ephemeral',
     'serve --listen 127.0.0.1:8080 --token-file /etc/tswitch/tokens.json',
     'serve --log-level debug --log-format json',
   ]);
@@ -59,11 +66,14 @@ function workersDefault(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), WORKERS_DEFAULT_MAX);
 }
 
-function checkOptions({ listen, tokenFile, auth, allowHost }: DaemonOptions): void {
+function checkOptions({ listen, tokenFile, auth, allowHost, state, ephemeral }: DaemonOptions): void {
   if (listen === undefined && (!auth || allowHost)) {
     throw new UsageError(`${auth ? '--allow-host' : '--no-auth'} is for TCP: give --listen too`);
   }
   if (listen !== undefined && auth && tokenFile === undefined) {
     throw new UsageError('--listen needs --token-file, or --no-auth on a loopback address');
+  }
+  if (state !== undefined && ephemeral) {
+    throw new UsageError('--ephemeral keeps nothing, so it needs no --state: give one of them');
   }
 }

@@ -113,5 +113,8 @@ function switchFields(view: SwitchView): [string, Cell][] {
     ['ffi', view.ffi],
     ['tap i/o', view.tapIo],
     ['version', view.version],
+    ['kept in', view.state.file ?? 'nothing: it ends with the daemon'],
+    ['generation', String(view.state.generation)],
+    ...view.state.problems.map((problem): [string, Cell] => ['problem', problem]),
   ];
 }

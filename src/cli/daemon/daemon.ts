@@ -1,10 +1,12 @@
 /** The life of the daemon: start, readiness, reloads, end. */
-import type { LogFormat, LogLevel } from '../../control/log.ts';
+import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
+import type { SwitchControl } from '../../control/model.ts';
 import { VERSION } from '../../version.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../errors.ts';
 import { reload, type Reloadable } from './reload.ts';
 import { Signals } from './signals.ts';
+import { stateFile } from './state-file.ts';
 
 export interface DaemonOptions {
   workers: number;
@@ -16,6 +18,12 @@ export interface DaemonOptions {
   /** False: TCP clients need no token. */
   auth: boolean;
   allowHost?: string[];
+  /** Where the configuration is kept. */
+  state?: string;
+  /** What to begin with. */
+  config?: string;
+  /** Nothing is kept. */
+  ephemeral?: boolean;
 }
 
 /** Until a signal ends it. */
@@ -24,19 +32,15 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   const { dropPrivileges } = await load(() => import('../../control/plumbing/drop-privileges.ts'));
   dropPrivileges();
   const signals = new Signals();
-  const server = await load(importServer);
-  server.assertPrivileges();
-  const { workers, logLevel, logFormat, group = null, listen, tokenFile, auth, allowHost = [] } = options;
+  const core = await load(importCore);
+  core.assertPrivileges();
   // Whoever read the log may have left; that is no reason to end.
   process.stderr.on('error', () => {});
-  const log = server.createLog({ level: logLevel, format: logFormat });
-  const manager = server.ServiceManager.fromEnvironment(process.env, log);
-  const tokens = tokenFile === undefined ? null : new server.TokenStore(tokenFile);
-  const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost };
-  await server.claimSocket(cli.socket);
-  const control = await server.createSwitch({ workers, log });
+  const log = core.createLog({ level: options.logLevel, format: options.logFormat });
+  const manager = core.ServiceManager.fromEnvironment(process.env, log);
+  const control = await startSwitch(cli, options, core, log);
   try {
-    const api = await server.serveApi(control, { socket: cli.socket, group, tokens, tcp, log });
+    const { tokens, api } = await startApi(cli, options, control, log);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [{ name: 'tokens', reload: () => tokens.reload() }];
@@ -57,6 +61,31 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   }
 }
 
+async function startSwitch(
+  cli: Cli,
+  { workers, state, config, ephemeral }: DaemonOptions,
+  { claimSocket, createSwitch, Store }: Awaited<ReturnType<typeof importCore>>,
+  log: Log,
+): Promise<SwitchControl> {
+  const file = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
+  await claimSocket(cli.socket);
+  const path = state ?? stateFile(cli.socket, process.env.STATE_DIRECTORY);
+  const store = ephemeral ? null : Store.open(path, { log });
+  try {
+    return await createSwitch({ workers, log, store, document: file?.document ?? null });
+  } catch (error) {
+    throw file ? file.explain(error) : error;
+  }
+}
+
+async function startApi(cli: Cli, options: DaemonOptions, control: SwitchControl, log: Log) {
+  const { group = null, listen, tokenFile, auth, allowHost = [] } = options;
+  const { serveApi, TokenStore } = await load(importServer);
+  const tokens = tokenFile === undefined ? null : new TokenStore(tokenFile);
+  const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost };
+  return { tokens, api: await serveApi(control, { socket: cli.socket, group, tokens, tcp, log }) };
+}
+
 /** Loading binds the FFI library, which may be missing or misnamed: that is for the user to mend, and one line says it. */
 async function load<T>(importer: () => Promise<T>): Promise<T> {
   try {
@@ -66,14 +95,25 @@ async function load<T>(importer: () => Promise<T>): Promise<T> {
   }
 }
 
-async function importServer() {
-  const [capabilities, server, control, tokens, log, manager] = await Promise.all([
+/** What forwards frames: loaded first, so that a daemon that comes back forwards as soon as it can. */
+async function importCore() {
+  const [capabilities, socket, control, store, log, manager] = await Promise.all([
     import('../../control/plumbing/capabilities.ts'),
-    import('../../api/server.ts'),
+    import('../../api/claim-socket.ts'),
     import('../../control/switch.ts'),
-    import('../../api/tokens.ts'),
+    import('../../control/store/store.ts'),
     import('../../control/log.ts'),
     import('../../control/service-manager.ts'),
   ]);
-  return { ...capabilities, ...server, ...control, ...tokens, ...log, ...manager };
+  return { ...capabilities, ...socket, ...control, ...store, ...log, ...manager };
+}
+
+/** What answers requests. */
+async function importServer() {
+  const [server, tokens] = await Promise.all([import('../../api/server.ts'), import('../../api/tokens.ts')]);
+  return { ...server, ...tokens };
+}
+
+function importConfig() {
+  return import('./config-at-start.ts');
 }

@@ -4,6 +4,7 @@ import { MTU_DEFAULT } from '../../limits.ts';
 import type { PortResources } from '../../shared/commands.ts';
 import type { PortIdentity, XdpMode } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
+import type { Owner } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { NetnsMemory } from './netns-memory.ts';
 
@@ -28,7 +29,9 @@ export interface AttachContext {
   links: LinkMonitor;
   /** Whether the kernel carries UDP segmentation in virtio-net headers. */
   uso: boolean;
-  /** Of a port that was lost: what its namespace must be, to be the same one. */
+  /** Whose what is made is, and what is taken over is. */
+  owner: Owner;
+  /** Of a port that was lost, or that an earlier life of the daemon had: what its namespace must be, to be the same one. */
   remembered: NetnsMemory | null;
   onLink: (state: LinkState) => void;
 }
@@ -48,8 +51,12 @@ export interface Attachment {
   readonly check: (() => void) | null;
   /** Changes the far end's MTU, where tswitch made it. */
   setMtu(mtu: number): Promise<void>;
+  /** Has what tswitch made for the port outlive the process. */
+  keep(): void;
   /** Takes everything down that tswitch made for the port. Every worker must have acknowledged that the port is closed. */
   close(): Promise<void>;
+  /** Lets go of the port at the end of the daemon, and leaves what was made, and kept, for its next life. */
+  leave(): Promise<void>;
 }
 
 /** What stands for the attachment of a port that is lost: nothing of it is there. */
@@ -63,15 +70,17 @@ export function lostAttachment(before: Pick<Attachment, 'identity' | 'netdevMtu'
     remembered: before.remembered,
     check: null,
     setMtu: () => Promise.resolve(),
+    keep: () => undefined,
     close: () => Promise.resolve(),
+    leave: () => Promise.resolve(),
   };
 }
 
 /** The same for a port that could not be attached yet. */
-export function absentAttachment(request: NormalPortRequest): Attachment {
+export function absentAttachment(request: NormalPortRequest, remembered: NetnsMemory | null): Attachment {
   const { name, kind, netdev, netns, ifname, addresses, mac, mtu } = request;
   const identity = { name, kind, netdev, netns, ifname, addresses, mac };
-  return lostAttachment({ identity, netdevMtu: mtu ?? MTU_DEFAULT, remembered: null });
+  return lostAttachment({ identity, netdevMtu: mtu ?? MTU_DEFAULT, remembered });
 }
 
 export type Attach = (request: NormalPortRequest, context: AttachContext) => Promise<Attachment>;

@@ -63,10 +63,10 @@ function refuseUnfit({ name, flags, alias }: Netdev): void {
     );
   }
   const mark = parseMark(alias);
-  if (mark && isOwnerAlive(mark)) {
+  if (mark && (mark.isStopped || isOwnerAlive(mark))) {
     throw new TswitchError(
       'NETDEV_BUSY',
-      `${name} belongs to port ${mark.port} of a running tswitch: attach another netdev`,
+      `${name} belongs to port ${mark.port} of a tswitch that ${mark.isStopped ? 'means to come back' : 'runs'}: attach another netdev`,
     );
   }
 }

@@ -12,6 +12,8 @@ import { processStat } from '../plumbing/ownership.ts';
 const OF_PROCESS = /^\/proc\/([0-9]+)\/(?:task\/[0-9]+\/)?(ns\/net$)?/;
 /** As many as the kernel follows. */
 const LINKS_MAX = 40;
+/** Start of a process that no process has. */
+const ENDED = -1;
 
 export interface NetnsMemory {
   readonly spec: string;
@@ -23,7 +25,7 @@ export interface NetnsMemory {
 
 export interface ProcessMemory {
   readonly pid: number;
-  /** In clock ticks since boot: tells it from a later one with its number. -1: it had ended already. */
+  /** In clock ticks since boot: tells it from a later one with its number. ENDED: it had ended already. */
   readonly start: number;
   /** The spec names this process's own namespace, which it may leave for another. */
   readonly isItsOwn: boolean;
@@ -32,7 +34,17 @@ export interface ProcessMemory {
 /** @param netns open, so that its process, if it is one's, has not ended before */
 export async function rememberNetns({ spec, inode }: Netns): Promise<NetnsMemory> {
   const found = await processOf(spec);
-  return { spec, inode, process: found && { ...found, start: processStat(found.pid)?.start ?? -1 } };
+  return { spec, inode, process: found && { ...found, start: processStat(found.pid)?.start ?? ENDED } };
+}
+
+/** Of a port whose namespace nobody can name any more. */
+export function unknownNetns(spec: string): NetnsMemory {
+  return { spec, inode: 0, process: null };
+}
+
+/** The same after the machine was started anew: no process lives on, and no namespace is the same. Null: anything will do. */
+export function afterReboot({ process: owner, ...memory }: NetnsMemory): NetnsMemory | null {
+  return owner === null ? null : { ...memory, process: { ...owner, start: ENDED } };
 }
 
 /**

@@ -1,64 +1,172 @@
 /**
  * The pair behind a port of kind `veth` or `xdp`: its far end goes into the namespace, its own end stays in the daemon's. The
- * own end's frames never reach the host's stack: the guard is on before the netdev comes up.
+ * own end's frames never reach the host's stack: the guard is on before the netdev comes up, and stays as long as the netdev.
+ *
+ * A pair that an earlier life of the daemon made for the same port is taken over as it is: nobody at the far end notices.
  */
+import { IFF_UP } from '../../../native-bindings/abi/ioctl.ts';
 import { TswitchError } from '../errors.ts';
 import { disableInexpressibleOffloads } from '../plumbing/far-end-offloads.ts';
 import { guardOwnNetdev } from '../plumbing/host-guard.ts';
-import { createVethPair, deleteOwnNetdev, type Netdev, readNetdev } from '../plumbing/netdev.ts';
-import { ownMark } from '../plumbing/ownership.ts';
+import {
+  createVethPair,
+  deleteOwnNetdev,
+  type Netdev,
+  readNetdev,
+  setAlias,
+  setNetdevMtu,
+} from '../plumbing/netdev.ts';
+import { resolveNetns } from '../plumbing/netns.ts';
+import { type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { AttachContext, Attachment } from './attachment.ts';
 import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
 import { netdevName } from './netdev-name.ts';
+import { type NetnsMemory, rememberNetns, unknownNetns } from './netns-memory.ts';
 
 /** The pair, and what it says of the port. */
 export interface OwnPair extends Pick<Attachment, 'identity' | 'netdevMtu' | 'remembered' | 'setMtu'> {
   /** The own end. */
   netdev: Netdev;
+  /** From now on, disposing `undo` leaves the pair, marked as one whose daemon means to come back. */
+  leaveBehind: () => void;
 }
 
-/**
- * Makes the pair, until `undo` is disposed.
- *
- * @param options.queues of either end
- * @param options.switchOff features that the far end is not to have, beside those that no port can do with
- */
-export async function makeOwnPair(
+export interface OwnPairOptions {
+  /** Of either end. */
+  queues: number;
+  /** Features that the far end is not to have, beside those that no port can do with. */
+  switchOff: readonly string[];
+}
+
+/** Takes the port's pair over or makes it, until `undo` is disposed. */
+export async function ownPair(
   request: NormalPortRequest,
   context: AttachContext,
   undo: AsyncDisposableStack,
-  options: { queues: number; switchOff: readonly string[] },
+  options: OwnPairOptions,
+): Promise<OwnPair> {
+  const { owner } = context;
+  const { name } = request;
+  const left = readNetdev(null, netdevName(name));
+  const mark = left && owner.ownMark(left.alias, name);
+  if (!left || !mark) {
+    refuseStopped(left);
+    return makePair(request, context, undo, options);
+  }
+  // One that is down was in another namespace meanwhile, or will not do as it is.
+  const isUp = (left.flags & IFF_UP) !== 0;
+  if (isUp && mark.made === digestOf(request) && left.queues.receive === options.queues)
+    return takeOver(request, context, undo, { left, mark });
+  await deleteOwnNetdev(left.index, (alias) => owner.ownMark(alias, name) !== null);
+  return makePair(request, context, undo, options);
+}
+
+async function makePair(
+  request: NormalPortRequest,
+  context: AttachContext,
+  undo: AsyncDisposableStack,
+  options: OwnPairOptions,
 ): Promise<OwnPair> {
   using setUp = new DisposableStack();
   const own = netdevName(request.name);
   const farEnd = await prepareFarEnd(request, context.remembered);
-  const { netns, ifname, mac, mtu, remembered } = farEnd;
+  const { netns, ifname, mac, remembered } = farEnd;
   setUp.defer(() => netns.close());
-  const mark = ownMark(request.name);
-  // Of this very port: someone took it to another namespace, and brought it back after the port was lost.
-  const left = readNetdev(null, own);
-  if (left?.alias === mark) await deleteOwnNetdev(left.index, mark);
   await createVethPair({
     own,
-    ownAlias: mark,
+    // Not complete yet: whoever finds it so makes it anew.
+    ownAlias: context.owner.mark(request.name),
     queues: options.queues,
     ...farEnd,
     beforeUp: async (ifindex) => {
-      const guard = await guardOwnNetdev(own, ifindex);
-      undo.defer(() => guard.close());
+      await guardOwnNetdev(own, ifindex);
       disableInexpressibleOffloads(netns, ifname, options.switchOff);
     },
   });
   const netdev = readNetdev(null, own);
   if (!netdev) throw new TswitchError('NETDEV_NOT_FOUND', `${own} vanished while it was being attached: try again`);
-  undo.defer(() => deleteOwnNetdev(netdev.index, mark));
-  const { name, kind, addresses } = request;
+  return heldPair({ ...request, mac }, context, undo, { netdev, remembered });
+}
+
+async function takeOver(
+  request: NormalPortRequest,
+  context: AttachContext,
+  undo: AsyncDisposableStack,
+  { left, mark }: { left: Netdev; mark: Mark },
+): Promise<OwnPair> {
+  const remembered = await rememberFarEnd(request, context.remembered, left, mark);
+  return heldPair(request, context, undo, { netdev: left, remembered });
+}
+
+/**
+ * Whatever namespace the far end is in by now, it is the one that the port was attached to; if that is not where its name
+ * leads, the name is another's. Only an MTU that a daemon was about to change when it was killed is put right.
+ */
+async function rememberFarEnd(
+  { netns: spec, ifname, mtu }: NormalPortRequest,
+  before: NetnsMemory | null,
+  left: Netdev,
+  { isStopped }: Mark,
+): Promise<NetnsMemory> {
+  const otherwise = before ?? unknownNetns(spec ?? '');
+  const netns = await resolveNetns(spec ?? '').catch(() => null);
+  if (!netns) return otherwise;
+  try {
+    const far = readNetdev(netns, left.link?.index ?? 0);
+    const isItsEnd = far?.kind === 'veth' && far.link?.index === left.index;
+    if (!isItsEnd) return otherwise;
+    const isMtuHalfChanged = !isStopped && mtu !== undefined && far.mtu !== mtu && far.name === ifname;
+    if (isMtuHalfChanged) await setNetdevMtu(netns, far.name, mtu);
+    return before?.process ? before : await rememberNetns(netns);
+  } finally {
+    netns.close();
+  }
+}
+
+/** @param request with the MAC address that the far end has */
+function heldPair(
+  request: NormalPortRequest,
+  { owner }: AttachContext,
+  undo: AsyncDisposableStack,
+  { netdev, remembered }: { netdev: Netdev; remembered: NetnsMemory },
+): OwnPair {
+  const { name, kind, addresses, mac } = request;
+  const ifname = request.ifname ?? '';
+  const made = digestOf(request);
+  let isLeft = false;
+  undo.defer(async () => {
+    if (!isLeft) await deleteOwnNetdev(netdev.index, (alias) => owner.ownMark(alias, name) !== null);
+  });
+  setAlias(null, netdev.index, owner.mark(name, { made }));
   return {
-    identity: { name, kind, netdev: own, netns: netns.spec, ifname, addresses, mac },
+    identity: { name, kind, netdev: netdev.name, netns: request.netns, ifname, addresses, mac },
     netdev,
-    netdevMtu: mtu,
+    netdevMtu: request.mtu ?? netdev.mtu,
     remembered,
     setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
+    leaveBehind: () => {
+      isLeft = true;
+      if (isOwn(netdev.index)) setAlias(null, netdev.index, owner.mark(name, { made, isStopped: true }));
+    },
   };
+
+  function isOwn(index: number): boolean {
+    return owner.ownMark(readNetdev(null, index)?.alias ?? null, name) !== null;
+  }
+}
+
+/** What cannot be changed of a pair without making it anew. Its MTU can. */
+function digestOf({ kind, netns, ifname, addresses, mac, gateway }: NormalPortRequest): string {
+  return madeDigest([kind, netns, ifname, addresses, mac, gateway]);
+}
+
+/** @throws TswitchError NETDEV_EXISTS, with what to do about it */
+function refuseStopped(left: Netdev | null): void {
+  const mark = parseMark(left?.alias ?? null);
+  if (!left || !mark?.isStopped) return;
+  throw new TswitchError(
+    'NETDEV_EXISTS',
+    `${left.name} belongs to port ${mark.port} of a tswitch that was stopped and means to come back: start that one with its --state, or \`ip link del ${left.name}\` if it is not wanted any more`,
+  );
 }

@@ -18,6 +18,8 @@ export const attachPacket: Attach = async (request, context) => {
     sockets,
     xdp: null,
     check: null,
+    keep: () => undefined,
     close: () => resources.disposeAsync(),
+    leave: () => resources.disposeAsync(),
   };
 };

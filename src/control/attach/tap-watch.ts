@@ -2,18 +2,22 @@
  * What the kernel knows of a TAP in another namespace. A netlink socket there would keep the namespace alive after its last
  * user, so the TAP's own descriptor is asked: it knows its netdev's namespace and name, also after a move or a rename.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { EBADFD, ENODEV } from '../../../native-bindings/abi/errno.ts';
 import { TUNGETDEVNETNS, TUNGETIFF } from '../../../native-bindings/abi/if-tun.ts';
 import { IFF_UP, IFREQ, SIOCGIFFLAGS } from '../../../native-bindings/abi/ioctl.ts';
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from '../../../native-bindings/abi/socket.ts';
 import { check, SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import type { TapSocket } from '../../ports/open-tap.ts';
-import { inNetns } from '../plumbing/netns.ts';
+import { readNetdev, setAlias } from '../plumbing/netdev.ts';
+import { inNetns, netnsPath } from '../plumbing/netns.ts';
 import type { LinkState } from './attachment.ts';
+import type { NetnsMemory } from './netns-memory.ts';
 
 /** That a TAP is gone, its worker sees at once (`check`); this finds out whether it is up. */
 const POLL_MS = 400;
+/** Between two looks through all processes for one in a namespace that has lost its name, in polls. */
+const POLLS_PER_SEARCH = 5;
 /** Of a line of /proc/net/dev, behind the name: what the TAP was given to send and had no room for. */
 const SEND_DROPS_COLUMN = 11;
 
@@ -26,13 +30,21 @@ export interface TapWatch {
   close(): void;
 }
 
-export function watchTap(tap: TapSocket, onChange: (state: LinkState) => void): TapWatch {
+/** @param held the namespace that the TAP's descriptor keeps alive, if it does: the TAP is lost when nobody else uses it */
+export function watchTap(
+  tap: TapSocket,
+  onChange: (state: LinkState) => void,
+  held: NetnsMemory | null = null,
+): TapWatch {
   const state = readTapLink(tap, { up: false, lost: false });
   let told = state;
   let overflowed = 0;
+  let polls = 0;
+  const isDeserted = (): boolean =>
+    held !== null && !isNamed(held) && polls++ % POLLS_PER_SEARCH === 0 && isUnused(held);
   const check = (): void => {
     if (told.lost) return;
-    const now = readTapLink(tap, told);
+    const now = isDeserted() ? { up: false, lost: true } : readTapLink(tap, told);
     if (now.up === told.up && now.lost === told.lost) return;
     told = now;
     onChange(now);
@@ -78,20 +90,56 @@ function readTapLink(tap: TapSocket, before: LinkState): LinkState {
     });
     return { up: (flags & IFF_UP) !== 0, lost: false };
   } catch (error) {
-    const isGone = error instanceof SyscallError && (error.errno === EBADFD || error.errno === ENODEV);
-    return isGone ? { up: false, lost: true } : before;
+    return isGone(error) ? { up: false, lost: true } : before;
   }
 }
 
+/** Gives the TAP another alias, wherever it is; one that is gone needs none. */
+export function markTap(tap: TapSocket, alias: string): void {
+  try {
+    inTapNetns(tap, (name, _, netns) => {
+      const netdev = readNetdev(netns, name);
+      if (netdev) setAlias(netns, netdev.index, alias);
+    });
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function isNamed({ spec, inode }: NetnsMemory): boolean {
+  try {
+    return statSync(netnsPath(spec)).ino === inode;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether no process is in the namespace. */
+function isUnused({ inode }: NetnsMemory): boolean {
+  return !readdirSync('/proc').some((entry) => {
+    if (!/^[0-9]+$/.test(entry)) return false;
+    try {
+      return readlinkSync(`/proc/${entry}/ns/net`) === `net:[${inode}]`;
+    } catch {
+      // It has ended meanwhile, or is a zombie.
+      return false;
+    }
+  });
+}
+
 /** Runs `act` in the namespace the TAP is in now, with its name there and a struct ifreq that names it. */
-function inTapNetns<T>(tap: TapSocket, act: (name: string, request: Uint8Array) => T): T {
+function inTapNetns<T>(tap: TapSocket, act: (name: string, request: Uint8Array, netns: { fd: number }) => T): T {
   const fd = check('ioctl(TUNGETDEVNETNS)', sys.ioctlInt(tap.fd, TUNGETDEVNETNS, 0));
   try {
     const request = new Uint8Array(IFREQ.size);
     check('ioctl(TUNGETIFF)', sys.ioctl(tap.fd, TUNGETIFF, request));
     const name = new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
-    return inNetns({ fd }, () => act(name, request));
+    return inNetns({ fd }, () => act(name, request, { fd }));
   } finally {
     sys.close(fd);
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof SyscallError && (error.errno === EBADFD || error.errno === ENODEV);
 }

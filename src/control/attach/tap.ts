@@ -1,11 +1,19 @@
-/** Kind `tap`: a TAP that the daemon holds open and whose netdev it moves into the namespace. It ends with its descriptor. */
-import { moveTap } from '../plumbing/netdev.ts';
-import { ownMark } from '../plumbing/ownership.ts';
+/**
+ * Kind `tap`: a TAP that the daemon holds open and whose netdev it moves into the namespace. It ends with its descriptor, unless
+ * the daemon keeps its state: then it stays for the daemon's next life, which attaches to it where it is.
+ */
+import { EBUSY } from '../../../native-bindings/abi/errno.ts';
+import { SyscallError } from '../../../native-bindings/syscalls.ts';
+import { TswitchError } from '../errors.ts';
+import { type FarEnd, listNetdevs, moveTap, setNetdevMtu } from '../plumbing/netdev.ts';
+import { inNetns } from '../plumbing/netns.ts';
+import { type Mark, madeDigest } from '../plumbing/ownership.ts';
 import { TapSocket } from '../../ports/open-tap.ts';
-import type { Attach, PortSockets } from './attachment.ts';
+import type { NormalPortRequest } from '../port-request.ts';
+import type { Attach, AttachContext, PortSockets } from './attachment.ts';
 import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
 import { netdevName } from './netdev-name.ts';
-import { watchTap } from './tap-watch.ts';
+import { markTap, watchTap } from './tap-watch.ts';
 
 export const attachTap: Attach = async (request, context) => {
   using setUp = new DisposableStack();
@@ -13,15 +21,11 @@ export const attachTap: Attach = async (request, context) => {
   const farEnd = await prepareFarEnd(request, context.remembered);
   const { netns, ifname, mac, mtu, remembered } = farEnd;
   setUp.defer(() => netns.close());
-  const netdev = netdevName(request.name);
-  const socket = TapSocket.open(netdev);
+  const made = digestOf({ ...request, mac });
+  const { socket, isOld } = await openTap(request, context, farEnd, made);
   undo.defer(() => socket.close());
-  await moveTap({
-    netdev,
-    alias: ownMark(request.name),
-    ...farEnd,
-  });
-  const watch = watchTap(socket, context.onLink);
+  markTap(socket, context.owner.mark(request.name, { made }));
+  const watch = watchTap(socket, context.onLink, isOld ? remembered : null);
   undo.defer(() => watch.close());
   const resources = undo.move();
   return {
@@ -48,6 +52,70 @@ export const attachTap: Attach = async (request, context) => {
     remembered,
     check: () => watch.check(),
     setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
-    close: () => resources.disposeAsync(),
+    keep: () => socket.persist(true),
+    async close() {
+      socket.persist(false);
+      await resources.disposeAsync();
+    },
+    async leave() {
+      markTap(socket, context.owner.mark(request.name, { made, isStopped: true }));
+      await resources.disposeAsync();
+    },
   };
 };
+
+/** The port's TAP: the one of an earlier life, as it is, or a new one in its place. */
+async function openTap(
+  request: NormalPortRequest,
+  { owner }: AttachContext,
+  farEnd: FarEnd,
+  made: string,
+): Promise<{ socket: TapSocket; isOld: boolean }> {
+  const { netns } = farEnd;
+  for (const { name, alias, mtu } of listNetdevs(netns)) {
+    const mark = owner.ownMark(alias, request.name);
+    if (!mark) continue;
+    const socket = attachToTap(netns, name);
+    if (mark.made === made) {
+      await mendMtu(farEnd, { name, mtu }, mark);
+      return { socket, isOld: true };
+    }
+    socket.persist(false);
+    socket.close();
+  }
+  const netdev = netdevName(request.name);
+  const socket = TapSocket.open(netdev);
+  try {
+    await moveTap({ netdev, alias: owner.mark(request.name), ...farEnd });
+    return { socket, isOld: false };
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+function attachToTap(netns: { readonly fd: number }, name: string): TapSocket {
+  try {
+    return inNetns(netns, () => TapSocket.open(name));
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.errno === EBUSY)) throw error;
+    throw new TswitchError(
+      'NETDEV_BUSY',
+      `the TAP ${name} is still held by another process: wait until that has ended`,
+    );
+  }
+}
+
+/** An MTU that a daemon was about to change when it was killed is put right; else the far end is its user's. */
+async function mendMtu(
+  { netns, ifname, mtu }: FarEnd,
+  found: { name: string; mtu: number },
+  { isStopped }: Mark,
+): Promise<void> {
+  if (!isStopped && found.mtu !== mtu && found.name === ifname) await setNetdevMtu(netns, ifname, mtu);
+}
+
+/** What cannot be changed of a TAP port without making it anew. */
+function digestOf({ kind, netns, ifname, addresses, mac, gateway }: NormalPortRequest): string {
+  return madeDigest([kind, netns, ifname, addresses, mac, gateway]);
+}

@@ -17,7 +17,7 @@ import type { NormalPortRequest } from '../port-request.ts';
 import type { Attach, AttachContext } from './attachment.ts';
 import { takeNetdev } from './existing-netdev.ts';
 import { linkStateOf } from './link-state.ts';
-import { makeOwnPair } from './own-pair.ts';
+import { ownPair } from './own-pair.ts';
 import { watchLink } from './packet-sockets.ts';
 import { shareQueues } from './xdp-queues.ts';
 
@@ -28,7 +28,7 @@ const TAG_TAKERS: ReadonlySet<string> = new Set(['rx-vlan-hw-parse', 'rx-vlan-st
 
 export const attachXdp: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
-  const { netdev, ...place } = await placeOf(request, context, undo);
+  const { netdev, leaveBehind, ...place } = await placeOf(request, context, undo);
   const channels = queuesOf(netdev);
   try {
     const program = XdpProgram.attach(netdev.index, netdev.name, channels.receive);
@@ -47,7 +47,12 @@ export const attachXdp: Attach = async (request, context) => {
       sockets,
       xdp: { mode: program.mode, queues: channels.receive },
       check: null,
+      keep: () => undefined,
       close: () => resources.disposeAsync(),
+      async leave() {
+        leaveBehind();
+        await resources.disposeAsync();
+      },
     };
   } catch (error) {
     throw explain(error, netdev.name);
@@ -58,7 +63,7 @@ async function placeOf(request: NormalPortRequest, context: AttachContext, undo:
   if (request.netdev === null) {
     // A queue for each worker, so that each can receive and send by one of its own.
     const options = { queues: context.arenas.length, switchOff: INVISIBLE_TO_XDP };
-    const pair = await makeOwnPair(request, context, undo, options);
+    const pair = await ownPair(request, context, undo, options);
     watchLink(pair.netdev.index, context, undo, context.onLink);
     return pair;
   }
@@ -69,7 +74,7 @@ async function placeOf(request: NormalPortRequest, context: AttachContext, undo:
   await quietPeer(existing.netdev, undo);
   const listener = listenToAll(index);
   undo.defer(() => listener.close());
-  return existing;
+  return { ...existing, leaveBehind: () => undefined };
 }
 
 /**

@@ -7,11 +7,13 @@ import {
   BPF_ATTR_LINK_CREATE,
   BPF_ATTR_MAP_CREATE,
   BPF_ATTR_MAP_ELEM,
+  BPF_ATTR_PROG_ATTACH,
   BPF_ATTR_PROG_LOAD,
   BPF_INSN,
   BPF_LINK_CREATE,
   BPF_MAP_CREATE,
   BPF_MAP_UPDATE_ELEM,
+  BPF_PROG_ATTACH,
   BPF_PROG_LOAD,
 } from '../../../native-bindings/abi/bpf.ts';
 import { EACCES, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
@@ -82,6 +84,21 @@ export function linkToNetdev(program: number, ifindex: number, attachType: numbe
   view.setUint32(BPF_ATTR_LINK_CREATE.attachType, attachType, true);
   view.setUint32(BPF_ATTR_LINK_CREATE.flags, flags, true);
   return check('bpf BPF_LINK_CREATE', sys.bpf(BPF_LINK_CREATE, bytes));
+}
+
+/**
+ * Attaches the program for as long as the netdev lives, whatever becomes of this process.
+ *
+ * @throws SyscallError
+ */
+export function attachToNetdev(program: number, ifindex: number, attachType: number, flags: number): void {
+  const bytes = new Uint8Array(BPF_ATTR_PROG_ATTACH.size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(BPF_ATTR_PROG_ATTACH.targetFd, ifindex, true);
+  view.setUint32(BPF_ATTR_PROG_ATTACH.attachBpfFd, program, true);
+  view.setUint32(BPF_ATTR_PROG_ATTACH.attachType, attachType, true);
+  view.setUint32(BPF_ATTR_PROG_ATTACH.attachFlags, flags, true);
+  check('bpf BPF_PROG_ATTACH', sys.bpf(BPF_PROG_ATTACH, bytes));
 }
 
 /**

@@ -3,9 +3,9 @@
  * ingress side of the port's netdev in the daemon's namespace. Packet taps, the switch's among them, hear a frame before
  * that place; ARP, IP, bridges and forwarding come behind it. Put there before the netdev comes up, it leaves no gap.
  *
- * It is attached by a tcx link (Linux 6.6), which the kernel takes away when its descriptor is closed, however the process
- * ends: a netdev that was there before is never left deaf. An older kernel has only filters that stay, which is right for
- * netdevs that tswitch made itself, and wrong for others.
+ * On a netdev that was there before it is attached by a tcx link (Linux 6.6), which the kernel takes away when its descriptor is
+ * closed, however the process ends: such a netdev is never left deaf. A netdev that tswitch made itself is guarded for its whole
+ * life, so that its host hears nothing either while no daemon runs; there a filter of an older kernel serves too.
  */
 import {
   BPF_ALU64,
@@ -20,7 +20,7 @@ import { EINVAL } from '../../../native-bindings/abi/errno.ts';
 import { BPF_JMP, BPF_K } from '../../../native-bindings/abi/filter.ts';
 import { SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
-import { explainRefusal, linkToNetdev, loadProgram, type Program } from './bpf.ts';
+import { attachToNetdev, explainRefusal, linkToNetdev, loadProgram, type Program } from './bpf.ts';
 import { runTool } from './tool.ts';
 
 /** r0 = TCX_DROP; exit. It goes before the programs that are attached already, which could let frames in otherwise. */
@@ -44,19 +44,23 @@ export interface HostGuard {
  * @throws TswitchError NOT_SUPPORTED before Linux 6.6, NOT_PERMITTED, NETDEV_NOT_FOUND
  */
 export function guardNetdev(ifindex: number): HostGuard {
+  const link = withProgram(ifindex, (program) => linkToNetdev(program, ifindex, BPF_TCX_INGRESS, BPF_F_BEFORE));
+  let isOpen = true;
+  return {
+    close() {
+      if (isOpen) sys.close(link);
+      isOpen = false;
+    },
+  };
+}
+
+/** What it is attached by keeps the program. */
+function withProgram<T>(ifindex: number, attach: (program: number) => T): T {
   try {
     const program = loadProgram(DROP_ALL);
     try {
-      const link = linkToNetdev(program, ifindex, BPF_TCX_INGRESS, BPF_F_BEFORE);
-      let isOpen = true;
-      return {
-        close() {
-          if (isOpen) sys.close(link);
-          isOpen = false;
-        },
-      };
+      return attach(program);
     } finally {
-      // The link keeps the program.
       sys.close(program);
     }
   } catch (error) {
@@ -65,20 +69,18 @@ export function guardNetdev(ifindex: number): HostGuard {
 }
 
 /**
- * Guards a netdev that tswitch made, also where the kernel is older than Linux 6.6.
+ * Guards a netdev that tswitch made, for as long as it lives; also where the kernel is older than Linux 6.6.
  *
  * @param name of the netdev with this index, in the daemon's namespace
  */
-export async function guardOwnNetdev(name: string, ifindex: number): Promise<HostGuard> {
+export async function guardOwnNetdev(name: string, ifindex: number): Promise<void> {
   try {
-    return guardNetdev(ifindex);
+    withProgram(ifindex, (program) => attachToNetdev(program, ifindex, BPF_TCX_INGRESS, BPF_F_BEFORE));
   } catch (error) {
     const isMissing =
       error instanceof TswitchError && (error.code === 'NOT_SUPPORTED' || error.code === 'NOT_PERMITTED');
     if (!isMissing) throw error;
     await guardByFilter(name);
-    // The filter goes with its netdev.
-    return { close: () => undefined };
   }
 }
 

@@ -17,12 +17,16 @@ import {
   NETLINK_ROUTE,
   NLMSGHDR,
   NLMSG_ALIGNTO,
+  NLMSG_DONE,
   NLMSG_ERROR,
+  NLM_F_ACK,
+  NLM_F_DUMP,
   NLM_F_REQUEST,
   RTATTR,
   RTM_DELLINK,
   RTM_GETLINK,
   RTM_NEWLINK,
+  RTM_SETLINK,
   SOCKADDR_NL,
 } from '../../../native-bindings/abi/netlink.ts';
 import { AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from '../../../native-bindings/abi/socket.ts';
@@ -68,20 +72,57 @@ export function openLinkSocket(groups: number): number {
 
 /** Asks for one netdev, by its name or index. The answer is a message, with `gone` set where there is none. */
 export function askForLink(fd: number, link: string | number): void {
-  const name = new TextEncoder().encode(typeof link === 'string' ? `${link}\0` : '');
-  const attributeBytes = name.length === 0 ? 0 : RTATTR.size + name.length;
+  const message =
+    typeof link === 'string'
+      ? linkRequest(RTM_GETLINK, 0, 0, { type: IFLA_IFNAME, text: `${link}\0` })
+      : linkRequest(RTM_GETLINK, 0, link);
+  check('send RTM_GETLINK', sys.sendBytes(fd, message, 0));
+}
+
+/** Asks for all netdevs. The answers are many messages, up to one of type NLMSG_DONE (`isLastOfMany`). */
+export function askForAllLinks(fd: number): void {
+  check('send RTM_GETLINK', sys.sendBytes(fd, linkRequest(RTM_GETLINK, NLM_F_DUMP, 0), 0));
+}
+
+/** Gives a netdev another alias. The answer is no message where that is done, one with `gone` set where there is no such netdev. */
+export function sendAlias(fd: number, index: number, alias: string): void {
+  const message = linkRequest(RTM_SETLINK, NLM_F_ACK, index, { type: IFLA_IFALIAS, text: alias });
+  check('send RTM_SETLINK', sys.sendBytes(fd, message, 0));
+}
+
+/** Whether a datagram ends the answers to `askForAllLinks`: one of its messages, the last, is NLMSG_DONE. */
+export function isLastOfMany(datagram: Uint8Array, length: number): boolean {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, length);
+  for (let at = 0; at + NLMSGHDR.size <= length;) {
+    if (view.getUint16(at + NLMSGHDR.type, true) === NLMSG_DONE) return true;
+    const bytes = view.getUint32(at + NLMSGHDR.len, true);
+    if (bytes < NLMSGHDR.size) break;
+    at += align(bytes);
+  }
+  return false;
+}
+
+/** A request about a netdev, with one attribute or none. */
+function linkRequest(
+  type: number,
+  flags: number,
+  index: number,
+  attribute?: { type: number; text: string },
+): Uint8Array {
+  const value = new TextEncoder().encode(attribute?.text ?? '');
+  const attributeBytes = attribute ? RTATTR.size + value.length : 0;
   const message = new Uint8Array(LINK_HEADER_BYTES + align(attributeBytes));
   const view = new DataView(message.buffer);
   view.setUint32(NLMSGHDR.len, message.length, true);
-  view.setUint16(NLMSGHDR.type, RTM_GETLINK, true);
-  view.setUint16(NLMSGHDR.flags, NLM_F_REQUEST, true);
-  view.setInt32(NLMSGHDR.size + IFINFOMSG.index, typeof link === 'number' ? link : 0, true);
-  if (attributeBytes > 0) {
+  view.setUint16(NLMSGHDR.type, type, true);
+  view.setUint16(NLMSGHDR.flags, NLM_F_REQUEST | flags, true);
+  view.setInt32(NLMSGHDR.size + IFINFOMSG.index, index, true);
+  if (attribute) {
     view.setUint16(LINK_HEADER_BYTES + RTATTR.len, attributeBytes, true);
-    view.setUint16(LINK_HEADER_BYTES + RTATTR.type, IFLA_IFNAME, true);
-    message.set(name, LINK_HEADER_BYTES + RTATTR.size);
+    view.setUint16(LINK_HEADER_BYTES + RTATTR.type, attribute.type, true);
+    message.set(value, LINK_HEADER_BYTES + RTATTR.size);
   }
-  check('send RTM_GETLINK', sys.sendBytes(fd, message, 0));
+  return message;
 }
 
 /** The netdevs that one datagram of `length` bytes tells of. Throws SyscallError for a question that was refused. */
@@ -104,7 +145,7 @@ function readLinkMessage(bytes: Uint8Array): LinkMessage | null {
   if (type === NLMSG_ERROR) {
     const errno = -view.getInt32(NLMSGERR.error, true);
     if (errno === 0) return null;
-    if (errno !== ENODEV) throw new SyscallError('netlink RTM_GETLINK', errno);
+    if (errno !== ENODEV) throw new SyscallError('netlink about a netdev', errno);
     return {
       index: view.getInt32(NLMSGERR.request + NLMSGHDR.size + IFINFOMSG.index, true),
       flags: 0,

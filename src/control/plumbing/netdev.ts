@@ -4,18 +4,21 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
-import { sys } from '../../../native-bindings/syscalls.ts';
+import { check, sys } from '../../../native-bindings/syscalls.ts';
 import { NETDEV_NAME_BYTES_MAX } from '../../limits.ts';
 import { TswitchError } from '../errors.ts';
 import { ipBatch } from './ip.ts';
 import {
   LINK_MESSAGE_BYTES_MAX,
+  askForAllLinks,
   askForLink,
+  isLastOfMany,
   linkAttributes,
   openLinkSocket,
   readLinkMessages,
+  sendAlias,
 } from './link-messages.ts';
-import type { LinkAttributes } from './link-messages.ts';
+import type { LinkAttributes, LinkMessage } from './link-messages.ts';
 import { inNetns, isHome } from './netns.ts';
 import type { Netns } from './netns.ts';
 
@@ -122,9 +125,21 @@ export async function deleteNetdev(name: string): Promise<void> {
  * Deletes a netdev that tswitch made, by whatever name it goes now. One that is gone is fine, and so is one that another
  * has taken the place of: it lacks the mark.
  */
-export async function deleteOwnNetdev(index: number, mark: string): Promise<void> {
+export async function deleteOwnNetdev(index: number, isOwn: (alias: string | null) => boolean): Promise<void> {
   const netdev = readNetdev(null, index);
-  if (netdev?.alias === mark) await deleteNetdev(netdev.name);
+  if (netdev && isOwn(netdev.alias)) await deleteNetdev(netdev.name);
+}
+
+/**
+ * @param netns null for the daemon's own
+ * @throws TswitchError NETDEV_NOT_FOUND, SyscallError
+ */
+export function setAlias(netns: { readonly fd: number } | null, index: number, alias: string): void {
+  const [refusal] = withLinkSocket(netns, (fd) => {
+    sendAlias(fd, index, alias);
+    return receiveMessages(fd).messages;
+  });
+  if (refusal) throw new TswitchError('NETDEV_NOT_FOUND', `netdev ${index} vanished while it was marked: try again`);
 }
 
 /** @param netns null for the daemon's own */
@@ -138,17 +153,46 @@ export async function setNetdevMtu(netns: Netns | null, name: string, mtu: numbe
  */
 export function readNetdev(netns: { readonly fd: number } | null, link: string | number): Netdev | null {
   if (typeof link === 'string' && !couldBeName(link)) return null;
+  return withLinkSocket(netns, (fd) => {
+    askForLink(fd, link);
+    const [found] = receiveMessages(fd).messages;
+    return !found || found.gone ? null : netdevOf(found);
+  });
+}
+
+/** All netdevs of a namespace. @param netns null for the daemon's own */
+export function listNetdevs(netns: { readonly fd: number } | null): Netdev[] {
+  return withLinkSocket(netns, (fd) => {
+    askForAllLinks(fd);
+    const netdevs: Netdev[] = [];
+    for (;;) {
+      const { messages, isLast } = receiveMessages(fd);
+      netdevs.push(...messages.map(netdevOf));
+      if (isLast) return netdevs;
+    }
+  });
+}
+
+function withLinkSocket<T>(netns: { readonly fd: number } | null, act: (fd: number) => T): T {
   return inNetns(netns, () => {
     const fd = openLinkSocket(0);
     try {
-      askForLink(fd, link);
-      const answer = new Uint8Array(LINK_MESSAGE_BYTES_MAX);
-      const [found] = readLinkMessages(answer, sys.recvBytes(fd, answer, 0));
-      return !found || found.gone ? null : { index: found.index, flags: found.flags, ...linkAttributes(found) };
+      return act(fd);
     } finally {
       sys.close(fd);
     }
   });
+}
+
+/** The kernel has its answer ready when the question is sent, and the next part of a long one when a part is read. */
+function receiveMessages(fd: number): { messages: LinkMessage[]; isLast: boolean } {
+  const datagram = new Uint8Array(LINK_MESSAGE_BYTES_MAX);
+  const length = check('recv AF_NETLINK', sys.recvBytes(fd, datagram, 0));
+  return { messages: readLinkMessages(datagram, length), isLast: isLastOfMany(datagram, length) };
+}
+
+function netdevOf(message: LinkMessage): Netdev {
+  return { index: message.index, flags: message.flags, ...linkAttributes(message) };
 }
 
 function couldBeName(name: string): boolean {

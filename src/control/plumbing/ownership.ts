@@ -1,12 +1,12 @@
 /**
  * Whose netdev is this? Everything tswitch makes carries a mark in its alias, which says which daemon made it for which port.
  * A daemon that was killed leaves netdevs behind; the next one recognises them by an owner that no longer runs, and touches
- * nothing else. The start time tells a daemon from a stranger who got its pid.
+ * nothing else. The start time tells a daemon from a stranger who got its pid. A daemon that keeps its state has one id in all
+ * of its lives, and takes over what an earlier one made.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { ipJson } from './ip.ts';
-import { deleteNetdev } from './netdev.ts';
+import { deleteNetdev, listNetdevs } from './netdev.ts';
 
 export interface Mark {
   pid: number;
@@ -14,32 +14,73 @@ export interface Mark {
   start: number;
   /** Inode of the pid namespace in which `pid` means something. */
   pidns: number;
-  /** The daemon's instance. */
+  /** The daemon's, in all of its lives. */
   id: string;
+  /** Digest of what it was made to be; null: it is not complete. */
+  made: string | null;
+  /** Its daemon ended in order and means to come back: nobody else is to remove it. */
+  isStopped: boolean;
   port: string;
 }
 
-/** At most some 150 bytes, as a port's name has no more than 64; an alias holds 255 (IFALIASZ - 1, linux/if.h). */
-const MARK = /^tswitch pid=([0-9]+) start=([0-9]+) pidns=([0-9]+) id=([0-9a-f]+) port=(\S+)$/;
+/** At most some 170 bytes, as a port's name has no more than 64; an alias holds 255 (IFALIASZ - 1, linux/if.h). */
+const MARK =
+  /^tswitch pid=([0-9]+) start=([0-9]+) pidns=([0-9]+) id=([0-9a-f]+)(?: made=([0-9a-f]+))?( stopped)? port=(\S+)$/;
+const MADE_DIGITS = 8;
 
 /** Fields of /proc/PID/stat, counted behind the name in parentheses, which may hold spaces and parentheses itself. */
 const STAT_STATE = 0;
 const STAT_START = 19;
 
-const instanceId = randomBytes(4).toString('hex');
+/** One daemon as the owner of netdevs. */
+export class Owner {
+  readonly id: string;
 
-/** The alias for a netdev that this daemon makes. */
-export function ownMark(port: string): string {
-  const start = processStat(process.pid)?.start ?? 0;
-  return `tswitch pid=${process.pid} start=${start} pidns=${pidNamespace()} id=${instanceId} port=${port}`;
+  /** @param id of its earlier lives */
+  constructor(id: string = randomBytes(4).toString('hex')) {
+    this.id = id;
+  }
+
+  /** The alias for a netdev that this daemon makes or takes over. */
+  mark(port: string, { made = null, isStopped = false }: Partial<Pick<Mark, 'made' | 'isStopped'>> = {}): string {
+    const start = processStat(process.pid)?.start ?? 0;
+    const by = `pid=${process.pid} start=${start} pidns=${pidNamespace()} id=${this.id}`;
+    return `tswitch ${by}${made === null ? '' : ` made=${made}`}${isStopped ? ' stopped' : ''} port=${port}`;
+  }
+
+  /** The netdev's mark, if this daemon made it for this port, in this life or one before; else null. */
+  ownMark(alias: string | null, port: string): Mark | null {
+    const mark = parseMark(alias);
+    return mark && mark.port === port && this.isOwn(mark) ? mark : null;
+  }
+
+  /** Two that run at the same time with one id are two daemons, one of which has a copy of the other's state. */
+  isOwn(mark: Mark): boolean {
+    if (mark.id !== this.id) return false;
+    const isThisProcess = mark.pid === process.pid && mark.pidns === pidNamespace();
+    return isThisProcess || mark.pidns !== pidNamespace() || !isOwnerAlive(mark);
+  }
+}
+
+/** What a netdev is made to be, for its mark: with another digest it has to be made anew. */
+export function madeDigest(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, MADE_DIGITS);
 }
 
 /** Null for any alias that is not a mark. */
 export function parseMark(alias: string | null): Mark | null {
   const match = MARK.exec(alias ?? '');
   if (!match) return null;
-  const [, pid = '', start = '', pidns = '', id = '', port = ''] = match;
-  return { pid: Number(pid), start: Number(start), pidns: Number(pidns), id, port };
+  const [, pid = '', start = '', pidns = '', id = '', made, stopped, port = ''] = match;
+  return {
+    pid: Number(pid),
+    start: Number(start),
+    pidns: Number(pidns),
+    id,
+    made: made ?? null,
+    isStopped: stopped !== undefined,
+    port,
+  };
 }
 
 /** From another pid namespace nobody can tell, so that owner counts as alive. */
@@ -51,14 +92,25 @@ export function isOwnerAlive(mark: Mark): boolean {
   return !stat.hasEnded && stat.start === mark.start;
 }
 
-/** Deletes the netdevs of the daemon's namespace that a dead daemon left there; gives their names. */
-export async function removeLeftovers(): Promise<string[]> {
+/**
+ * Deletes the netdevs of the daemon's namespace that a dead daemon left there, and of the caller's own those that it does not
+ * keep; gives their names.
+ *
+ * @param owner the caller; null: nothing is its own yet
+ * @param keeps whether a netdev of its own is still wanted
+ */
+export async function removeLeftovers(
+  owner: Owner | null = null,
+  keeps: (netdev: string, mark: Mark) => boolean = () => false,
+): Promise<string[]> {
   const removed: string[] = [];
-  for (const link of (await ipJson(null, ['link', 'show'])) as { ifname: string; ifalias?: string }[]) {
-    const mark = parseMark(link.ifalias ?? null);
-    if (!mark || isOwnerAlive(mark)) continue;
-    await deleteNetdev(link.ifname);
-    removed.push(link.ifname);
+  for (const { name, alias } of listNetdevs(null)) {
+    const mark = parseMark(alias);
+    if (!mark) continue;
+    const stays = owner?.isOwn(mark) ? keeps(name, mark) : mark.isStopped || isOwnerAlive(mark);
+    if (stays) continue;
+    await deleteNetdev(name);
+    removed.push(name);
   }
   return removed;
 }

@@ -19,8 +19,8 @@ export interface NormalWish {
 /** Defaults that the machine has a say in. */
 export interface MachineDefaults {
   offloads(kind: PortKind): OffloadName[];
-  /** MTU of the netdev behind a port that there is. */
-  mtu(port: string): number;
+  /** MTU of the netdev behind a port that there is; undefined: it will be known when it is attached. */
+  mtu(port: string): number | undefined;
 }
 
 /**

@@ -1,21 +1,26 @@
 /**
  * The wish and its changes: which generation it is, bringing the switch to another one, as a whole or not at all, and taking
- * one back that nobody confirmed in time. It decides what is done and in which order; the switch does it (hands.ts).
+ * one back that nobody confirmed in time. It decides what is done and in which order; the switch does it (hands.ts), and a
+ * keeper has it outlive the daemon (keeping.ts).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ChangeQueue } from '../change-queue.ts';
 import { TswitchError } from '../errors.ts';
 import type { EventBus } from '../events.ts';
-import { completeWish, type NormalWish, normalWish } from './complete.ts';
 import type { Log } from '../log.ts';
+import { completeWish, type NormalWish, normalWish } from './complete.ts';
 import type { Hands } from './hands.ts';
+import { type Keeper, Keeping } from './keeping.ts';
 import { type Problem, refusalOf } from './problem.ts';
 import { documentProblems, type Draft } from './problems.ts';
 import { type Action, reconcile } from './reconcile.ts';
+import { halfWay, refuseOther, refuseWhilePending, textOf } from './refusals.ts';
 import { type ConfigView, digestOf, type Pending, type Wish, type WishRequest } from './wish.ts';
 
 /** Other turns of the event loop come between so many actions. */
 const ACTIONS_PER_TURN = 256;
+/** A clock that was set back does not make a confirmation wait for ever. */
+const CONFIRM_MS_MAX = 86_400_000;
 
 export interface ApplyOptions {
   dryRun?: boolean;
@@ -34,37 +39,68 @@ export interface ApplyResult {
   digest: string;
 }
 
+export interface ConfigurationOptions {
+  changes: ChangeQueue;
+  events: EventBus;
+  hands: Hands;
+  /** Null: the wish ends with the daemon. */
+  keeper?: Keeper | null;
+  log: Log;
+}
+
 export class Configuration {
   readonly #changes: ChangeQueue;
   readonly #events: EventBus;
   readonly #hands: Hands;
+  readonly #keeping: Keeping;
   readonly #log: Log;
-  #generation = 0;
   #pending: Pending | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(options: { changes: ChangeQueue; events: EventBus; hands: Hands; log: Log }) {
-    this.#changes = options.changes;
-    this.#events = options.events;
-    this.#hands = options.hands;
-    this.#log = options.log;
+  constructor({ changes, events, hands, keeper = null, log }: ConfigurationOptions) {
+    this.#changes = changes;
+    this.#events = events;
+    this.#hands = hands;
+    this.#keeping = new Keeping({ keeper, wish: () => hands.wish(), log });
+    this.#log = log;
+  }
+
+  /**
+   * Goes on where an earlier life of the daemon ended, as part of a change: the switch is as wished by now.
+   *
+   * @throws TswitchError STATE_FULL, STATE_FAILED where something else is wished now than is kept, and that cannot be
+   */
+  begin({ generation, kept, pending }: { generation: number; kept: Wish | null; pending: Pending | null }): void {
+    this.#keeping.begin(generation, kept, pending);
+    if (pending) this.#awaitConfirmation(pending);
+  }
+
+  get generation(): number {
+    return this.#keeping.generation;
   }
 
   view(): ConfigView {
-    return { wish: this.#hands.wish(), generation: this.#generation, pending: this.#pending };
+    return { wish: this.#hands.wish(), generation: this.#keeping.generation, pending: this.#pending };
   }
 
   /**
    * A change of what is wished: alone in its turn, and acknowledged by what this gives.
    *
-   * @throws TswitchError CONFIRMATION_PENDING, and what `change` throws
+   * @throws TswitchError CONFIRMATION_PENDING, STATE_FULL or STATE_FAILED where it could not be kept and is undone, and what
+   *   `change` throws
    */
   change<T>(change: () => Promise<T>): Promise<T> {
     return this.#changes.run(async () => {
-      this.#refuseWhilePending();
-      const result = await change();
-      this.#generation++;
-      return result;
+      refuseWhilePending(this.#pending);
+      this.#keeping.assertRoom();
+      try {
+        const result = await change();
+        await this.#keep(null, this.#keeping.kept);
+        return result;
+      } catch (error) {
+        this.#keeping.saveWhatIs(null);
+        throw error;
+      }
     });
   }
 
@@ -77,28 +113,33 @@ export class Configuration {
    * Brings the switch to the document, or changes nothing.
    *
    * @throws TswitchError BAD_REQUEST or CONFIG_REFUSED with every problem in `details`, CONFIG_CHANGED, CONFIRMATION_PENDING,
-   *   or CONFIG_FAILED where an action failed half-way
+   *   STATE_FULL, STATE_FAILED, or CONFIG_FAILED where an action failed half-way
    */
   apply(request: WishRequest, options: ApplyOptions = {}): Promise<ApplyResult> {
     const { dryRun = false, confirmWithin } = options;
     return this.#changes.run(async () => {
       const previous = this.#hands.wish();
       refuseOther(options.ifMatch, digestOf(previous));
-      if (!dryRun) this.#refuseWhilePending();
+      if (!dryRun) {
+        refuseWhilePending(this.#pending);
+        this.#keeping.assertRoom();
+      }
       const actions = await this.#plan(request, previous);
       if (dryRun || actions.length === 0) {
         return { dryRun, actions, confirmUntil: null, digest: digestOf(previous) };
       }
       await this.#carryOut(actions, previous);
-      if (confirmWithin !== undefined) this.#await(confirmWithin, previous);
-      this.#generation++;
-      const confirmUntil = this.#pending?.until ?? null;
-      this.#events.emit('config.applied', { generation: this.#generation, actions: actions.length, confirmUntil });
+      const pending = confirmWithin === undefined ? null : pendingFor(confirmWithin, previous);
+      await this.#keep(pending, previous);
+      if (pending) this.#awaitConfirmation(pending);
+      const confirmUntil = pending?.until ?? null;
+      const { generation } = this.#keeping;
+      this.#events.emit('config.applied', { generation, actions: actions.length, confirmUntil });
       return { dryRun, actions, confirmUntil, digest: digestOf(this.#hands.wish()) };
     });
   }
 
-  /** @throws TswitchError NOTHING_TO_CONFIRM, CONFIG_CHANGED */
+  /** @throws TswitchError NOTHING_TO_CONFIRM, CONFIG_CHANGED, STATE_FULL, STATE_FAILED */
   confirm(options: Pick<ApplyOptions, 'ifMatch'> = {}): Promise<void> {
     return this.#changes.run(async () => {
       if (!this.#pending) {
@@ -108,9 +149,9 @@ export class Configuration {
         );
       }
       refuseOther(options.ifMatch, digestOf(this.#hands.wish()));
+      this.#keeping.save(null);
       this.#settle();
-      this.#generation++;
-      this.#events.emit('config.confirmed', { generation: this.#generation });
+      this.#events.emit('config.confirmed', { generation: this.#keeping.generation });
     });
   }
 
@@ -146,9 +187,9 @@ export class Configuration {
       try {
         await this.#act(action, false);
       } catch (error) {
-        const remade = namesMadeAnew(actions.slice(0, index + 1), previous);
         const left = await this.#restore(normalWish(previous));
-        throw failure(action, index, actions.length, error, remade, left);
+        this.#keeping.saveWhatIs(null);
+        throw halfWay(actions, index, previous, error, left);
       }
     }
   }
@@ -185,10 +226,21 @@ export class Configuration {
     }
   }
 
-  #await(seconds: number, previous: Wish): void {
-    const pending = { until: new Date(Date.now() + seconds * 1000).toISOString(), previous };
+  /** Counts a change that was made and keeps it, before anybody is told of it; one that cannot be kept is undone. */
+  async #keep(pending: Pending | null, previous: Wish | null): Promise<void> {
+    try {
+      this.#keeping.save(pending);
+    } catch (error) {
+      const left = previous ? await this.#restore(normalWish(previous)) : [];
+      for (const reason of left) this.#log.error('part of a change that cannot be kept stays', { reason });
+      throw error;
+    }
+  }
+
+  #awaitConfirmation(pending: Pending): void {
+    const leftMs = Math.min(Math.max(Date.parse(pending.until) - Date.now(), 0), CONFIRM_MS_MAX);
     this.#pending = pending;
-    this.#timer = setTimeout(() => void this.#takeBack(pending), seconds * 1000).unref();
+    this.#timer = setTimeout(() => void this.#takeBack(pending), leftMs).unref();
   }
 
   #takeBack(pending: Pending): Promise<void> {
@@ -197,9 +249,10 @@ export class Configuration {
       const left = await this.#restore(normalWish(pending.previous));
       for (const reason of left) this.#log.error('part of a configuration that nobody confirmed stays', { reason });
       this.#settle();
-      this.#generation++;
+      // Where it cannot be kept, what is kept still says when it is to be taken back: the next start does so.
+      this.#keeping.saveInAnyCase(null);
       this.#log.warn('nobody confirmed the configuration in time: the one before is back');
-      this.#events.emit('config.rolled-back', { generation: this.#generation, failed: left });
+      this.#events.emit('config.rolled-back', { generation: this.#keeping.generation, failed: left });
     });
   }
 
@@ -207,55 +260,8 @@ export class Configuration {
     this.close();
     this.#pending = null;
   }
-
-  #refuseWhilePending(): void {
-    if (!this.#pending) return;
-    throw new TswitchError(
-      'CONFIRMATION_PENDING',
-      `a configuration waits to be confirmed until ${this.#pending.until}: \`tswitch confirm\` keeps it, or wait until it is taken back`,
-      { until: this.#pending.until },
-    );
-  }
 }
 
-function refuseOther(wanted: readonly string[] | undefined, digest: string): void {
-  if (wanted === undefined || wanted.includes(digest)) return;
-  throw new TswitchError(
-    'CONFIG_CHANGED',
-    'the configuration was changed since it was read: read it again, and put your changes into what it is now',
-    { etag: `"${digest}"` },
-  );
-}
-
-/** Ports that were there before and are not any more: what brings them back makes them anew. */
-function namesMadeAnew(done: readonly Action[], previous: Wish): string[] {
-  const before = new Set(previous.ports.map(({ name }) => name));
-  return done.flatMap((action) => (action.do === 'remove-port' && before.has(action.port) ? [action.port] : []));
-}
-
-function failure(
-  action: Action,
-  index: number,
-  count: number,
-  error: unknown,
-  remade: readonly string[],
-  left: readonly string[],
-): TswitchError {
-  const undone =
-    left.length > 0
-      ? `what was done before was undone, except for: ${left.join('; ')}`
-      : remade.length > 0
-        ? `everything done before was undone, and nothing is changed; made anew, with their links down for a moment: ${remade.join(', ')}`
-        : 'everything done before was undone, and nothing is changed';
-  const code = error instanceof TswitchError ? error.code : 'INTERNAL';
-  return new TswitchError(
-    'CONFIG_FAILED',
-    `action ${index + 1} of ${count} failed (${action.text}): ${textOf(error)}; ${undone}`,
-    { action: index + 1, actions: count, do: action.do, code, left },
-    error,
-  );
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function pendingFor(seconds: number, previous: Wish): Pending {
+  return { until: new Date(Date.now() + seconds * 1000).toISOString(), previous };
 }

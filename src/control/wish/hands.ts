@@ -2,6 +2,7 @@
 import type { MacTable } from '../mac-table.ts';
 import type { PortPatch, SwitchPatch, SwitchSettings } from '../model.ts';
 import { asRequest, type NormalPortRequest } from '../port-request.ts';
+import type { Owner } from '../plumbing/ownership.ts';
 import type { Ports } from '../ports.ts';
 import type { MachineDefaults } from './complete.ts';
 import { machineProblems } from './machine-problems.ts';
@@ -32,15 +33,16 @@ export interface Hands {
 
 export interface HandsOptions {
   ports: Ports;
+  owner: Owner;
   macs: MacTable;
   settings: () => SwitchSettings;
   patchSettings: (patch: SwitchPatch) => Promise<unknown>;
 }
 
-export function handsOf({ ports, macs, settings, patchSettings }: HandsOptions): Hands {
+export function handsOf({ ports, owner, macs, settings, patchSettings }: HandsOptions): Hands {
   return {
     wish: () => {
-      const lasting = ports.all().filter(({ isTemporary }) => !isTemporary);
+      const lasting = ports.registry.all().filter(({ isTemporary }) => !isTemporary);
       const wished = lasting.map((record) => {
         return wishedPort(record.request, record.attachment.identity.mac, record.settings);
       });
@@ -48,9 +50,9 @@ export function handsOf({ ports, macs, settings, patchSettings }: HandsOptions):
     },
     defaults: {
       offloads: (kind) => ports.offloads(kind),
-      mtu: (name) => ports.get(name).attachment.netdevMtu,
+      mtu: (name) => ports.registry.get(name).attachment.netdevMtu,
     },
-    machineProblems,
+    machineProblems: (added, removed) => machineProblems(owner, added, removed),
     addPort: (request, restoring) => ports.add(asRequest(request), { orLost: restoring }),
     changePort: (name, patch, createNetns) => ports.patch(name, patch, createNetns),
     removePort: (name) => ports.remove(name),

@@ -7,15 +7,17 @@ import { netdevName } from '../attach/netdev-name.ts';
 import { TswitchError } from '../errors.ts';
 import { readNetdev, refuseExisting } from '../plumbing/netdev.ts';
 import { type Netns, resolveNetns } from '../plumbing/netns.ts';
-import { ownMark } from '../plumbing/ownership.ts';
+import type { Owner } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { pointer, type Problem } from './problem.ts';
 
 /**
+ * @param owner of the ports that there are
  * @param added ports that would be made, with their places in the document's list
  * @param removed ports that go before: what is theirs is in nobody's way
  */
 export async function machineProblems(
+  owner: Owner,
   added: readonly { port: NormalPortRequest; index: number }[],
   removed: readonly NormalPortRequest[],
 ): Promise<Problem[]> {
@@ -27,17 +29,23 @@ export async function machineProblems(
       problems.push({ path: pointer('ports', index, field), code: error.code, message: error.message });
     };
     if (port.netdev !== null) attempt('netdev', () => findNetdev(port.netdev ?? ''), note);
-    else await judgeFarEnd(port, freed, note);
+    else await judgeFarEnd(owner, port, freed, note);
   }
   return problems;
 }
 
 type Note = (field: string, error: unknown) => void;
 
-async function judgeFarEnd(port: NormalPortRequest, freed: ReadonlySet<string>, note: Note): Promise<void> {
+async function judgeFarEnd(
+  owner: Owner,
+  port: NormalPortRequest,
+  freed: ReadonlySet<string>,
+  note: Note,
+): Promise<void> {
   const own = netdevName(port.name);
   // One of this very port is of a life before this one, and gives way.
-  if (readNetdev(null, own)?.alias !== ownMark(port.name)) attempt('name', () => refuseExisting(null, own), note);
+  if (!owner.ownMark(readNetdev(null, own)?.alias ?? null, port.name))
+    attempt('name', () => refuseExisting(null, own), note);
   let netns: Netns;
   try {
     netns = await resolveNetns(port.netns ?? '');

@@ -9,6 +9,11 @@ export interface Problem {
   message: string;
 }
 
+/** What refusalOf has put into an error; none where it is another one. */
+export function problemsIn(error: unknown): Problem[] {
+  return error instanceof TswitchError && Array.isArray(error.details) ? (error.details as Problem[]) : [];
+}
+
 export function pointer(...steps: (string | number)[]): string {
   return steps.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

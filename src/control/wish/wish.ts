@@ -53,7 +53,7 @@ export interface Pending {
 /** The wished state of the moment. */
 export interface ConfigView {
   wish: Wish;
-  /** Moves with every acknowledged change; counts from 0 when the daemon starts. */
+  /** Moves with every acknowledged change; counts from 0, and goes on where kept state ended. */
   generation: number;
   pending: Pending | null;
 }

@@ -10,9 +10,8 @@ import {
   setNetdevMtu,
 } from '../../../src/control/plumbing/netdev.ts';
 import type { VethPair } from '../../../src/control/plumbing/netdev.ts';
-import { ownMark } from '../../../src/control/plumbing/ownership.ts';
 import { TapSocket } from '../../../src/ports/open-tap.ts';
-import { MAC, OWN, PREFIX, RED, pair, setStage } from './stage.ts';
+import { MAC, OWN, PREFIX, RED, owner, pair, setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 let stage: Stage;
@@ -40,7 +39,7 @@ test('a veth pair is up at both ends, as asked, and the own end is silent', asyn
     }),
   );
   const own = readNetdev(null, OWN)!;
-  expect(own).toMatchObject({ index: before, name: OWN, mtu: 65_535, kind: 'veth', alias: ownMark('red') });
+  expect(own).toMatchObject({ index: before, name: OWN, mtu: 65_535, kind: 'veth', alias: owner.mark('red') });
   expect(own.flags & (IFF_UP | IFF_LOWER_UP | IFF_NOARP)).toBe(IFF_UP | IFF_LOWER_UP | IFF_NOARP);
   expect(readNetdev(stage.red, 'eth0')).toMatchObject({ name: 'eth0', mtu: 9000, mac: MAC, kind: 'veth', alias: null });
   expect(await ipJson(null, ['address', 'show', 'dev', OWN])).toMatchObject([{ addr_info: [] }]);
@@ -106,7 +105,7 @@ test('a TAP is moved, renamed and configured, and ends with its descriptor', asy
   const netdev = `${PREFIX}-tap`;
   const move = {
     netdev,
-    alias: ownMark('tap'),
+    alias: owner.mark('tap'),
     netns: stage.red,
     ifname: 'eth0',
     mac: MAC,
@@ -118,7 +117,7 @@ test('a TAP is moved, renamed and configured, and ends with its descriptor', asy
     await moveTap({ ...move, addresses: ['10.77.0.1/24', 'fd77::1/64'] });
     expect(readNetdev(null, netdev)).toBe(null);
     const moved = readNetdev(stage.red, 'eth0')!;
-    expect(moved).toMatchObject({ mac: MAC, mtu: 9000, kind: 'tun', alias: ownMark('tap') });
+    expect(moved).toMatchObject({ mac: MAC, mtu: 9000, kind: 'tun', alias: owner.mark('tap') });
     expect(moved.flags & (IFF_UP | IFF_LOWER_UP)).toBe(IFF_UP | IFF_LOWER_UP);
     const second = TapSocket.open(netdev);
     await expect(moveTap({ ...move, addresses: [] })).rejects.toMatchObject({ code: 'NETDEV_EXISTS' });

@@ -5,12 +5,14 @@ import { deleteNetdev } from '../../../src/control/plumbing/netdev.ts';
 import type { VethPair } from '../../../src/control/plumbing/netdev.ts';
 import { createNetns, resolveNetns } from '../../../src/control/plumbing/netns.ts';
 import type { Netns } from '../../../src/control/plumbing/netns.ts';
-import { ownMark } from '../../../src/control/plumbing/ownership.ts';
+import { Owner } from '../../../src/control/plumbing/ownership.ts';
 
 export const run = promisify(execFile);
 /** Of everything that is made here: netdevs' names have no more than 15 bytes. */
 export const PREFIX = `tswp${process.pid % 10_000}`;
 export const RED = `${PREFIX}-red`;
+/** Of what is made here. */
+export const owner = new Owner();
 /** The switch's end of pairs. */
 export const OWN = `${PREFIX}-own`;
 export const MAC = '02:00:00:00:00:aa';
@@ -40,7 +42,7 @@ export async function setStage(): Promise<Stage> {
 export function pair(netns: Netns, change: Partial<VethPair> = {}): VethPair {
   return {
     own: OWN,
-    ownAlias: ownMark('red'),
+    ownAlias: owner.mark('red'),
     netns,
     ifname: 'eth0',
     mac: MAC,

@@ -1,0 +1,100 @@
+/**
+ * What a daemon begins with. A document it is given wins over what an earlier life kept, as a whole; what is kept wins over
+ * nothing. A document that nobody confirmed in time, while no daemon ran, gives way to the one before.
+ */
+import { randomBytes } from 'node:crypto';
+import { randomMac } from './attach/netdev-name.ts';
+import { afterReboot, type NetnsMemory } from './attach/netns-memory.ts';
+import { TswitchError } from './errors.ts';
+import { SETTINGS_DEFAULT } from './settings.ts';
+import type { Kept } from './store/kept.ts';
+import { completeWish, type MachineDefaults, type NormalWish } from './wish/complete.ts';
+import { refusalOf } from './wish/problem.ts';
+import { documentProblems } from './wish/problems.ts';
+import type { Pending, Wish, WishRequest } from './wish/wish.ts';
+
+export interface Beginning {
+  wish: NormalWish;
+  generation: number;
+  /** What is kept; null: it has to be kept anew. */
+  kept: Wish | null;
+  pending: Pending | null;
+  /** What the ports' namespaces were known by, as far as that still means something. */
+  namespaces: Map<string, NetnsMemory>;
+  /** What the log should say of it. */
+  remarks: string[];
+}
+
+export interface BeginningOptions {
+  kept: Kept | null;
+  document: WishRequest | null;
+  defaults: Pick<MachineDefaults, 'offloads'>;
+  /** The kernel's run. */
+  boot: string;
+  /** ms since 1970. */
+  now: number;
+}
+
+const NOTHING: Wish = { switch: SETTINGS_DEFAULT, ports: [], fdb: [] };
+
+/** @throws TswitchError BAD_REQUEST with everything that is wrong with the document, STATE_FAILED for kept state that means nothing */
+export function planBeginning({ kept, document, defaults, boot, now }: BeginningOptions): Beginning {
+  const remarks: string[] = [];
+  const machine = { ...defaults, mtu: () => undefined };
+  let pending = kept?.pending ?? null;
+  let wished: WishRequest = kept?.wish ?? NOTHING;
+  if (pending && Date.parse(pending.until) <= now) {
+    remarks.push('nobody confirmed the configuration in time: the one before is back');
+    wished = pending.previous;
+    pending = null;
+  }
+  if (document) {
+    // An entry that is given already may stand in a VLAN that its port does not carry.
+    const problems = documentProblems(document, kept?.wish ?? NOTHING);
+    if (problems.length > 0) throw refusalOf(problems);
+    wished = document;
+    pending = null;
+  }
+  const wish = withMacs(complete(wished, kept?.wish ?? NOTHING, machine));
+  const places = new Map(wish.ports.map(({ name, netns }) => [name, netns]));
+  return {
+    wish,
+    generation: kept?.generation ?? 0,
+    kept: kept && kept.boot === boot && kept.pending === pending ? kept.wish : null,
+    pending,
+    namespaces: new Map(
+      kept ? knownNamespaces(kept, boot).filter(([port, { spec }]) => places.get(port) === spec) : [],
+    ),
+    remarks,
+  };
+}
+
+function complete(wished: WishRequest, before: Wish, defaults: MachineDefaults): NormalWish {
+  try {
+    return completeWish(wished, before, defaults);
+  } catch (error) {
+    if (!(error instanceof TswitchError)) throw error;
+    throw new TswitchError(
+      'STATE_FAILED',
+      `the kept state holds what this version does not take (${error.message}): begin with --config FILE, or put a back-up in its place`,
+      undefined,
+      error,
+    );
+  }
+}
+
+/** A port has its address also while it is lost. */
+function withMacs(wish: NormalWish): NormalWish {
+  const ports = wish.ports.map((port) => {
+    return port.netns !== null && port.mac === null ? { ...port, mac: randomMac(randomBytes) } : port;
+  });
+  return { ...wish, ports };
+}
+
+function knownNamespaces(kept: Kept, boot: string): [string, NetnsMemory][] {
+  if (kept.boot === boot) return kept.namespaces;
+  return kept.namespaces.flatMap(([port, memory]) => {
+    const left = afterReboot(memory);
+    return left ? [[port, left] as [string, NetnsMemory]] : [];
+  });
+}

@@ -1,0 +1,66 @@
+/** What the switch tells of its traffic: counters, the last dropped frames, and what it would do with a frame. */
+import type { Board } from '../shared/board.ts';
+import { addRow, dropsOf, portStats, totals } from './counters.ts';
+import { dropViews } from './drop-view.ts';
+import { Explainer, parseFrame } from './explainer.ts';
+import type { DropView, ExplainRequest, ExplainView, StatsView, SwitchSettings } from './model.ts';
+import type { Ports } from './ports.ts';
+import { forwardReserved, portConfig } from './views.ts';
+import type { Workers } from './workers.ts';
+
+export interface ReportsOptions {
+  board: Board;
+  ports: Ports;
+  workers: Workers;
+  settings: () => SwitchSettings;
+  fdb: () => SharedArrayBuffer;
+  /** FDB ticks. */
+  now: () => number;
+  nameOf: (handle: number) => string;
+  isBlocked: (port: string) => boolean;
+}
+
+export class Reports {
+  readonly #options: ReportsOptions;
+  readonly #explainer = new Explainer();
+
+  constructor(options: ReportsOptions) {
+    this.#options = options;
+  }
+
+  stats(): StatsView {
+    const { ports, workers } = this.#options;
+    const all = ports.counts.retired();
+    const rows = ports.registry.all().map((record) => [record.request.name, ports.counts.row(record)] as const);
+    for (const [, row] of rows) addRow(all, row);
+    // Not by assignment: a port may be named __proto__.
+    const byPort = Object.fromEntries(rows.map(([name, row]) => [name, portStats(row)]));
+    return { totals: totals(all), ports: byPort, drops: dropsOf(all), workers: workers.views() };
+  }
+
+  drops(): DropView[] {
+    const { board, now, nameOf } = this.#options;
+    return dropViews(this.stats().drops, board.buffers.dropSamples, now(), nameOf);
+  }
+
+  async explain({ port, frame }: ExplainRequest): Promise<ExplainView> {
+    const { ports, settings, fdb, now, nameOf, isBlocked } = this.#options;
+    const { handle } = ports.registry.get(port);
+    return this.#explainer.explain(port, {
+      ports: ports.registry.all().map((record) => {
+        const name = nameOf(record.handle);
+        return { handle: record.handle, name, config: portConfig(record, isBlocked(name)) };
+      }),
+      ingress: handle,
+      frame: parseFrame(frame),
+      forwardReserved: forwardReserved(settings()),
+      fdb: fdb(),
+      probeTokens: this.#options.board.probeTokens.slice(),
+      now: now(),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#explainer.close();
+  }
+}

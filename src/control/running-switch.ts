@@ -1,0 +1,338 @@
+/**
+ * The switch: its settings, tables, ports and workers behind one face. The main thread never touches a frame; what it
+ * decides reaches the workers as commands, and is true for its caller once all of them have acknowledged.
+ */
+import { ffi } from '../../native-bindings/syscalls.ts';
+import { Board } from '../shared/board.ts';
+import type { Command, Fault } from '../shared/commands.ts';
+import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
+import { TICKS_PER_SECOND } from '../switching/fdb.ts';
+import { VERSION } from '../version.ts';
+import { ChangeQueue } from './change-queue.ts';
+import type { Beginning } from './begin.ts';
+import { EventBus } from './events.ts';
+import { Doctor } from './doctor/doctor.ts';
+import type { Finding } from './doctor/finding.ts';
+import { HappeningsReader } from './happenings-reader.ts';
+import { faultFields, type Log } from './log.ts';
+import { MacTable } from './mac-table.ts';
+import type {
+  DropView,
+  ExplainRequest,
+  ExplainView,
+  FdbEntryView,
+  FdbFilter,
+  FdbPage,
+  FdbRequest,
+  FdbUsage,
+  PortPatch,
+  PortRequest,
+  PortView,
+  StatsView,
+  SwitchControl,
+  SwitchPatch,
+  SwitchSettings,
+  SwitchView,
+  TapIo,
+  VlanView,
+} from './model.ts';
+import type { Owner } from './plumbing/ownership.ts';
+import { Ports } from './ports.ts';
+import { Protection } from './protection.ts';
+import { Reports } from './reports.ts';
+import { patchedSettings } from './settings.ts';
+import { keeperOf, stateView } from './store/keeper.ts';
+import type { Store } from './store/store.ts';
+import { forwardReserved, vlanViews } from './views.ts';
+import { type ApplyOptions, type ApplyResult, Configuration } from './wish/configuration.ts';
+import { handsOf } from './wish/hands.ts';
+import type { Problem } from './wish/problem.ts';
+import type { Draft } from './wish/problems.ts';
+import type { ConfigView, WishRequest } from './wish/wish.ts';
+import { Workers } from './workers.ts';
+
+export interface RunningSwitchOptions {
+  workers: number;
+  log: Log;
+  giveFault: ((fault: (worker: number, fault: Fault) => Promise<void>) => void) | null;
+  store: Store | null;
+  owner: Owner;
+  tapIo: TapIo;
+  /** Whether the kernel carries UDP segmentation in virtio-net headers. */
+  uso: boolean;
+  settings: SwitchSettings;
+}
+
+export class Switch implements SwitchControl {
+  readonly events = new EventBus();
+  readonly #log: Log;
+  readonly #changes = new ChangeQueue();
+  readonly #workers: Workers;
+  readonly #ports: Ports;
+  readonly #macs: MacTable;
+  readonly #protection: Protection;
+  readonly #configuration: Configuration;
+  readonly #happenings: HappeningsReader;
+  readonly #reports: Reports;
+  readonly #store: Store | null;
+  readonly #doctor = new Doctor({
+    ports: () => this.ports(),
+    port: (name) => this.port(name),
+    addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { isTemporary: true })),
+    removePort: (name) => this.#changes.run(() => this.#ports.remove(name)),
+    settings: () => this.settings(),
+  });
+  readonly #clockStartMs = hrtimeMs();
+  #settings: SwitchSettings;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: RunningSwitchOptions) {
+    const { workers, log, store, owner, tapIo, uso, settings } = options;
+    this.#log = log;
+    this.#store = store;
+    this.#settings = settings;
+    const board = Board.create(workers);
+    const now = (): number => this.#now();
+    this.#macs = new MacTable({
+      events: this.events,
+      now,
+      settings: this.#settings,
+      port: (name) => this.#ports.registry.get(name),
+      nameOf: (handle) => this.#nameOf(handle),
+    });
+    this.#workers = new Workers({
+      count: workers,
+      board,
+      tapIo,
+      clockStartMs: this.#clockStartMs,
+      fdb: () => this.#macs.fdb.buffer,
+      snapshot: (worker) => [this.#switchCommand(this.#settings), ...this.#ports.snapshot(worker)],
+      onRestart: (worker, error) => this.#onRestart(worker, error),
+      onPortFailed: (handle) => this.#ports.check(handle),
+      onReadable: () => this.#ports.readLinks(),
+    });
+    options.giveFault?.((worker, fault) => this.#workers.fault(worker, fault));
+    this.#ports = new Ports({
+      board,
+      workers: this.#workers,
+      changes: this.#changes,
+      events: this.events,
+      owner,
+      keeps: store !== null,
+      uso,
+      fdb: () => this.#macs.fdb,
+      safety: (handle) => this.#protection.of(this.#nameOf(handle)),
+      log,
+    });
+    this.#protection = new Protection({
+      events: this.events,
+      settings: () => this.#settings,
+      at: (handle) => this.#ports.registry.at(handle),
+      byName: (name) => this.#ports.registry.find(name),
+      row: (record) => this.#ports.counts.row(record),
+      reconfigure: (record) => this.#inBackground(this.#ports.reconfigure(record)),
+      command: (commands) => this.#inBackground(this.#workers.command((worker) => (worker === 0 ? commands : []))),
+    });
+    this.#configuration = new Configuration({
+      changes: this.#changes,
+      events: this.events,
+      hands: handsOf({
+        ports: this.#ports,
+        owner,
+        macs: this.#macs,
+        settings: () => this.#settings,
+        patchSettings: (patch) => this.#patchSettings(patch),
+      }),
+      keeper: store && keeperOf(store, { instance: owner.id, ports: this.#ports, events: this.events }),
+      log,
+    });
+    this.#reports = new Reports({
+      board,
+      ports: this.#ports,
+      workers: this.#workers,
+      settings: () => this.#settings,
+      fdb: () => this.#macs.fdb.buffer,
+      now,
+      nameOf: (handle) => this.#nameOf(handle),
+      isBlocked: (port) => this.#protection.of(port).blocked !== null,
+    });
+    this.#happenings = new HappeningsReader(board.buffers.happenings, {
+      onHappening: (happening) => this.#onHappening(happening),
+      onSuppressed: (count) => this.#macs.onSuppressed(count),
+    });
+  }
+
+  /** Brings the switch to what it begins with, before anybody else asks for a change. */
+  begin({ wish, namespaces, ...before }: Beginning): Promise<void> {
+    return this.#changes.run(async () => {
+      for (const notice of this.#store?.notices ?? []) this.events.emit('state.damaged', { notice });
+      await this.#ports.begin(wish.ports, namespaces);
+      await this.#workers.command(() => [this.#switchCommand(this.#settings)]);
+      for (const entry of wish.fdb) this.#macs.give(entry, { evenIfIdle: true });
+      this.#configuration.begin(before);
+      if (this.#store) this.#ports.keepAll();
+    });
+  }
+
+  ports(): PortView[] {
+    return this.#ports.registry.all().map((record) => this.#ports.view(record));
+  }
+
+  port(name: string): PortView {
+    return this.#ports.view(this.#ports.registry.get(name));
+  }
+
+  addPort(request: PortRequest): Promise<PortView> {
+    return this.#configuration.change(() => this.#ports.add(request));
+  }
+
+  patchPort(name: string, patch: PortPatch): Promise<PortView> {
+    return this.#configuration.change(() => this.#ports.patch(name, patch));
+  }
+
+  removePort(name: string): Promise<void> {
+    return this.#configuration.change(() => this.#ports.remove(name));
+  }
+
+  vlans(): VlanView[] {
+    return vlanViews(this.#ports.registry.all());
+  }
+
+  fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage> {
+    return this.#macs.list(filter, page);
+  }
+
+  fdbUsage(): FdbUsage {
+    return this.#macs.usage();
+  }
+
+  addFdb(request: FdbRequest): Promise<FdbEntryView> {
+    return this.#configuration.change(async () => this.#macs.give(request));
+  }
+
+  removeFdb(vlan: number, mac: string): Promise<void> {
+    return this.#configuration.change(async () => this.#macs.remove(vlan, mac));
+  }
+
+  flushFdb(filter: FdbFilter): Promise<number> {
+    const flush = (): Promise<number> => this.#macs.flush(filter);
+    // What was learned is nobody's wish.
+    return (filter.kind ?? 'dynamic') === 'dynamic' ? this.#changes.run(flush) : this.#configuration.change(flush);
+  }
+
+  settings(): SwitchView {
+    return {
+      ...this.#settings,
+      workers: this.#workers.count,
+      ffi: ffi.name,
+      tapIo: this.#workers.tapIo,
+      version: VERSION,
+      state: stateView(this.#store, this.#configuration.generation),
+    };
+  }
+
+  patchSettings(patch: SwitchPatch): Promise<SwitchView> {
+    return this.#configuration.change(() => this.#patchSettings(patch));
+  }
+
+  config(): ConfigView {
+    return this.#configuration.view();
+  }
+
+  configProblems(draft: Draft): Promise<Problem[]> {
+    return this.#configuration.problems(draft);
+  }
+
+  applyConfig(wanted: WishRequest, options?: ApplyOptions): Promise<ApplyResult> {
+    return this.#configuration.apply(wanted, options);
+  }
+
+  confirmConfig(options?: Pick<ApplyOptions, 'ifMatch'>): Promise<void> {
+    return this.#configuration.confirm(options);
+  }
+
+  stats(): StatsView {
+    return this.#reports.stats();
+  }
+
+  problems(): string[] {
+    const unkept = this.#store?.problem ?? null;
+    return [...this.#workers.problems(), ...(unkept === null ? [] : [unkept])];
+  }
+
+  drops(): DropView[] {
+    return this.#reports.drops();
+  }
+
+  explain(request: ExplainRequest): Promise<ExplainView> {
+    return this.#reports.explain(request);
+  }
+
+  examine(port?: string): Promise<Finding[]> {
+    return this.#doctor.examine(port);
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#changes.run(async () => {
+      this.#configuration.close();
+      this.#macs.close();
+      this.#protection.close();
+      await this.#happenings.close();
+      await this.#reports.close();
+      await this.#workers.close();
+      await this.#ports.close();
+      this.#store?.close();
+    }));
+  }
+
+  async #patchSettings(patch: SwitchPatch): Promise<SwitchView> {
+    const wanted = patchedSettings(this.#settings, patch);
+    const commands: Command[] = [this.#switchCommand(wanted)];
+    if (await this.#macs.configure(wanted)) {
+      this.#ports.limitLearning();
+      commands.push({ do: 'fdb', table: this.#macs.fdb.buffer });
+    }
+    this.#settings = wanted;
+    await this.#workers.command(() => commands);
+    if (!wanted.loopProtection) this.#protection.unblockAll(this.#ports.registry.all());
+    return this.settings();
+  }
+
+  /** What frames did to a table is told as an event; what looks like a loop, loop protection looks into. */
+  #onHappening(happening: Happening): void {
+    const { kind } = happening;
+    if (kind === LEARNED || kind === MOVED) this.#macs.onHappening(happening);
+    else this.#protection.onHappening(happening);
+  }
+
+  #nameOf(handle: number): string {
+    return this.#ports.registry.at(handle)?.request.name ?? '';
+  }
+
+  #inBackground(change: Promise<void>): void {
+    change.catch((error: unknown) => this.#log.error('change in the background failed', faultFields(error)));
+  }
+
+  #switchCommand(settings: SwitchSettings): Command {
+    const { busyPollMicros } = settings;
+    return { do: 'switch', config: { forwardReserved: forwardReserved(settings), busyPollMicros } };
+  }
+
+  /** @param error what it threw; null: it hung */
+  #onRestart(worker: number, error: unknown): void {
+    const thrown = error instanceof Error ? error : null;
+    const reason = error === null ? 'hung' : 'threw';
+    this.#log.warn('worker replaced', { worker, reason, ...(thrown ? faultFields(thrown) : {}) });
+    this.#macs.fdb.freeLocksOf(worker + 1);
+    this.events.emit('worker.restarted', { worker, reason, error: thrown?.message ?? null });
+  }
+
+  /** FDB ticks. */
+  #now(): number {
+    return Math.floor(((hrtimeMs() - this.#clockStartMs) * TICKS_PER_SECOND) / 1000) | 0;
+  }
+}
+
+function hrtimeMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
