@@ -13,6 +13,7 @@ export const METRICS = {
   lossPercent: { title: 'frames lost of those offered at overload', unit: '%', scale: 1, digits: 0 },
   ndr: { title: 'highest rate without loss (NDR)', unit: 'kpps', scale: 1e3, digits: 0 },
   pdr: { title: 'highest rate with at most 0.5 % loss (PDR)', unit: 'kpps', scale: 1e3, digits: 0 },
+  pacedFps: { title: 'highest rate the generator kept', unit: 'kpps', scale: 1e3, digits: 0 },
   lossRatio: { title: 'frames lost of those offered', unit: '%', scale: 0.01, digits: 3 },
   overloadFps: { title: 'frames delivered at a load above NDR', unit: 'kpps', scale: 1e3, digits: 0 },
   recoverySeconds: { title: 'from the end of overload to the last loss', unit: 'ms', scale: 1e-3, digits: 1 },

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import type { PlotFile } from '../plots/plots.ts';
 import { Groups } from '../report/conditions.ts';
+import { scatterOf } from '../report/findings.ts';
 import { describeHost, describeVersions } from '../report/host-lines.ts';
 import { renderFigures, renderMicro, renderRatios, renderTargets } from '../report/markdown.ts';
 import type { Report } from '../report/report.ts';
@@ -13,6 +14,8 @@ import { TARGETS } from '../targets.ts';
 const FRAME = fileURLToPath(new URL('frame.md', import.meta.url));
 /** Above it a run is disturbed (bench/README.md). */
 const QUIET_LOAD = 0.5;
+/** Above it the rounds of a run agree too little to tell switches apart that are near each other. */
+const STEADY_SCATTER = 1.25;
 /** As in .prettierrc.json. */
 const FORMAT = { parser: 'markdown', printWidth: 120 } as const;
 
@@ -37,7 +40,9 @@ function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, 
   const micro = renderMicro(report.micro, '####');
   const run = `Run of ${environment.date}, size \`${size}\`, ${settings.rounds} rounds`;
   return {
-    findings: [bullets(plots.map(({ title }) => title)), warningOf(report)].filter((text) => text !== '').join('\n\n'),
+    findings: [bullets(plots.map(({ title }) => title)), warningOf(report, groups)]
+      .filter((text) => text !== '')
+      .join('\n\n'),
     targets: renderTargets(judge(groups, TARGETS)) || 'None of them was measured in this run.',
     ratios: renderRatios(report, groups),
     plots: plots.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('\n\n'),
@@ -51,12 +56,16 @@ function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, 
 }
 
 /** What takes the worth from a run's figures. */
-function warningOf({ environment: { loadBefore }, settings: { rounds } }: Report): string {
+function warningOf({ environment: { loadBefore }, settings: { rounds } }: Report, groups: Groups): string {
+  const scatter = scatterOf(groups);
   const warnings = [
     ...(loadBefore > QUIET_LOAD
       ? [`The machine was busy with other things (load ${loadBefore.toFixed(1)} before the run).`]
       : []),
     ...(rounds < 5 ? [`${rounds} short rounds only.`] : []),
+    ...(scatter > STEADY_SCATTER
+      ? [`Between rounds, one and the same rate differs by a factor of ${scatter.toFixed(1)}.`]
+      : []),
   ];
   return warnings.length === 0 ? '' : `**${warnings.join(' ')} The figures scatter widely; read the brackets.**`;
 }

@@ -6,6 +6,7 @@ const BETTER: Record<MetricName, 'more' | 'less'> = {
   lossPercent: 'less',
   ndr: 'more',
   pdr: 'more',
+  pacedFps: 'more',
   lossRatio: 'less',
   overloadFps: 'more',
   recoverySeconds: 'less',

@@ -1,5 +1,5 @@
 /** What a run shows, in sentences: the titles of the plots and the first lines of the page. */
-import { type ConditionName, type Conditions, conditionsKey, type MetricName } from '../metrics.ts';
+import { type ConditionName, type Conditions, conditionsKey, type MetricName, spreadOf } from '../metrics.ts';
 import { type Group, grouped, type Groups, ratioOfGroups, tell } from './conditions.ts';
 
 /** Subjects in words; others are called by their name. */
@@ -60,6 +60,15 @@ export function share(points: readonly Group[], along: ConditionName): string | 
   if (!first || !last || first === last || first.spread.median <= 0) return null;
   const percent = Math.round((last.spread.median / first.spread.median) * 100);
   return `${percent} % from ${grouped(first.at[along] ?? '')} to ${tell(along, last.at[along])}`;
+}
+
+/** How far apart the highest and the lowest round of one and the same thing are, in the middle of all rates; 1: not at all. */
+export function scatterOf(groups: Groups): number {
+  const scatters = groups
+    .of('framesPerSecond')
+    .filter(({ samples, spread }) => samples.length > 1 && spread.min > 0)
+    .map(({ spread }) => spread.max / spread.min);
+  return scatters.length === 0 ? 1 : spreadOf(scatters).median;
 }
 
 function shortRatio(ratio: number): string {

@@ -38,7 +38,7 @@ const RATIOS: readonly TableOf[] = [
 ];
 /** CPU time stands beside every rate. */
 const FIGURES: readonly TableOf[] = [
-  { title: 'Throughput', metrics: ['ndr', 'pdr', 'cpuNsPerFrame'], view: costAtNdr },
+  { title: 'Throughput', metrics: ['ndr', 'pdr', 'pacedFps', 'cpuNsPerFrame'], view: costAtNdr },
   {
     title: 'Overload',
     metrics: ['framesPerSecond', 'lossPercent', 'cpuNsPerFrame', 'softirqNsPerFrame'],

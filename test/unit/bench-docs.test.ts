@@ -6,7 +6,7 @@ import { makePage } from '../../bench/docs/page.ts';
 import { serialise, withoutPaths } from '../../bench/docs/publish.ts';
 import { renderPlots } from '../../bench/plots/plots.ts';
 import { parseResult, readResult } from '../../bench/report/read.ts';
-import { wideReport } from '../support/bench-report.ts';
+import { reportOf, sample, wideReport } from '../support/bench-report.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const STALE = 'made of another result or by another report: run npm run bench:docs';
@@ -23,6 +23,14 @@ test('the page has every plot, the findings, what was compared, and no gap left 
   expect(page).toContain('- **ovs-netdev**: about ovs-netdev; help: a hand');
   expect(page).toContain('- vde-switch: not \\<installed\\>');
   expect(page).toContain('Run of 2026-01-02T03:04:05.678Z, size `quick`, 3 rounds');
+});
+
+test('the page says where rounds agree too little', async () => {
+  const at = { frameBytes: 64 };
+  const pageOf = (rates: number[]): Promise<string> =>
+    makePage(reportOf(rates.map((rate, k) => sample(k + 1, 'tswitch-veth', 'framesPerSecond', rate, at))), []);
+  expect(await pageOf([500e3, 600e3, 900e3])).toContain('one and the same rate differs by a factor of 1.8.');
+  expect(await pageOf([500e3, 510e3, 520e3])).not.toContain('differs by a factor');
 });
 
 describe('the published page', () => {

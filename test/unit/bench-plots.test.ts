@@ -100,6 +100,19 @@ describe('the plots of a run', () => {
     expect(titles['latency']).toContain('99 % of frames take tswitch-veth no more than 100 µs');
     expect(titles['scaling']).toBe('Of its rate, tswitch-veth keeps 90 % from 1 to 65,536 MACs');
   });
+
+  test('CPU time is that at overload, where it was measured: at the NDR who spins has that in it', () => {
+    const plot = renderPlots(
+      reportOf([
+        ...rounds('tswitch-veth', 'cpuNsPerFrame', 1000, { frameBytes: 64, flows: 1 }),
+        ...[64, 'imix'].flatMap((frameBytes) =>
+          rounds('tswitch-veth', 'cpuNsPerFrame', 2000, { frameBytes, loadPercent: 100 }),
+        ),
+      ]),
+    ).find(({ name }) => name === 'cpu');
+    expect(texts(parse(plot!.svg))).toContain('1000');
+    expect(texts(parse(plot!.svg))).not.toContain('2000');
+  });
 });
 
 test('what a program or a host is called is escaped, and control characters do not get through', () => {

@@ -38,6 +38,8 @@ export const throughput: Measurement = {
 
     const pdr = await searchRate({ ...limits, goal: PDR_LOSS_RATIO, guessFps }, history, run);
     const ndr = await searchRate({ ...limits, goal: NDR_LOSS_RATIO, guessFps: pdr ?? guessFps }, history, run);
+    // An NDR that is as high is the generator's limit, not the switch's. The flood before was not paced.
+    add('pacedFps', Math.max(...history.slice(1).map(({ offeredFps }) => offeredFps)), at);
     // What loses less than NDR allows is within PDR too, whatever an accident made of the first search.
     if (pdr !== null || ndr !== null) add('pdr', Math.max(pdr ?? 0, ndr ?? 0), at);
     if (ndr === null) return context.leaveOut(`NDR at ${at.frameBytes}: frames are lost even at the lowest rate tried`);
