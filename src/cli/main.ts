@@ -13,5 +13,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+if (process.argv[2] === 'serve') await dropPrivileges();
 const { main } = await import('./program.ts');
 process.exitCode = await main(process.argv);
+
+/**
+ * Before the program is loaded, because it starts the process anew and all that was loaded is loaded again: a tenth of a
+ * second. Where it fails, the daemon tries again and says why; where flags come before the command, it is the first to try.
+ */
+async function dropPrivileges(): Promise<void> {
+  try {
+    (await import('../control/plumbing/drop-privileges.ts')).dropPrivileges();
+  } catch {
+    // See above.
+  }
+}
