@@ -1,11 +1,16 @@
 /** Two projects: `unit` runs side by side; `kernel` needs root and real namespaces, so its files run one after another. */
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const KERNEL = ['test/namespaces/**/*.test.ts', 'test/contract/**/*.test.ts'];
 /** Where .ci/run wants the counts; people read the default report. */
 const report = process.env['TSWITCH_TEST_REPORT'];
 
+/** What the package exports, which is built when it is packed. */
+const source = (file: string): string => fileURLToPath(new URL(`src/sdk/${file}.ts`, import.meta.url));
+
 export default defineConfig({
+  resolve: { alias: { 'tswitch/logic': source('logic'), 'tswitch/sandbox': source('sandbox') } },
   test: {
     pool: 'forks',
     testTimeout: 180_000,

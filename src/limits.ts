@@ -59,6 +59,14 @@ export const RESERVED_FILTERED_DEFAULT = 0x10;
 export const NETDEV_NAME_BYTES_MAX = 15;
 export const PORT_NAME = /^[A-Za-z0-9._:-]{1,64}$/;
 
+/** Frames of their own that loaded logics send with one batch or tick: how many, how long, and the memory for them. */
+export const LOGIC_FRAMES_MAX = 64;
+export const LOGIC_FRAME_BYTES_MAX = 1514;
+export const LOGIC_SLOT_BYTES = 1536;
+export const LOGIC_BUFFER_BYTES = LOGIC_FRAMES_MAX * LOGIC_SLOT_BYTES;
+/** Logics loaded at a time, those in shadow included. */
+export const LOGICS_MAX = 32;
+
 /** No wait of a worker is longer, so that terminating one never hangs (a thread inside epoll_wait cannot be ended). */
 export const WORKER_WAIT_MS_MAX = 200;
 

@@ -27,10 +27,14 @@ export interface MicroBenchmark {
 /** In MiB. What is measured then ends before the first collection. */
 const BIG_SEMI_SPACE = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 
+/** Where examples find `tswitch/logic` in a checkout. */
+const FOR_LOGICS = new URL('../../src/sdk/register.ts', import.meta.url).href;
+
 export const MICRO_BENCHMARKS: readonly MicroBenchmark[] = [
   { name: 'admit', file: 'admit.ts', nodeFlags: BIG_SEMI_SPACE },
   { name: 'fdb', file: 'fdb.ts', nodeFlags: BIG_SEMI_SPACE },
   { name: 'vlan-egress', file: 'vlan-egress.ts', nodeFlags: BIG_SEMI_SPACE },
+  { name: 'logic', file: 'logic.ts', nodeFlags: [...BIG_SEMI_SPACE, '--import', FOR_LOGICS] },
   { name: 'offload', file: 'offload.ts', nodeFlags: BIG_SEMI_SPACE },
   { name: 'heap-per-frame', file: 'heap-per-frame.ts', nodeFlags: BIG_SEMI_SPACE },
   { name: 'ffi-call', file: 'ffi-call.ts', nodeFlags: BIG_SEMI_SPACE },

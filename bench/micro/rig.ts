@@ -2,12 +2,15 @@
 import { DataPath } from '../../src/datapath/data-path.ts';
 import type { Batch } from '../../src/frame/batch.ts';
 import { VNET_HEADER_BYTES } from '../../src/frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX } from '../../src/limits.ts';
+import { BATCH_FRAMES_MAX, LOGIC_BUFFER_BYTES } from '../../src/limits.ts';
 import { GATHER_LIST_BYTES, type GatherList } from '../../src/ports/gather-list.ts';
 import type { Port } from '../../src/ports/port.ts';
 import { Board } from '../../src/shared/board.ts';
 import { OFFLOADS_ALL, type PortConfig } from '../../src/shared/commands.ts';
+import type { LogicLoad, LogicReport } from '../../src/shared/logic-load.ts';
 import { Fdb } from '../../src/switching/fdb.ts';
+import type { AnyLogic } from '../../src/switching/logic.ts';
+import { allocateLogicMemory } from '../../src/switching/logic-setup.ts';
 import { learning } from '../../src/switching/logics/learning.ts';
 import { EMPTY_DIGEST, fold } from './digest.ts';
 
@@ -124,19 +127,39 @@ export interface RigPort {
   arrivals: Arrivals | null;
 }
 
+export interface RigLogic {
+  logic: AnyLogic;
+  params: object;
+  isShadow: boolean;
+}
+
 export class Rig {
   readonly ports: readonly MemoryOnlyPort[];
   readonly fdb: Fdb;
   readonly #dataPath: DataPath;
+  #logics: readonly RigLogic[] = [];
 
   constructor(ports: readonly RigPort[], fdbLimit: number) {
     const places = ports.length * BATCH_FRAMES_MAX;
-    const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + places * SLOT_BYTES));
+    const bufferAt = GATHER_LIST_BYTES + places * SLOT_BYTES;
+    const bytes = new Uint8Array(new SharedArrayBuffer(bufferAt + LOGIC_BUFFER_BYTES));
     const fdb = Fdb.allocate({ limit: fdbLimit, ageingTicks: AGEING_TICKS, seed: SEED });
     // As far up as real arenas lie: addresses beyond 32 bits.
     const memory = { bytes, address: 0x7f00_8000_0000 };
     this.fdb = new Fdb(fdb, 2);
-    this.#dataPath = new DataPath({ worker: 0, board: Board.create(1), memory, gatherListAt: 0, fdb, logic: learning });
+    const open = ({ id }: LogicLoad): AnyLogic => this.#logics[id - 1]!.logic;
+    const report = (what: LogicReport): void => {
+      if ('fault' in what) throw new Error(what.fault.stack ?? what.fault.message);
+    };
+    this.#dataPath = new DataPath({
+      worker: 0,
+      board: Board.create(1),
+      memory,
+      gatherListAt: 0,
+      fdb,
+      logic: learning,
+      loaded: { bufferAt, open, report },
+    });
     this.ports = ports.map(({ config, arrivals }, handle) => {
       const at = GATHER_LIST_BYTES + handle * BATCH_FRAMES_MAX * SLOT_BYTES;
       const port = new MemoryOnlyPort(handle, bytes, at);
@@ -144,6 +167,25 @@ export class Rig {
       this.#dataPath.openPort(port, config);
       return port;
     });
+  }
+
+  /** Loads these, with their parameters as they come from the schema, instead of what was loaded. */
+  load(logics: readonly RigLogic[]): void {
+    this.#logics = logics;
+    this.#dataPath.useLogics(
+      logics.map(({ logic, params, isShadow }, k) => ({
+        id: k + 1,
+        name: logic.name,
+        module: '',
+        file: '',
+        revision: 0,
+        params,
+        scope: { ports: [], vlans: [] },
+        memory: allocateLogicMemory(logic, 1),
+        isShadow,
+        seed: SEED,
+      })),
+    );
   }
 
   /** Takes a batch from every port that has arrivals. @returns the digest of what left by each port */

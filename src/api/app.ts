@@ -14,6 +14,7 @@ import type { LoopDelay } from './loop-delay.ts';
 import { CONFIG_PATH, configRoutes } from './routes/config.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fdbRoutes } from './routes/fdb.ts';
+import { logicRoutes } from './routes/logic.ts';
 import { portRoutes } from './routes/ports.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -68,6 +69,7 @@ export function createApp(
   app.route('/', switchRoutes(control));
   app.route('/', configRoutes(control));
   app.route('/', statsRoutes(control));
+  app.route('/', logicRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));
   app.route('/', tokenRoutes(tokens));
   app.route('/', healthRoutes(control, loopDelay));

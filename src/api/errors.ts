@@ -37,6 +37,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   FDB_ENTRY_NOT_FOUND: { status: 404, meaning: 'the FDB has no entry of this VLAN and address' },
   NETNS_NOT_FOUND: { status: 404, meaning: 'there is no such network namespace' },
   NETDEV_NOT_FOUND: { status: 404, meaning: 'there is no such netdev' },
+  LOGIC_NOT_FOUND: { status: 404, meaning: 'no logic of this name is loaded, or none in the state that is asked for' },
   TOKEN_NOT_FOUND: { status: 404, meaning: 'there is no token of this name' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'there is no such route' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'the route exists, but not with this method; see the Allow header' },
@@ -62,6 +63,10 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'the body is declared to be something else than JSON' },
   ADDRESS_REFUSED: { status: 422, meaning: 'the kernel refused an address or the gateway' },
   CONFIG_REFUSED: { status: 422, meaning: 'the document makes sense, but not on this machine; details list why' },
+  LOGIC_REFUSED: {
+    status: 422,
+    meaning: 'the file is no logic, its parameters are wrong, or it breaks the contract; details say where and why',
+  },
   INTERNAL: { status: 500, meaning: "a fault of tswitch itself; the daemon's log has more" },
   NOT_SUPPORTED: { status: 501, meaning: 'this kernel, machine or version cannot do it' },
   STATE_FAILED: { status: 503, meaning: "the change could not be kept beyond the daemon's end, so it was undone" },

@@ -11,15 +11,20 @@ const READING = new Set(['GET', 'HEAD']);
 /** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
 const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
 
+/** Loading code is running code as the daemon: whoever may do that over TCP owns the machine. */
+const LOGIC = /^\/v1\/logic(?:\/|$)/;
+
 export interface GuardOptions {
   /** Null: whoever connects may do all (`--no-auth`, on a loopback address only). */
   tokens: TokenStore | null;
   /** Names, in lower case, that the Host header may have beside IP addresses and `localhost`. */
   hosts: readonly string[];
+  /** Whether logics may be loaded and changed. */
+  allowLogic?: boolean;
 }
 
 /** @throws ApiError where the request is refused, TswitchError where the tokens cannot be read */
-export function admitTcp(request: Request, { tokens, hosts }: GuardOptions): void {
+export function admitTcp(request: Request, { tokens, hosts, allowLogic = false }: GuardOptions): void {
   checkHost(request, hosts);
   checkOrigin(request);
   if (tokens) checkToken(request, tokens);
@@ -27,6 +32,12 @@ export function admitTcp(request: Request, { tokens, hosts }: GuardOptions): voi
     throw new ApiError(
       'SOCKET_ONLY',
       'tokens are managed over the Unix socket only: run `tswitch token` on its machine',
+    );
+  }
+  if (!allowLogic && LOGIC.test(new URL(request.url).pathname) && !READING.has(request.method)) {
+    throw new ApiError(
+      'SOCKET_ONLY',
+      'logics are loaded and changed over the Unix socket only, unless the daemon was started with --allow-logic-over-tcp',
     );
   }
   checkType(request);

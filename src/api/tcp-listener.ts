@@ -14,6 +14,8 @@ export interface TcpOptions {
   tokens: TokenStore | null;
   /** Names that the Host header may have beside IP addresses, `localhost` and the name in `listen`. */
   allowHosts?: readonly string[];
+  /** Whether logics may be loaded and changed over TCP. */
+  allowLogic?: boolean;
 }
 
 interface Place {
@@ -24,9 +26,11 @@ interface Place {
 }
 
 /** @throws TswitchError BAD_REQUEST where this must not or cannot be listened on */
-export async function placeOf({ listen, tokens }: TcpOptions): Promise<Place> {
+export async function placeOf({ listen, tokens, allowLogic = false }: TcpOptions): Promise<Place> {
   const { host, port } = parseListen(listen);
   const address = isIP(host) === 0 ? await resolve(host) : host;
+  if (allowLogic && !tokens)
+    refuse('--allow-logic-over-tcp lets whoever connects run code as the daemon: give --token-file');
   if (ipaddr.process(address).range() === 'loopback') return { host, address, port };
   if (!tokens) refuse(`--listen ${listen} can be reached from other machines: give --token-file instead of --no-auth`);
   if (tokens.list().length === 0) {
@@ -37,8 +41,11 @@ export async function placeOf({ listen, tokens }: TcpOptions): Promise<Place> {
   return { host, address, port };
 }
 
-export function guardOptions({ tokens, allowHosts = [] }: TcpOptions, { host }: Place): GuardOptions {
-  return { tokens, hosts: [host, ...allowHosts].map((name) => name.toLowerCase()) };
+export function guardOptions(
+  { tokens, allowHosts = [], allowLogic = false }: TcpOptions,
+  { host }: Place,
+): GuardOptions {
+  return { tokens, hosts: [host, ...allowHosts].map((name) => name.toLowerCase()), allowLogic };
 }
 
 /** @returns the URL that clients use. @throws TswitchError BAD_REQUEST, NOT_PERMITTED */

@@ -14,6 +14,7 @@ import { addDropsCommand } from './commands/drops.ts';
 import { addEventCommand } from './commands/events.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addFdbCommands } from './commands/fdb.ts';
+import { addLogicCommands } from './commands/logic.ts';
 import { addPlugCommands } from './commands/plug.ts';
 import { addPortCommands } from './commands/port.ts';
 import { addServeCommand } from './commands/serve.ts';
@@ -42,6 +43,7 @@ export function makeProgram(): Command {
   addVlanCommands(program);
   addFdbCommands(program);
   addConfigCommands(program);
+  addLogicCommands(program);
   addStatsCommand(program);
   addDropsCommand(program);
   addExplainCommand(program);

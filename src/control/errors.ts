@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'TOKEN_NOT_FOUND'
   | 'NO_TOKEN_FILE'
   | 'LIMIT_REACHED'
+  | 'LOGIC_NOT_FOUND'
+  | 'LOGIC_REFUSED'
   | 'CONFIG_REFUSED'
   | 'CONFIG_FAILED'
   | 'CONFIG_CHANGED'

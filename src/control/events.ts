@@ -25,6 +25,16 @@ export const EVENT_NAMES = [
   /** FDB events that were too many to be told; data: count. */
   'fdb.suppressed',
   'worker.restarted',
+  /** A logic is asked from now on, live or in shadow; data: logic, state, file. And: no more; data: logic, state, reason, fault. */
+  'logic.loaded',
+  'logic.unloaded',
+  /** Parameters or scope are others now; data: logic, state, params. */
+  'logic.changed',
+  /** The one in shadow is live now, or the one before it again; data: logic. */
+  'logic.promoted',
+  'logic.rolled-back',
+  /** A logic failed, and its batch was left to the others; data: logic, state, fault (with stack, frame and port). */
+  'logic.fault',
   /** A document was applied; data: generation, actions, confirmUntil. */
   'config.applied',
   /** One that was to be confirmed was, or was not in time and is taken back; data: generation, and failed: what could not be. */

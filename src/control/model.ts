@@ -1,6 +1,7 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
+import type { LogicControl } from './logic/model.ts';
 import type { ApplyOptions, ApplyResult } from './wish/configuration.ts';
 import type { Problem } from './wish/problem.ts';
 import type { Draft } from './wish/problems.ts';
@@ -261,7 +262,7 @@ export interface DropView {
   samples: DropSample[];
 }
 
-export const EXPLAIN_STAGES = ['admit', 'vlan', 'source', 'destination', 'egress'] as const;
+export const EXPLAIN_STAGES = ['admit', 'vlan', 'logic', 'source', 'destination', 'egress'] as const;
 export type ExplainStage = (typeof EXPLAIN_STAGES)[number];
 
 export interface ExplainRequest {
@@ -328,6 +329,8 @@ export interface SwitchControl {
   /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
   examine(port?: string): Promise<Finding[]>;
   readonly events: EventBus;
+  /** The loaded logics. */
+  readonly logic: LogicControl;
   /**
    * Ends the workers and lets go of every port. What tswitch made for the ports it removes, or, if it keeps its state, leaves
    * for its next life.

@@ -5,6 +5,7 @@ import { dropViews } from './drop-view.ts';
 import { Explainer, parseFrame } from './explainer.ts';
 import type { DropView, ExplainRequest, ExplainView, StatsView, SwitchSettings } from './model.ts';
 import type { Ports } from './ports.ts';
+import type { LogicLoad } from '../shared/logic-load.ts';
 import { forwardReserved, portConfig } from './views.ts';
 import type { Workers } from './workers.ts';
 
@@ -14,6 +15,8 @@ export interface ReportsOptions {
   workers: Workers;
   settings: () => SwitchSettings;
   fdb: () => SharedArrayBuffer;
+  /** The loaded logics, in the order they are asked. */
+  logics: () => LogicLoad[];
   /** FDB ticks. */
   now: () => number;
   nameOf: (handle: number) => string;
@@ -54,6 +57,7 @@ export class Reports {
       ingress: handle,
       frame: parseFrame(frame),
       forwardReserved: forwardReserved(settings()),
+      logics: this.#options.logics(),
       fdb: fdb(),
       probeTokens: this.#options.board.probeTokens.slice(),
       now: now(),

@@ -13,6 +13,7 @@ import type { Beginning } from './begin.ts';
 import { EventBus } from './events.ts';
 import { Doctor } from './doctor/doctor.ts';
 import type { Finding } from './doctor/finding.ts';
+import { Logics } from './logic/logics.ts';
 import { HappeningsReader } from './happenings-reader.ts';
 import { faultFields, type Log } from './log.ts';
 import { MacTable } from './mac-table.ts';
@@ -65,6 +66,7 @@ export interface RunningSwitchOptions {
 
 export class Switch implements SwitchControl {
   readonly events = new EventBus();
+  readonly logic: Logics;
   readonly #log: Log;
   readonly #changes = new ChangeQueue();
   readonly #workers: Workers;
@@ -106,10 +108,24 @@ export class Switch implements SwitchControl {
       tapIo,
       clockStartMs: this.#clockStartMs,
       fdb: () => this.#macs.fdb.buffer,
-      snapshot: (worker) => [this.#switchCommand(this.#settings), ...this.#ports.snapshot(worker)],
-      onRestart: (worker, error) => this.#onRestart(worker, error),
+      snapshot: (worker) => [
+        this.#switchCommand(this.#settings),
+        ...this.#ports.snapshot(worker),
+        { do: 'logics', logics: this.logic.loads() },
+      ],
+      onRestart: (worker, error, logic) => this.#onRestart(worker, error, logic),
+      onLogic: (report) => this.logic.onReport(report),
       onPortFailed: (handle) => this.#ports.check(handle),
       onReadable: () => this.#ports.readLinks(),
+    });
+    this.logic = new Logics({
+      changes: this.#changes,
+      events: this.events,
+      workers,
+      command: (command) => this.#workers.command(() => [command]),
+      nameOf: (handle) => this.#nameOf(handle),
+      checkPort: (name) => void this.#ports.registry.get(name),
+      log,
     });
     options.giveFault?.((worker, fault) => this.#workers.fault(worker, fault));
     this.#ports = new Ports({
@@ -152,6 +168,7 @@ export class Switch implements SwitchControl {
       workers: this.#workers,
       settings: () => this.#settings,
       fdb: () => this.#macs.fdb.buffer,
+      logics: () => this.logic.loads(),
       now,
       nameOf: (handle) => this.#nameOf(handle),
       isBlocked: (port) => this.#protection.of(port).blocked !== null,
@@ -281,6 +298,7 @@ export class Switch implements SwitchControl {
       await this.#reports.close();
       await this.#workers.close();
       await this.#ports.close();
+      await this.logic.close();
       this.#store?.close();
     }));
   }
@@ -318,12 +336,16 @@ export class Switch implements SwitchControl {
     return { do: 'switch', config: { forwardReserved: forwardReserved(settings), busyPollMicros } };
   }
 
-  /** @param error what it threw; null: it hung */
-  #onRestart(worker: number, error: unknown): void {
+  /**
+   * @param error what it threw; null: it hung
+   * @param logic id of the loaded logic that it was in; 0: in none
+   */
+  #onRestart(worker: number, error: unknown, logic: number): void {
     const thrown = error instanceof Error ? error : null;
     const reason = error === null ? 'hung' : 'threw';
     this.#log.warn('worker replaced', { worker, reason, ...(thrown ? faultFields(thrown) : {}) });
     this.#macs.fdb.freeLocksOf(worker + 1);
+    this.logic.onWorkerEnded(worker, logic, thrown?.message ?? 'it did not come back');
     this.events.emit('worker.restarted', { worker, reason, error: thrown?.message ?? null });
   }
 

@@ -22,12 +22,13 @@ const OFFLOAD_BITS: Record<OffloadName, number> = {
   uso: OFFLOAD_USO,
 };
 
-type Configured = Pick<PortRecord, 'settings' | 'link'>;
+type Configured = Pick<PortRecord, 'settings' | 'link'> & { request: { name: string } };
 type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity' | 'xdp'> };
 
 export function portConfig(record: Configured, blocked: boolean): PortConfig {
   const { settings } = record;
   return {
+    name: record.request.name,
     mode: settings.mode,
     vlan: settings.vlan ?? 0,
     trunks: settings.trunks,

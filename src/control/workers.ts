@@ -9,13 +9,15 @@ import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts'
 import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
 import { Arena } from '../../native-bindings/arena.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
+import { LOGIC_BUFFER_BYTES } from '../limits.ts';
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
 import { programFile } from '../program-file.ts';
-import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, LOGIC, TURNS } from '../shared/board.ts';
 import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
+import type { LogicReport } from '../shared/logic-load.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
 import { Heartbeats } from './heartbeats.ts';
@@ -26,6 +28,8 @@ import { Readiness } from './readiness.ts';
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
 /** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
 const EPOLL_EVENTS_BYTES = 4096;
+/** A worker's own heap needs a few MiB; a loaded logic that takes all the memory there is must end its worker alone. */
+const WORKER_HEAP_MIB_MAX = 512;
 const COMMAND_TIMEOUT_MS = 10_000;
 /** A worker that ends sooner than this after its start has failed quickly. */
 const QUICK_FAILURE_MS = 1000;
@@ -43,6 +47,7 @@ interface Seat {
   readonly wakeFd: number;
   readonly gatherListAt: number;
   readonly tapBufferAt: number;
+  readonly logicBufferAt: number;
   readonly ioRing: IoRingSocket | null;
   readonly epollEventsAt: number;
   commands: MessagePort;
@@ -65,8 +70,13 @@ export interface WorkersOptions {
   fdb: () => SharedArrayBuffer;
   /** Commands that bring a new worker to the state of the others. */
   snapshot: (worker: number) => Command[];
-  /** A worker ended by itself, with the error, or hung (null). Called before its replacement starts. */
-  onRestart: (worker: number, error: unknown) => void;
+  /**
+   * A worker ended by itself, with the error, or hung (null), perhaps inside a loaded logic (its id; 0: in none). Called before
+   * its replacement starts.
+   */
+  onRestart: (worker: number, error: unknown, logic: number) => void;
+  /** A worker has something to tell of a loaded logic. */
+  onLogic?: (report: LogicReport) => void;
   /** A worker found a port's netdev gone, or seemingly so. */
   onPortFailed: (handle: number) => void;
   /** A descriptor that was given to `watch` became readable, or may have; several calls may come as one. */
@@ -89,6 +99,7 @@ export class Workers {
       maxThreads: options.count,
       idleTimeout: Infinity,
       atomics: 'disabled',
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB_MAX },
     });
     this.#heartbeats = new Heartbeats(options.board, options.count, (worker) => this.#seats[worker]!.abort.abort());
     for (let worker = 0; worker < options.count; worker++) this.#seats.push(this.#makeSeat(worker));
@@ -179,6 +190,7 @@ export class Workers {
       wakeFd,
       gatherListAt: arena.allocate(GATHER_LIST_BYTES).offset,
       tapBufferAt: arena.allocate(ioRing === null ? TAP_BUFFER_BYTES : TAP_RING_BUFFER_BYTES).offset,
+      logicBufferAt: arena.allocate(LOGIC_BUFFER_BYTES).offset,
       ioRing,
       epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES).offset,
       restarts: 0,
@@ -192,10 +204,14 @@ export class Workers {
   /** Starts the endless task; its commands begin with the snapshot. */
   #startTask(seat: Omit<Seat, 'commands' | 'abort'>, snapshot: Command[]): Pick<Seat, 'commands' | 'abort'> {
     const { port1, port2 } = new MessageChannel();
-    port1.on('message', ({ failed }: WorkerReport) => this.#options.onPortFailed(failed));
+    port1.on('message', (report: WorkerReport) => {
+      if ('failed' in report) this.#options.onPortFailed(report.failed);
+      else this.#options.onLogic?.(report);
+    });
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
     const { board } = this.#options;
+    board.words[board.page(seat.worker) + LOGIC] = 0;
     const abort = new AbortController();
     const start: WorkerStart = {
       worker: seat.worker,
@@ -204,6 +220,7 @@ export class Workers {
       arena: { sab: seat.arena.sab, address: seat.arena.address },
       gatherListAt: seat.gatherListAt,
       tapBufferAt: seat.tapBufferAt,
+      logicBufferAt: seat.logicBufferAt,
       ioRing: seat.ioRing?.place ?? null,
       epollEventsAt: seat.epollEventsAt,
       epollFd: seat.epollFd,
@@ -223,7 +240,9 @@ export class Workers {
   #onEnd(worker: number, error: unknown): void {
     if (this.#stopping) return;
     const seat = this.#seats[worker]!;
-    this.#options.onRestart(worker, seat.abort.signal.aborted ? null : error);
+    const { board } = this.#options;
+    const logic = board.words[board.page(worker) + LOGIC]!;
+    this.#options.onRestart(worker, seat.abort.signal.aborted ? null : error, logic);
     seat.commands.close();
     this.#heartbeats.ended(worker);
     seat.isVacant = true;

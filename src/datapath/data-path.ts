@@ -15,17 +15,22 @@ import type { Port } from '../ports/port.ts';
 import * as boardLayout from '../shared/board.ts';
 import type { Board } from '../shared/board.ts';
 import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
+import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { Happenings } from '../shared/happenings.ts';
 import * as dropReasons from '../switching/drop-reasons.ts';
-import { Fdb } from '../switching/fdb.ts';
-import type { Logic, LogicFactory } from '../switching/logic.ts';
+import { Fdb, TICKS_PER_SECOND } from '../switching/fdb.ts';
+import type { AnyLogic, LogicInstance } from '../switching/logic.ts';
+import { LogicClock } from '../switching/logic-clock.ts';
+import { allocateLogicMemory, createInstance, type SetupParts } from '../switching/logic-setup.ts';
 import * as portTable from '../switching/port-table.ts';
 import { classifiedDrop, PortTable } from '../switching/port-table.ts';
 import { Reach } from '../switching/reach.ts';
 import * as verdicts from '../switching/verdict.ts';
 import { drop } from '../switching/verdict.ts';
 import { Egress } from './egress.ts';
+import { LogicHost } from './logic-host.ts';
+import { mutedSender } from './logic-outbox.ts';
 import * as loopProbe from './loop-probe.ts';
 import { readProbe, writeProbe } from './loop-probe.ts';
 import { StormLimiter } from './storm-limiter.ts';
@@ -35,12 +40,14 @@ import { Tally } from './tally.ts';
 const { RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } = admission;
 const { NO_TAG, TAG_BYTES, TPID_CUSTOMER } = vlanTag;
 const { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
-const { PORTS_MAX, RESERVED_ADDRESSES } = limits;
-const { Counter } = boardLayout;
+const { PORTS_MAX, RESERVED_ADDRESSES, WORKERS_MAX } = limits;
+const { Counter, LOGIC } = boardLayout;
 const { Drop } = dropReasons;
 const { SET_BLOCKED, SET_UP } = portTable;
 const { UNDECIDED } = verdicts;
 const { PROBE_FIRST_BYTE } = loopProbe;
+
+const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
 
 /** The drop verdict for each answer of `admit` but WELCOME. */
 const REFUSED: number[] = [];
@@ -56,12 +63,25 @@ export interface DataPathOptions {
   /** Offset of GATHER_LIST_BYTES in the memory. */
   gatherListAt: number;
   fdb: SharedArrayBuffer;
-  logic: LogicFactory;
+  /** Decides what no loaded logic does; must decide batches. */
+  logic: AnyLogic;
+  /** Missing: none can be loaded. */
+  loaded?: LoadedLogicOptions;
 }
 
+export interface LoadedLogicOptions {
+  /** Offset of LOGIC_BUFFER_BYTES in the memory. */
+  bufferAt: number;
+  open: (load: LogicLoad) => AnyLogic;
+  report: (report: LogicReport) => void;
+}
+
+const NO_PARAMS = { params: {}, memory: allocateLogicMemory({}, WORKERS_MAX), seed: 1 };
+
 export class DataPath {
+  readonly #options: DataPathOptions;
   readonly #worker: number;
-  readonly #logicFactory: LogicFactory;
+  readonly #clock = new LogicClock();
   readonly #ports: (Port | null)[] = Array.from({ length: PORTS_MAX }, () => null);
   /** The ports that are open, in the order they are visited. */
   #open: Port[] = [];
@@ -74,11 +94,19 @@ export class DataPath {
   readonly #happenings: Happenings;
   readonly #probeTokens: Uint8Array;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
-  #logic: Logic;
+  #fdb: SharedArrayBuffer;
+  /** Decides what no loaded logic does. */
+  #base: LogicInstance;
+  /** The loaded ones; null: there are none. */
+  #host: LogicHost | null = null;
+  #loads: readonly LogicLoad[] = [];
+  /** `#host` or `#base`. */
+  #logic: LogicInstance;
+  #now = 0;
 
   constructor(options: DataPathOptions) {
+    this.#options = options;
     this.#worker = options.worker;
-    this.#logicFactory = options.logic;
     this.#batch = new Batch(options.memory.bytes);
     this.#tally = new Tally(options.board, options.worker);
     const { board, worker } = options;
@@ -94,13 +122,16 @@ export class DataPath {
       storms: new StormLimiter(board, this.#table, this.#happenings),
       samples: new DropSamples(board.buffers.dropSamples[worker]!),
     });
-    this.#logic = this.#makeLogic(options.fdb);
+    this.#fdb = options.fdb;
+    this.#base = this.#makeBase();
+    this.#logic = this.#base;
   }
 
   openPort(port: Port, config: PortConfig): void {
     this.#ports[port.handle] = port;
     this.#table.configure(port.handle, config);
     this.#open = this.#ports.filter((open) => open !== null);
+    this.#host?.portsChanged(this.#now);
   }
 
   configurePort(handle: number, config: PortConfig): void {
@@ -111,6 +142,7 @@ export class DataPath {
     this.#ports[handle] = null;
     this.#table.remove(handle);
     this.#open = this.#ports.filter((open) => open !== null);
+    this.#host?.portsChanged(this.#now);
   }
 
   configure({ forwardReserved }: Pick<SwitchConfig, 'forwardReserved'>): void {
@@ -118,7 +150,19 @@ export class DataPath {
   }
 
   useFdb(fdb: SharedArrayBuffer): void {
-    this.#logic = this.#makeLogic(fdb);
+    this.#fdb = fdb;
+    this.#base = this.#makeBase();
+    this.#host = null;
+    this.useLogics(this.#loads);
+  }
+
+  /** The loaded logics from now on, in the order they are asked. Between two batches, so each is decided by one set of them. */
+  useLogics(loads: readonly LogicLoad[]): void {
+    this.#loads = loads;
+    if (loads.length > 0) this.#host ??= this.#makeHost();
+    else this.#host = null;
+    this.#host?.use(loads);
+    this.#logic = this.#host ?? this.#base;
   }
 
   /** Sends a loop probe out of the port, tagged as the VLAN is there. It is no forwarded frame and not counted as one. */
@@ -142,6 +186,10 @@ export class DataPath {
     return this.#table;
   }
 
+  get logics(): LogicHost | null {
+    return this.#host;
+  }
+
   get reach(): Reach {
     return this.#reach;
   }
@@ -150,9 +198,19 @@ export class DataPath {
     return this.#ports[handle] ?? null;
   }
 
-  /** Takes one batch from every port that has frames, and forwards it. @param now FDB ticks @returns frames taken */
-  turn(now: number): number {
+  /**
+   * Takes one batch from every port that has frames, and forwards it.
+   * @param now FDB ticks
+   * @param nowMs the same time, finer, for loaded logics
+   * @returns frames taken
+   */
+  turn(now: number, nowMs: number = now * MS_PER_TICK): number {
     let frames = 0;
+    if (this.#host !== null) {
+      this.#now = now;
+      this.#clock.ms = nowMs;
+      this.#host.hostTick(now, this.#egress);
+    }
     for (const port of this.#open) if (port.pending()) frames += this.#forward(port, now);
     return frames;
   }
@@ -165,8 +223,9 @@ export class DataPath {
     if (batch.count > 0) {
       this.#reach.begin(batch.ingress);
       this.#classify(batch, now);
-      this.#logic.decide(batch, now);
+      this.#logic.decide!(batch, now);
       this.#egress.dispatch(batch, now);
+      if (this.#host !== null) this.#host.flush(this.#egress, batch);
       port.release();
     }
     return batch.count;
@@ -215,9 +274,31 @@ export class DataPath {
     return from >= 0;
   }
 
-  #makeLogic(fdb: SharedArrayBuffer): Logic {
-    const happenings = this.#happenings;
-    const reach = this.#reach;
-    return this.#logicFactory({ ports: this.#table, reach, fdb: new Fdb(fdb, this.#worker + 1), happenings });
+  #makeBase(): LogicInstance {
+    return createInstance(this.#options.logic, { ...this.#parts(), sender: mutedSender }, NO_PARAMS);
+  }
+
+  #makeHost(): LogicHost {
+    const { loaded, board } = this.#options;
+    if (!loaded) throw new Error('this data path was made without room for loaded logics');
+    return new LogicHost({
+      ...loaded,
+      base: this.#base,
+      parts: this.#parts(),
+      batch: this.#batch,
+      words: board.words,
+      wordAt: board.page(this.#worker) + LOGIC,
+    });
+  }
+
+  #parts(): Omit<SetupParts, 'sender'> {
+    return {
+      ports: this.#table,
+      reach: this.#reach,
+      fdb: new Fdb(this.#fdb, this.#worker + 1),
+      happenings: this.#happenings,
+      clock: this.#clock,
+      worker: this.#worker,
+    };
   }
 }

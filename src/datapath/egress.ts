@@ -117,8 +117,39 @@ export class Egress {
       }
     }
     if (forwarded > 0) this.#tally.add(ingress, Counter.FORWARDED, forwarded);
+    this.#serveAll(batch);
+  }
+
+  /** Sends copies of frames that logics asked for beside the verdicts; each counts like one of a flood. */
+  sendCopies(batch: Batch, frames: Uint16Array, handles: Uint16Array, count: number): void {
+    // A pick list holds a batch.
+    for (let begin = 0; begin < count; begin += BATCH_FRAMES_MAX) {
+      const end = Math.min(count, begin + BATCH_FRAMES_MAX);
+      for (let k = begin; k < end; k++) {
+        this.#measure(batch, frames[k]!);
+        this.#pick(handles[k]!, frames[k]!);
+      }
+      this.#tally.add(batch.ingress, Counter.FLOOD_COPIES, end - begin);
+      this.#serveAll(batch);
+    }
+  }
+
+  /** Sends frames that came in by no port, each by the one that its verdict names; they count there. */
+  sendOwn(own: Batch): void {
+    for (let i = 0; i < own.count; i++) {
+      const handle = own.verdict[i]!;
+      this.#measure(own, i);
+      this.#pick(handle, i);
+      this.#tally.add(handle, Counter.FLOOD_COPIES, 1);
+    }
+    this.#serveAll(own, true);
+  }
+
+  /** @param isOwn the frames are taken for ones that entered where they leave: so they are untagged inside their VLAN */
+  #serveAll(batch: Batch, isOwn = false): void {
     for (let k = 0; k < this.#touchedCount; k++) {
       const handle = this.#touched[k]!;
+      if (isOwn) batch.ingress = handle;
       this.#serve(this.#ports[handle]!, batch);
       this.#picked[handle] = 0;
     }

@@ -3,12 +3,14 @@
  * of the live one and a copy of its FDB, really forwards the frame; then what it decided is read and put into words. So it is
  * the code that forwards, and no live state is touched. Runs in a thread of its own, started by file name.
  */
+import { LOGIC_BUFFER_BYTES } from '../limits.ts';
 import { DESTINATION, SOURCE } from '../frame/ethernet.ts';
 import { NO_TAG, PCP_SHIFT, tagOf, TPID_CUSTOMER, VID_MASK } from '../frame/vlan.ts';
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../ports/memory-port.ts';
 import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
 import type { PortConfig } from '../shared/commands.ts';
+import type { LogicFault, LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import type { ExplainedEgress, ExplainTask, Explanation } from '../shared/explain-task.ts';
 import { Drop, DROP_NAMES, DROP_SENTENCES, type DropName } from '../switching/drop-reasons.ts';
 import {
@@ -25,8 +27,11 @@ import {
 import { learning } from '../switching/logics/learning.ts';
 import { classifiedDrop, FLOOD_BROADCAST, FLOOD_MULTICAST } from '../switching/port-table.ts';
 import { innerKey } from '../switching/inner-tag.ts';
-import { FIRST_DROP } from '../switching/verdict.ts';
+import type { AnyLogic } from '../switching/logic.ts';
+import { FIRST_DROP, FLOOD } from '../switching/verdict.ts';
 import { DataPath } from './data-path.ts';
+import type { LogicHost } from './logic-host.ts';
+import { loadLogic } from './logic-loader.ts';
 import { floodClass } from './storm-limiter.ts';
 
 type Stage = Explanation['stages'][number];
@@ -45,7 +50,8 @@ const ADMIT_REASONS: ReadonlySet<DropName> = new Set([
 const OWNER = 1;
 /** Used again for the next frame: the copy of the table, which is large, and what the frame lies in. */
 let tableCopy: SharedArrayBuffer | null = null;
-const frameBytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + MEMORY_PORT_BUFFER_BYTES));
+const BUFFERS_BYTES = GATHER_LIST_BYTES + LOGIC_BUFFER_BYTES;
+const frameBytes = new Uint8Array(new SharedArrayBuffer(BUFFERS_BYTES + MEMORY_PORT_BUFFER_BYTES));
 
 export default function explain(task: ExplainTask): Explanation {
   return new Explainer(task).explain();
@@ -58,6 +64,7 @@ class Explainer {
   readonly #dataPath: DataPath;
   readonly #fdb: Fdb;
   readonly #ingress: { name: string; config: PortConfig };
+  readonly #faults: LogicFault[] = [];
 
   constructor(task: ExplainTask) {
     this.#task = task;
@@ -67,12 +74,15 @@ class Explainer {
     const memory = { bytes: frameBytes, address: 0 };
     const board = this.#board;
     board.probeTokens.set(task.probeTokens);
-    this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning });
+    const open = ({ module, file }: LogicLoad): AnyLogic => loadLogic(module, file);
+    const loaded = { bufferAt: GATHER_LIST_BYTES, open, report: (report: LogicReport) => this.#note(report) };
+    this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning, loaded });
     // One frame arrives, so all ports can share the memory for arrivals.
-    this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, GATHER_LIST_BYTES));
+    this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, BUFFERS_BYTES));
     task.ports.forEach(({ config }, k) => this.#dataPath.openPort(this.#ports[k]!, config));
     this.#dataPath.configure({ forwardReserved: task.forwardReserved });
     this.#ingress = task.ports.find(({ handle }) => handle === task.ingress)!;
+    this.#dataPath.useLogics(task.logics.filter(({ isShadow }) => !isShadow).map(withOwnMemory));
   }
 
   explain(): Explanation {
@@ -94,6 +104,10 @@ class Explainer {
     };
   }
 
+  #note(report: LogicReport): void {
+    if ('fault' in report) this.#faults.push(report.fault);
+  }
+
   #stages(reason: DropName | null): Stage[] {
     const { batch } = this.#dataPath;
     const { frame, ingress, now } = this.#task;
@@ -104,6 +118,9 @@ class Explainer {
     if (reason && classifiedDrop(classified) !== 0) return [...stages, dropped('vlan', reason, this.#arrival())];
     const vlan = batch.vlan[0]!;
     stages.push({ stage: 'vlan', verdict: `VLAN ${vlan}`, text: this.#arrival() });
+    const decided = this.#dataPath.logics?.decided(0) ?? null;
+    if (this.#dataPath.logics) stages.push(this.#logicStage(decided, reason));
+    if (decided) return reason && reason !== 'NO_EGRESS' ? stages : [...stages, this.#egressStage(reason)];
     const [sourceHigh, sourceLow] = [keyHigh(frame, SOURCE, vlan), keyLow(frame, SOURCE)];
     // As they were before the frame: the live table is only read.
     const live = new Fdb(this.#task.fdb, OWNER);
@@ -113,12 +130,28 @@ class Explainer {
     stages.push(this.#sourceStage(source, this.#fdb.learn(sourceHigh, sourceLow, ingress, now)));
     stages.push(this.#destinationStage(reason, destination));
     if (reason && reason !== 'NO_EGRESS') return stages;
+    return [...stages, this.#egressStage(reason)];
+  }
+
+  #egressStage(reason: DropName | null): Stage {
     const copies = this.#ports.filter(({ sent }) => sent.length > 0).length;
-    const egress = `${copies} ${copies === 1 ? 'copy is' : 'copies are'} sent`;
-    stages.push(
-      reason ? dropped('egress', reason) : { stage: 'egress', verdict: copies > 0 ? 'sent' : 'dropped', text: egress },
-    );
-    return stages;
+    const text = `${copies} ${copies === 1 ? 'copy is' : 'copies are'} sent`;
+    return reason ? dropped('egress', reason) : { stage: 'egress', verdict: copies > 0 ? 'sent' : 'dropped', text };
+  }
+
+  /** What the loaded logics made of the frame. */
+  #logicStage(decided: ReturnType<LogicHost['decided']>, reason: DropName | null): Stage {
+    const [fault] = this.#faults;
+    const names = this.#task.logics.filter(({ isShadow }) => !isShadow).map(({ name }) => name);
+    const leave = `${names.join(', ')} ${names.length === 1 ? 'leaves' : 'leave'} it to the built-in logic`;
+    if (!decided) return { stage: 'logic', verdict: fault ? 'failed' : 'left', text: fault ? fault.message : leave };
+    const { runner } = decided;
+    const own = decided.reason === null ? null : (runner.logic.drops?.[decided.reason] ?? null);
+    const text = own === null ? `decided by ${runner.load.name}` : `${runner.load.name}: ${own}`;
+    if (reason && reason !== 'NO_EGRESS')
+      return { stage: 'logic', verdict: `dropped: ${decided.reason ?? reason}`, text };
+    const verdict = this.#dataPath.batch.verdict[0]!;
+    return { stage: 'logic', verdict: verdict === FLOOD ? 'flood' : `forward to ${this.#nameOf(verdict)}`, text };
   }
 
   /** What tag the frame came with, and what the port's mode makes of it. */
@@ -238,6 +271,16 @@ function dropped(stage: Stage['stage'], reason: DropName, context?: string): Sta
 
 function nameOfReason(reason: number): DropName {
   return DROP_NAMES.find((name) => Drop[name] === reason)!;
+}
+
+/** The same logic, with a copy of its tables: explaining changes nothing. */
+function withOwnMemory(load: LogicLoad): LogicLoad {
+  const tables = Object.entries(load.memory.tables).map(([name, table]) => [name, copyOf(table)] as const);
+  return { ...load, memory: { counters: copyOf(load.memory.counters), tables: Object.fromEntries(tables) } };
+}
+
+function copyOf(buffer: SharedArrayBuffer): SharedArrayBuffer {
+  return buffer.slice(0);
 }
 
 function listOf(vids: readonly number[]): string {

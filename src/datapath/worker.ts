@@ -15,11 +15,13 @@ import { TapRingPort } from '../ports/tap-ring-port.ts';
 import { XdpPort } from '../ports/xdp-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, CALLS, EPOCH, HEARTBEAT, THREAD, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
+import type { LogicReport } from '../shared/logic-load.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { DataPath } from './data-path.ts';
+import { loadLogic, withOriginalPaths } from './logic-loader.ts';
 import { Waiter } from './waiter.ts';
 
 /** Turns with frames after which TAPs are asked whether they are readable: that cannot be seen in memory. */
@@ -59,6 +61,11 @@ class Worker {
       gatherListAt: start.gatherListAt,
       fdb: start.fdb,
       logic: learning,
+      loaded: {
+        bufferAt: start.logicBufferAt,
+        open: ({ module, file }) => loadLogic(module, file),
+        report: (report) => this.#reportLogic(report),
+      },
     });
     this.#clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now() - start.clockStartMs;
   }
@@ -81,7 +88,7 @@ class Worker {
         if (this.#stopped) return;
       }
       const nowMs = performance.now();
-      if (this.#dataPath.turn(this.#ticks(nowMs)) > 0) {
+      if (this.#dataPath.turn(this.#ticks(nowMs), this.#clockOffsetMs + nowMs) > 0) {
         words[page + TURNS] = (words[page + TURNS]! + 1) | 0;
         this.#busyPoll.noteFrames(nowMs);
         const isTurnToPoll = this.#taps.size > 0 && ++busyTurns % BUSY_TURNS_PER_POLL === 0;
@@ -117,6 +124,11 @@ class Worker {
     for (const fd of fds) this.#waiter.unwatch(fd);
     this.#start.commands.postMessage({ failed: handle } satisfies WorkerReport);
   };
+
+  #reportLogic(report: LogicReport): void {
+    if ('fault' in report && report.fault.stack !== null) report.fault.stack = withOriginalPaths(report.fault.stack);
+    this.#start.commands.postMessage(report satisfies WorkerReport);
+  }
 
   /** FDB ticks. */
   #ticks(nowMs: number): number {
@@ -155,6 +167,8 @@ class Worker {
         return this.#dataPath.useFdb(command.table);
       case 'probe':
         return this.#dataPath.probe(command.handle, command.vlan);
+      case 'logics':
+        return this.#dataPath.useLogics(command.logics);
       case 'fault':
         if (command.fault === 'throw') throw new Error('a fault that was asked for');
         for (;;);

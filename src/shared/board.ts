@@ -28,6 +28,8 @@ export const ASLEEP = 2;
 export const TURNS = 3;
 /** The worker's thread id (gettid(2)) as this process's /proc has it; 0 where it is not known. */
 export const THREAD = 4;
+/** Id of the loaded logic that the worker is in; 0: in none. Stays where it was in a worker that was ended. */
+export const LOGIC = 5;
 
 export const RINGS_PER_PORT_MAX = 2;
 

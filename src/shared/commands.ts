@@ -2,6 +2,8 @@
  * What the control plane tells workers, by MessagePort, between batches. A worker reads its port when the epoch word moved,
  * obeys all that has come, and acknowledges the epoch: from then on nothing it does rests on the older state.
  */
+import type { LogicLoad, LogicReport } from './logic-load.ts';
+
 export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, OFFLOADS_ALL } from '../frame/vnet-header.ts';
 
 export type WirePortMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel' | 'transparent';
@@ -9,6 +11,8 @@ export type WirePriorityTags = 'never' | 'if-nonzero' | 'always';
 
 /** What of a port the data path needs to know and may change while it works. */
 export interface PortConfig {
+  /** For loaded logics, which know ports by name; missing: its handle in digits. */
+  name?: string;
   mode: WirePortMode;
   /** Access or native VLAN; 0 in mode `trunk`. */
   vlan: number;
@@ -91,10 +95,10 @@ export type Command =
   | { do: 'switch'; config: SwitchConfig }
   | { do: 'fdb'; table: SharedArrayBuffer }
   | { do: 'probe'; handle: number; vlan: number }
+  /** The loaded logics from now on, in the order they are asked; those in shadow among them. */
+  | { do: 'logics'; logics: readonly LogicLoad[] }
   | { do: 'fault'; fault: Fault }
   | { do: 'stop' };
 
-/** What a worker says of itself, by the same MessagePort: the port's netdev seems to be gone. */
-export interface WorkerReport {
-  failed: number;
-}
+/** What a worker says, by the same MessagePort: a port's netdev seems to be gone, or something of a loaded logic. */
+export type WorkerReport = { failed: number } | LogicReport;

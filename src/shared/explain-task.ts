@@ -1,11 +1,14 @@
 /** What the explaining thread is given, and what it answers: copies and numbers, nothing live but the FDB to copy. */
 import type { PortConfig } from './commands.ts';
+import type { LogicLoad } from './logic-load.ts';
 
 export interface ExplainTask {
   ports: { handle: number; name: string; config: PortConfig }[];
   ingress: number;
   frame: Uint8Array;
   forwardReserved: readonly boolean[];
+  /** The loaded logics, in the order they are asked. */
+  logics: readonly LogicLoad[];
   fdb: SharedArrayBuffer;
   /** Of the live ports (see board.ts). */
   probeTokens: Uint8Array;
@@ -26,6 +29,6 @@ export interface Explanation {
   outcome: 'forwarded' | 'flooded' | 'dropped';
   reason: string | null;
   vlan: number | null;
-  stages: { stage: 'admit' | 'vlan' | 'source' | 'destination' | 'egress'; verdict: string; text: string }[];
+  stages: { stage: 'admit' | 'vlan' | 'logic' | 'source' | 'destination' | 'egress'; verdict: string; text: string }[];
   egress: ExplainedEgress[];
 }

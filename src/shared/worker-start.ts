@@ -30,6 +30,7 @@ export interface WorkerStart {
   /** Offsets in the arena of memory that the worker itself uses. */
   gatherListAt: number;
   tapBufferAt: number;
+  logicBufferAt: number;
   /** What TAPs are read and written through; null: by a system call per frame. */
   ioRing: IoRingPlace | null;
   epollEventsAt: number;

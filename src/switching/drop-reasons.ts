@@ -30,6 +30,7 @@ export const Drop = {
   STORM_BROADCAST: 24,
   STORM_MULTICAST: 25,
   STORM_UNKNOWN: 26,
+  LOGIC: 27,
 } as const;
 
 export type DropName = keyof typeof Drop;
@@ -66,4 +67,5 @@ export const DROP_SENTENCES: Readonly<Record<string, string>> = {
   STORM_BROADCAST: "more broadcasts than the ingress port's broadcastLimit",
   STORM_MULTICAST: "more multicasts than the ingress port's multicastLimit",
   STORM_UNKNOWN: "more frames to unknown addresses than the ingress port's unknownLimit",
+  LOGIC: 'a loaded logic dropped it, for a reason of its own',
 } satisfies Record<DropName, string>;

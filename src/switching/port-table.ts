@@ -80,9 +80,12 @@ export class PortTable {
   readonly takesInner = new Int32Array(INNER_KEYS * PORT_SET_WORDS);
   /** PORT_SET_WORDS words per SET_*. */
   readonly sets = new Int32Array(SETS * PORT_SET_WORDS);
+  /** By handle: the name of a port that is open; undefined where none is. */
+  readonly names: (string | undefined)[] = [];
 
   configure(handle: number, config: PortConfig): void {
     const mode = MODES[config.mode];
+    this.names[handle] = config.name ?? String(handle);
     this.mode[handle] = mode;
     this.vlan[handle] = config.vlan;
     this.tpid[handle] = config.tpid;
@@ -113,8 +116,14 @@ export class PortTable {
   }
 
   remove(handle: number): void {
+    this.names[handle] = undefined;
     for (let vid = VID_MIN; vid <= VID_MAX; vid++) setBit(this.members, vid, handle, false);
     for (let set = 0; set < SETS; set++) setBit(this.sets, set, handle, false);
+  }
+
+  /** Handle of the port with this name; -1: there is none. */
+  handleOf(name: string): number {
+    return this.names.indexOf(name);
   }
 
   carries(handle: number, vid: number): boolean {

@@ -1,4 +1,5 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
+import { fakeLogic } from './fake-logic.ts';
 import { ChangeQueue } from '../../src/control/change-queue.ts';
 import { TswitchError } from '../../src/control/errors.ts';
 import type { Finding } from '../../src/control/doctor/finding.ts';
@@ -101,6 +102,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const changes = new ChangeQueue();
   const control: SwitchControl = {
     events,
+    logic: fakeLogic(),
     ports: () => [...ports.values()],
     port,
     addPort: async (request) => {

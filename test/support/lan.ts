@@ -179,6 +179,7 @@ export class Lan {
       ports: [...this.#configs].map(([name, config]) => ({ handle: this.port(name).handle, name, config })),
       ingress: this.port(from).handle,
       frame,
+      logics: [],
       forwardReserved: this.#forwarded,
       fdb: this.fdb.buffer,
       probeTokens: this.board.probeTokens,

@@ -265,6 +265,10 @@ describe('documentation', () => {
       new Set([
         ...['delete /v1/fdb/{vlan}/{mac}', 'delete /v1/ports/{name}', 'get /v1/drops', 'get /v1/events'],
         'delete /v1/tokens/{name}',
+        ...['', '/{name}', '/{name}/diff'].map((path) => `get /v1/logic${path}`),
+        ...['', '/{name}/promote', '/{name}/rollback'].map((path) => `post /v1/logic${path}`),
+        'patch /v1/logic/{name}',
+        'delete /v1/logic/{name}',
         'get /healthz',
         'get /metrics',
         'get /v1/fdb',

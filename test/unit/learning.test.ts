@@ -1,9 +1,12 @@
 /** The learning logic where another user of the FDB changes it in the middle of a batch. */
 import { expect, test } from 'vitest';
 import { Batch } from '../../src/frame/batch.ts';
+import { mutedSender } from '../../src/datapath/logic-outbox.ts';
 import { Board } from '../../src/shared/board.ts';
 import { Happenings } from '../../src/shared/happenings.ts';
 import { Fdb, keyHigh, keyLow } from '../../src/switching/fdb.ts';
+import { LogicClock } from '../../src/switching/logic-clock.ts';
+import { allocateLogicMemory, createInstance } from '../../src/switching/logic-setup.ts';
 import { learning } from '../../src/switching/logics/learning.ts';
 import { PortTable } from '../../src/switching/port-table.ts';
 import { Reach } from '../../src/switching/reach.ts';
@@ -44,7 +47,9 @@ function decide(destinations: readonly string[], meanwhile: (other: Fdb) => void
   for (let handle = 0; handle < 4; handle++) ports.configure(handle, PORT_DEFAULTS);
   const reach = new Interrupted(ports);
   const happenings = new Happenings(Board.create(1).buffers.happenings[0]!);
-  const logic = learning({ ports, reach, fdb: new Fdb(buffer, 1), happenings });
+  const parts = { ports, reach, fdb: new Fdb(buffer, 1), happenings, sender: mutedSender, clock: new LogicClock() };
+  const nothing = { params: {}, memory: allocateLogicMemory({}, 1), seed: 1 };
+  const logic = createInstance(learning, { ...parts, worker: 0 }, nothing);
 
   const batch = new Batch(new Uint8Array(new SharedArrayBuffer(destinations.length * FRAME_BYTES)));
   destinations.forEach((destination, i) => {
@@ -58,7 +63,7 @@ function decide(destinations: readonly string[], meanwhile: (other: Fdb) => void
   batch.ingress = INGRESS;
   reach.begin(INGRESS);
   reach.interruption = () => meanwhile(other);
-  logic.decide(batch, NOW);
+  logic.decide!(batch, NOW);
   return [...batch.verdict.subarray(0, destinations.length)];
 }
 

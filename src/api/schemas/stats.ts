@@ -23,7 +23,7 @@ export const statsView = z
         rx: count('Frames taken from all ports.'),
         forwarded: count('Frames sent to one known port.'),
         flooded: count('Frames flooded; each is one, whatever the number of its copies.'),
-        floodCopies: count('Copies made by flooding.'),
+        floodCopies: count('Copies made by flooding, and copies and own frames that loaded logics sent.'),
         dropped: count('Frames that ended before any copy was to be sent.'),
         tx: count('Frames sent by all ports.'),
         txDropped: count('Copies dropped at the egress port.'),

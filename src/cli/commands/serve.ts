@@ -41,6 +41,10 @@ export function addServeCommand(program: Command): void {
         .default('text'),
     )
     .option(
+      '--allow-logic-over-tcp',
+      'with --listen: full tokens may load and change logics, which is running code as the daemon',
+    )
+    .option(
       '--state <file>',
       `keep the configuration in this file, for the next start, which takes over the ports that are still there (default: ${STATE_DEFAULT}; with another --socket, beside that)`,
     )
@@ -66,9 +70,18 @@ function workersDefault(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), WORKERS_DEFAULT_MAX);
 }
 
-function checkOptions({ listen, tokenFile, auth, allowHost, state, ephemeral }: DaemonOptions): void {
-  if (listen === undefined && (!auth || allowHost)) {
-    throw new UsageError(`${auth ? '--allow-host' : '--no-auth'} is for TCP: give --listen too`);
+function checkOptions({
+  listen,
+  tokenFile,
+  auth,
+  allowHost,
+  allowLogicOverTcp,
+  state,
+  ephemeral,
+}: DaemonOptions): void {
+  if (listen === undefined && (!auth || allowHost || allowLogicOverTcp)) {
+    const option = auth ? (allowHost ? '--allow-host' : '--allow-logic-over-tcp') : '--no-auth';
+    throw new UsageError(`${option} is for TCP: give --listen too`);
   }
   if (listen !== undefined && auth && tokenFile === undefined) {
     throw new UsageError('--listen needs --token-file, or --no-auth on a loopback address');

@@ -18,6 +18,7 @@ export interface DaemonOptions {
   /** False: TCP clients need no token. */
   auth: boolean;
   allowHost?: string[];
+  allowLogicOverTcp?: boolean;
   /** Where the configuration is kept. */
   state?: string;
   /** What to begin with. */
@@ -79,10 +80,10 @@ async function startSwitch(
 }
 
 async function startApi(cli: Cli, options: DaemonOptions, control: SwitchControl, log: Log) {
-  const { group = null, listen, tokenFile, auth, allowHost = [] } = options;
+  const { group = null, listen, tokenFile, auth, allowHost = [], allowLogicOverTcp: allowLogic = false } = options;
   const { serveApi, TokenStore } = await load(importServer);
   const tokens = tokenFile === undefined ? null : new TokenStore(tokenFile);
-  const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost };
+  const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost, allowLogic };
   return { tokens, api: await serveApi(control, { socket: cli.socket, group, tokens, tcp, log }) };
 }
 

@@ -10,7 +10,7 @@ import * as limits from '../../limits.ts';
 import { keyHigh, keyLow } from '../fdb.ts';
 import { innerKey } from '../inner-tag.ts';
 import { Learner } from '../learner.ts';
-import type { Logic, LogicContext } from '../logic.ts';
+import { defineLogic, type LogicContext, type LogicInstance } from '../logic.ts';
 import * as verdicts from '../verdict.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
@@ -18,7 +18,13 @@ const { DESTINATION, GROUP_BIT, SOURCE } = ethernet;
 const { BATCH_FRAMES_MAX } = limits;
 const { FLOOD, UNDECIDED } = verdicts;
 
-export function learning(context: LogicContext): Logic {
+export const learning = defineLogic({
+  name: 'learning',
+  description: 'a learning bridge: a known address gets its frames, all else is flooded within the VLAN',
+  create: learn,
+});
+
+function learn(context: LogicContext): LogicInstance & { decide(batch: Batch, now: number): void } {
   const { ports, reach, fdb } = context;
   const learner = new Learner(context);
   /** The frames whose destination was found. */

@@ -1,0 +1,112 @@
+/** One load of a file: what runs, what it was made from, and what was heard of it since. */
+import { frameSummary } from '../frame-summary.ts';
+import type { LogicDifference, LogicFault, LogicLoad } from '../../shared/logic-load.ts';
+import { FIRST_OWN_COUNT, LogicCount, rowLength } from '../../switching/logic-counters.ts';
+import type { LogicShape } from '../../switching/logic-shape.ts';
+import type { LogicDiffView, LogicFaultView, LogicVersionView } from './model.ts';
+
+const FAULTS_KEPT = 8;
+const DIFFERENCES_KEPT = 32;
+
+export class LogicVersion {
+  load: LogicLoad;
+  readonly shape: LogicShape;
+  readonly paramsSchema: Record<string, unknown> | null;
+  readonly loadedAt = new Date().toISOString();
+  /** As they were given, without what the schema adds. */
+  given: Record<string, unknown>;
+  readonly faults: LogicFaultView[] = [];
+  readonly #differences: LogicDiffView['samples'] = [];
+
+  constructor(
+    load: LogicLoad,
+    shape: LogicShape,
+    paramsSchema: Record<string, unknown> | null,
+    given: Record<string, unknown>,
+  ) {
+    this.load = load;
+    this.shape = shape;
+    this.paramsSchema = paramsSchema;
+    this.given = given;
+  }
+
+  noteFault(fault: LogicFault, nameOf: (handle: number) => string): LogicFaultView {
+    const view: LogicFaultView = {
+      time: new Date().toISOString(),
+      kind: fault.kind,
+      message: fault.message,
+      stack: fault.stack,
+      port: fault.ingress < 0 ? null : nameOf(fault.ingress),
+      frame: fault.frame && Buffer.from(fault.frame).toString('hex'),
+    };
+    this.faults.push(view);
+    if (this.faults.length > FAULTS_KEPT) this.faults.shift();
+    return view;
+  }
+
+  noteDifference(
+    { ingress, vlan, frame, length, live, shadow }: LogicDifference,
+    nameOf: (handle: number) => string,
+  ): void {
+    const named = (text: string): string => text.replace(/#(\d+)/, (_, handle: string) => nameOf(Number(handle)));
+    this.#differences.push({
+      time: new Date().toISOString(),
+      port: nameOf(ingress),
+      vlan,
+      length,
+      frame: Buffer.from(frame).toString('hex'),
+      summary: frameSummary(frame, length),
+      live: named(live),
+      shadow: named(shadow),
+    });
+    if (this.#differences.length > DIFFERENCES_KEPT) this.#differences.shift();
+  }
+
+  view(): LogicVersionView {
+    const { shape, load } = this;
+    const row = this.#row();
+    const drops = Object.entries(shape.drops);
+    const counters = Object.entries(shape.counters);
+    return {
+      id: load.id,
+      file: load.file,
+      loadedAt: this.loadedAt,
+      description: shape.description,
+      style: shape.style,
+      params: load.params as Record<string, unknown>,
+      paramsSchema: this.paramsSchema,
+      frames: row[LogicCount.FRAMES]!,
+      decided: row[LogicCount.DECIDED]!,
+      sent: row[LogicCount.SENT]!,
+      copies: row[LogicCount.COPIES]!,
+      refused: row[LogicCount.REFUSED]!,
+      faults: row[LogicCount.FAULTS]!,
+      microseconds: Math.round(row[LogicCount.MICROS]!),
+      drops: drops.map(([reason, sentence], k) => ({ reason, sentence, count: row[FIRST_OWN_COUNT + k]! })),
+      counters: counters.map(([name, sentence], k) => {
+        return { name, sentence, count: row[FIRST_OWN_COUNT + drops.length + k]! };
+      }),
+      lastFaults: [...this.faults],
+    };
+  }
+
+  diff(): LogicDiffView {
+    const row = this.#row();
+    return {
+      name: this.load.name,
+      compared: row[LogicCount.COMPARED]!,
+      different: row[LogicCount.DIFFERENT]!,
+      samples: [...this.#differences],
+    };
+  }
+
+  /** Summed over the workers. */
+  #row(): Float64Array {
+    const { drops, counters } = this.shape;
+    const length = rowLength(Object.keys(drops).length, Object.keys(counters).length);
+    const all = new Float64Array(this.load.memory.counters);
+    const sum = new Float64Array(length);
+    for (let at = 0; at < all.length; at++) sum[at % length] = sum[at % length]! + all[at]!;
+    return sum;
+  }
+}

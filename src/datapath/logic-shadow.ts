@@ -1,0 +1,160 @@
+/**
+ * A logic in shadow: it gets a copy of every frame and decides it, nothing of which leaves; then its verdict is held against
+ * what became of the frame. It is taken to stand where the live logic of its name stands, or behind the others; what it leaves
+ * undecided becomes what it becomes without it.
+ */
+import { Batch } from '../frame/batch.ts';
+import * as ethernet from '../frame/ethernet.ts';
+import * as vnetHeader from '../frame/vnet-header.ts';
+import * as limits from '../limits.ts';
+import type { LogicReport } from '../shared/logic-load.ts';
+import { Drop, DROP_NAMES } from '../switching/drop-reasons.ts';
+import { Fdb, keyHigh, keyLow, UNCHANGED } from '../switching/fdb.ts';
+import { innerKey } from '../switching/inner-tag.ts';
+import { LogicCount } from '../switching/logic-counters.ts';
+import type { LogicContext } from '../switching/logic.ts';
+import * as verdicts from '../switching/verdict.ts';
+import { firstBytes } from './logic-fault.ts';
+import { mutedSender } from './logic-outbox.ts';
+import { LogicRunner, type RunnerOptions } from './logic-runner.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { DESTINATION, GROUP_BIT } = ethernet;
+const { VNET_HEADER_BYTES } = vnetHeader;
+const { BATCH_FRAMES_MAX, SUPER_FRAME_BYTES_MAX } = limits;
+const { FIRST_DROP, FLOOD, UNDECIDED } = verdicts;
+
+/** Copies of one batch; frames that find no room are not compared. */
+const COPY_BYTES = 4 * SUPER_FRAME_BYTES_MAX;
+/** Up to this many bytes a loop copies faster than a call, which also allocates. */
+const LOOP_BYTES_MAX = 128;
+/** Instead of UNDECIDED for frames that are not copied. */
+const NOT_COPIED = FIRST_DROP;
+/** Differences that are told with their frame, per second. */
+const TOLD_PER_SECOND = 4;
+const TICKS_PER_SECOND = 10;
+
+/** Learns nothing: what a shadow sees has been learned, or was not to be. */
+class ReadOnlyFdb extends Fdb {
+  override learn(): number {
+    return UNCHANGED;
+  }
+}
+
+export class LogicShadow {
+  readonly runner: LogicRunner;
+  /** The live logic that it would replace. */
+  replaces: LogicRunner | null = null;
+  readonly #batch = new Batch(new Uint8Array(COPY_BYTES));
+  readonly #asked = new Uint8Array(BATCH_FRAMES_MAX);
+  readonly #context: LogicContext;
+  readonly #report: (report: LogicReport) => void;
+  #toldSince = 0;
+  #told = 0;
+
+  /** @throws what `create` throws */
+  constructor(options: Omit<RunnerOptions, 'batch' | 'outbox'>) {
+    const fdb = new ReadOnlyFdb(options.parts.fdb.buffer, options.parts.worker + 1);
+    const parts = { ...options.parts, fdb, sender: mutedSender };
+    this.#context = parts;
+    this.#report = options.report;
+    this.runner = new LogicRunner({ ...options, parts, batch: this.#batch, outbox: null });
+  }
+
+  /** Before the live logics see the batch. */
+  capture(live: Batch): void {
+    const copy = this.#batch;
+    const { bytes } = live;
+    copy.count = live.count;
+    copy.ingress = live.ingress;
+    let at = 0;
+    for (let i = 0; i < live.count; i++) {
+      const length = live.length[i]!;
+      const whole = VNET_HEADER_BYTES + length;
+      this.#asked[i] = live.verdict[i] === UNDECIDED && at + whole <= COPY_BYTES ? 1 : 0;
+      copy.verdict[i] = this.#asked[i] === 1 ? UNDECIDED : NOT_COPIED;
+      copy.vlan[i] = live.vlan[i]!;
+      copy.tpid[i] = live.tpid[i]!;
+      copy.tci[i] = live.tci[i]!;
+      copy.length[i] = length;
+      copy.offset[i] = at + VNET_HEADER_BYTES;
+      if (this.#asked[i] === 0) continue;
+      const from = live.offset[i]! - VNET_HEADER_BYTES;
+      if (whole <= LOOP_BYTES_MAX) for (let k = 0; k < whole; k++) copy.bytes[at + k] = bytes[from + k]!;
+      else copy.bytes.set(bytes.subarray(from, from + whole), at);
+      at += whole;
+    }
+  }
+
+  /** After the live ones have decided. @param now FDB ticks */
+  compare(live: Batch, now: number): void {
+    if (this.runner.isSuspended) return;
+    const copy = this.#batch;
+    this.runner.run(copy, now);
+    let compared = 0;
+    let different = 0;
+    for (let i = 0; i < live.count; i++) {
+      if (this.#asked[i] === 0) continue;
+      compared++;
+      const shadow = this.#fate(live, i, now);
+      const isSame = shadow === live.verdict[i] && copy.vlan[i] === live.vlan[i] && this.#hasSameReason(i);
+      if (isSame) continue;
+      different++;
+      this.#tell(live, i, shadow, now);
+    }
+    const { counts } = this.runner;
+    counts[LogicCount.COMPARED] = counts[LogicCount.COMPARED]! + compared;
+    counts[LogicCount.DIFFERENT] = counts[LogicCount.DIFFERENT]! + different;
+  }
+
+  /** What would become of the frame. */
+  #fate(live: Batch, i: number, now: number): number {
+    const verdict = this.#batch.verdict[i]!;
+    if (verdict !== UNDECIDED) return verdict;
+    return this.replaces?.gave[i] === 1 || this.#batch.vlan[i] !== live.vlan[i]
+      ? this.#learned(i, now)
+      : live.verdict[i]!;
+  }
+
+  /** What `learning` would say of the copy, as far as its destination goes. */
+  #learned(i: number, now: number): number {
+    const { fdb, reach } = this.#context;
+    const { bytes, offset, vlan } = this.#batch;
+    const to = offset[i]! + DESTINATION;
+    if (bytes[to]! & GROUP_BIT) return FLOOD;
+    const known = fdb.lookup(keyHigh(bytes, to, vlan[i]!), keyLow(bytes, to), now);
+    return known < 0 ? FLOOD : reach.verdict(this.#batch, i, innerKey(this.#batch, i, reach.tunnelled), known);
+  }
+
+  /** Both may have dropped it for reasons of their own. */
+  #hasSameReason(i: number): boolean {
+    return this.replaces === null || this.runner.reasonOf(i) === this.replaces.reasonOf(i);
+  }
+
+  #tell(live: Batch, i: number, shadow: number, now: number): void {
+    if (((now - this.#toldSince) | 0) >= TICKS_PER_SECOND) {
+      this.#toldSince = now;
+      this.#told = 0;
+    }
+    if (++this.#told > TOLD_PER_SECOND) return;
+    const vlanText = this.#batch.vlan[i] === live.vlan[i] ? '' : ` in VLAN ${this.#batch.vlan[i]}`;
+    this.#report({
+      logic: this.runner.load.id,
+      difference: {
+        ingress: live.ingress,
+        vlan: live.vlan[i]!,
+        frame: firstBytes(live, i),
+        length: live.length[i]!,
+        live: verdictText(live.verdict[i]!, this.replaces?.reasonOf(i) ?? null),
+        shadow: verdictText(shadow, this.runner.reasonOf(i)) + vlanText,
+      },
+    });
+  }
+}
+
+/** @param reason of the logic's own */
+export function verdictText(verdict: number, reason: string | null): string {
+  if (verdict < FLOOD) return `forward to #${verdict}`;
+  if (verdict === FLOOD) return 'flood';
+  return `drop ${reason ?? DROP_NAMES.find((name) => Drop[name] === verdict - FIRST_DROP) ?? 'UNKNOWN'}`;
+}

@@ -1,0 +1,91 @@
+/** Loaded logics for tests of API and command line: names and states, without workers. A file named `broken` is refused. */
+import { TswitchError } from '../../src/control/errors.ts';
+import type { LogicControl, LogicVersionView, LogicView } from '../../src/control/logic/model.ts';
+
+function version(id: number, file: string, params: Record<string, unknown>): LogicVersionView {
+  return {
+    id,
+    file,
+    loadedAt: '2026-01-31T12:00:00.000Z',
+    description: 'does something',
+    style: 'frame',
+    params,
+    paramsSchema: { type: 'object' },
+    frames: 1000,
+    decided: 10,
+    sent: 1,
+    copies: 2,
+    refused: 0,
+    faults: 1,
+    microseconds: 50,
+    drops: [{ reason: 'NOT_ALLOWED', sentence: 'not on the list', count: 10 }],
+    counters: [{ name: 'seen', sentence: 'frames seen', count: 5 }],
+    lastFaults: [
+      {
+        time: '2026-01-31T12:00:01.000Z',
+        kind: 'throw',
+        message: 'my fault',
+        stack: 'Error: my fault\n    at frame (/x/a.ts:5:7)',
+        port: 'red',
+        frame: 'ffffffffffff',
+      },
+    ],
+  };
+}
+
+export function fakeLogic(): LogicControl {
+  const logics = new Map<string, LogicView>();
+  let ids = 0;
+  const notFound = (message: string): TswitchError => new TswitchError('LOGIC_NOT_FOUND', message);
+  const show = (name: string): LogicView => {
+    const found = logics.get(name);
+    if (!found) throw notFound(`no logic ${name} is loaded: \`tswitch logic ls\` shows those that are`);
+    return found;
+  };
+  const put = (view: LogicView): LogicView => {
+    logics.set(view.name, view);
+    return view;
+  };
+  return {
+    list: () => [...logics.values()],
+    show,
+    load: async ({ file, params = {}, shadow = false, ports = [], vlans = [] }) => {
+      const name = file.split('/').at(-1)!.split('.')[0]!;
+      if (name === 'broken')
+        throw new TswitchError('LOGIC_REFUSED', `${file} is not loaded: it is broken`, { stack: null });
+      const before = logics.get(name) ?? { name, ports, vlans, live: null, shadow: null, previous: null };
+      const made = version(++ids, file, params);
+      return put(
+        shadow
+          ? { ...before, ports, vlans, shadow: made }
+          : { ...before, ports, vlans, live: made, previous: before.live },
+      );
+    },
+    change: async (name, { params = {}, ports, vlans }) => {
+      const view = show(name);
+      const live = view.live && { ...view.live, params: { ...view.live.params, ...params } };
+      return put({ ...view, live, ports: ports ?? view.ports, vlans: vlans ?? view.vlans });
+    },
+    promote: async (name) => {
+      const view = show(name);
+      if (!view.shadow) throw notFound(`logic ${name} has no version in shadow`);
+      return put({ ...view, live: view.shadow, shadow: null, previous: view.live });
+    },
+    rollback: async (name) => {
+      const view = show(name);
+      if (!view.previous) throw notFound(`logic ${name} has no version before this one`);
+      return put({ ...view, live: view.previous, previous: view.live });
+    },
+    unload: async (name, shadowOnly) => {
+      const view = show(name);
+      if (shadowOnly) put({ ...view, shadow: null });
+      else logics.delete(name);
+    },
+    diff: (name) => {
+      if (!show(name).shadow) throw notFound(`logic ${name} has no version in shadow`);
+      const ends = { port: 'red', vlan: 10, length: 60, frame: 'ffffffffffff', summary: 'ARP who-has' };
+      const sample = { time: '2026-01-31T12:00:01.000Z', ...ends, live: 'flood', shadow: 'drop NOT_ALLOWED' };
+      return { name, compared: 200, different: 3, samples: [sample] };
+    },
+  };
+}
