@@ -158,7 +158,7 @@ export class Rig {
       gatherListAt: 0,
       fdb,
       logic: learning,
-      loaded: { bufferAt, open, report },
+      loaded: { bufferAt, batchMsMax: Infinity, open, report },
     });
     this.ports = ports.map(({ config, arrivals }, handle) => {
       const at = GATHER_LIST_BYTES + handle * BATCH_FRAMES_MAX * SLOT_BYTES;

@@ -72,6 +72,8 @@ export interface DataPathOptions {
 export interface LoadedLogicOptions {
   /** Offset of LOGIC_BUFFER_BYTES in the memory. */
   bufferAt: number;
+  /** How long a batch or tick may take; Infinity where time is not the clock's. */
+  batchMsMax: number;
   open: (load: LogicLoad) => AnyLogic;
   report: (report: LogicReport) => void;
 }

@@ -75,7 +75,12 @@ class Explainer {
     const board = this.#board;
     board.probeTokens.set(task.probeTokens);
     const open = ({ module, file }: LogicLoad): AnyLogic => loadLogic(module, file);
-    const loaded = { bufferAt: GATHER_LIST_BYTES, open, report: (report: LogicReport) => this.#note(report) };
+    const loaded = {
+      bufferAt: GATHER_LIST_BYTES,
+      batchMsMax: Infinity,
+      open,
+      report: (report: LogicReport) => this.#note(report),
+    };
     this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning, loaded });
     // One frame arrives, so all ports can share the memory for arrivals.
     this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, BUFFERS_BYTES));

@@ -26,6 +26,7 @@ export interface HostOptions {
   bufferAt: number;
   words: Int32Array;
   wordAt: number;
+  batchMsMax: number;
   /** Gives the definition in a load's module. */
   open: (load: LogicLoad) => AnyLogic;
   report: (report: LogicReport) => void;
@@ -111,11 +112,20 @@ export class LogicHost implements LogicInstance {
   }
 
   #make<T>(load: LogicLoad, make: (options: Omit<RunnerOptions, 'outbox'>) => T): T | null {
-    const { open, parts, batch, words, wordAt, report } = this.#options;
+    const { open, parts, batch, words, wordAt, batchMsMax, report } = this.#options;
     try {
       return this.#guarded(load.id, () => {
         const logic = open(load);
-        return make({ load, logic, parts: { ...parts, sender: this.#outbox }, batch, words, wordAt, report });
+        return make({
+          load,
+          logic,
+          parts: { ...parts, sender: this.#outbox },
+          batch,
+          words,
+          wordAt,
+          batchMsMax,
+          report,
+        });
       });
     } catch (error) {
       report({ logic: load.id, fault: faultOf('load', error, null, -1), isSuspended: true });

@@ -25,7 +25,7 @@ const { DROP_REASONS, Drop } = dropReasons;
 const { FIRST_OWN_COUNT, LogicCount } = logicCounters;
 const { FIRST_DROP, FIRST_OWN_DROP, FLOOD, UNDECIDED } = verdicts;
 
-/** A batch that takes longer is put back. A garbage collection takes some milliseconds. */
+/** In a worker, a batch that takes longer is put back. A garbage collection takes some milliseconds. */
 export const LOGIC_BATCH_MS_MAX = 50;
 /** So many faults within FAULT_WINDOW_TICKS are too many. */
 export const LOGIC_FAULTS_MAX = 10;
@@ -49,6 +49,8 @@ export interface RunnerOptions {
   /** Where the id of the logic that runs is written. */
   words: Int32Array;
   wordAt: number;
+  /** A batch or a tick that takes longer has failed. Infinity where time is not the clock's. */
+  batchMsMax: number;
   report: (report: LogicReport) => void;
 }
 
@@ -104,7 +106,7 @@ export class LogicRunner {
   run(batch: Batch, now: number): void {
     const asked = this.#putAside(batch);
     if (asked === 0) return this.#putBack(batch);
-    const { words, wordAt, outbox } = this.#options;
+    const { words, wordAt, outbox, batchMsMax } = this.#options;
     const instance = this.#instance;
     const started = performance.now();
     outbox?.begin(this.counts);
@@ -122,7 +124,7 @@ export class LogicRunner {
     const tookMs = performance.now() - started;
     this.#count(LogicCount.FRAMES, asked);
     this.#count(LogicCount.MICROS, tookMs * 1000);
-    if (hasThrown || tookMs > LOGIC_BATCH_MS_MAX) {
+    if (hasThrown || tookMs > batchMsMax) {
       this.#putBack(batch);
       outbox?.takeBack();
       if (hasThrown) this.#fail('throw', thrown, batch, instance.decide === undefined ? this.#frame.index : -1, now);
@@ -137,7 +139,7 @@ export class LogicRunner {
     const { tickMs } = this.logic;
     if (tickMs === undefined || this.isSuspended || ((now - this.#nextTick) | 0) < 0) return false;
     this.#nextTick = (now + Math.ceil(tickMs / 100)) | 0;
-    const { words, wordAt, outbox } = this.#options;
+    const { words, wordAt, outbox, batchMsMax } = this.#options;
     const started = performance.now();
     outbox?.begin(this.counts);
     words[wordAt] = this.load.id;
@@ -145,7 +147,7 @@ export class LogicRunner {
       this.#instance.tick?.(now);
       words[wordAt] = 0;
       const tookMs = performance.now() - started;
-      if (tookMs > LOGIC_BATCH_MS_MAX) this.#fail('overrun', `a tick took ${tookMs.toFixed(1)} ms`, null, -1, now);
+      if (tookMs > batchMsMax) this.#fail('overrun', `a tick took ${tookMs.toFixed(1)} ms`, null, -1, now);
     } catch (error) {
       words[wordAt] = 0;
       outbox?.takeBack();

@@ -21,6 +21,7 @@ import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { DataPath } from './data-path.ts';
+import { LOGIC_BATCH_MS_MAX } from './logic-runner.ts';
 import { loadLogic, withOriginalPaths } from './logic-loader.ts';
 import { Waiter } from './waiter.ts';
 
@@ -63,6 +64,7 @@ class Worker {
       logic: learning,
       loaded: {
         bufferAt: start.logicBufferAt,
+        batchMsMax: LOGIC_BATCH_MS_MAX,
         open: ({ module, file }) => loadLogic(module, file),
         report: (report) => this.#reportLogic(report),
       },

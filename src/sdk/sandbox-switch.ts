@@ -64,6 +64,8 @@ export interface SandboxOptions {
   params?: object;
   /** Of what chance there is. */
   seed?: number;
+  /** How long a logic may really take for a batch; no limit by default, as time is the sandbox's own. */
+  batchMsMax?: number;
 }
 
 /** Makes a switch. @throws ZodError where parameters are wrong */
@@ -84,7 +86,7 @@ export class Sandbox {
   #nextId = 1;
   #ms = 0;
 
-  constructor({ ports, logic, params, seed = 1 }: SandboxOptions) {
+  constructor({ ports, logic, params, seed = 1, batchMsMax = Infinity }: SandboxOptions) {
     this.#seed = seed;
     const configs = isNames(ports) ? ports.map((name): [string, SandboxPort] => [name, {}]) : Object.entries(ports);
     const buffers = GATHER_LIST_BYTES + LOGIC_BUFFER_BYTES;
@@ -99,6 +101,7 @@ export class Sandbox {
       logic: learning,
       loaded: {
         bufferAt: GATHER_LIST_BYTES,
+        batchMsMax,
         open: ({ id }) => this.#loads.find(({ load }) => load.id === id)!.logic,
         report: (report) => {
           if ('fault' in report) this.faults.push(report.fault);

@@ -289,7 +289,7 @@ describe('faults are contained: learning decides, and nothing is lost', () => {
       while (performance.now() < end);
       return 2;
     });
-    const lan = sandbox({ ports: PORTS, logic });
+    const lan = sandbox({ ports: PORTS, logic, batchMsMax: 50 });
     expect(lan.outcome('a', frame())).toBe('b c');
     expect(lan.faults).toMatchObject([{ kind: 'overrun' }]);
   });
