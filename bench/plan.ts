@@ -54,6 +54,8 @@ const CORE = ['tswitch-veth', 'tswitch-xdp', 'tswitch-tap', 'linux-bridge'];
 const GROWING = ['tswitch-veth', 'linux-bridge'];
 /** Those that lose frames within what the generator can offer, beside one that loses none. */
 const LOSERS = ['tswitch-veth', 'tswitch-xdp', 'linux-bridge', 'ovs-netdev'];
+/** Those with more workers than one, which take part only where they are named. */
+const MANY_WORKERS = ['tswitch-veth-2w', 'tswitch-veth-4w'];
 const TRUNKS = ['tswitch-veth', 'tswitch-xdp', 'ovs-netdev', 'ovs-afxdp'];
 const LEARNERS = ['tswitch-veth', 'linux-bridge', 'ovs-netdev', 'ovs-afxdp'];
 const SWITCHES = [...CORE, 'tswitch-packet', 'ovs-netdev', 'ovs-afxdp', 'vde-switch'];
@@ -79,7 +81,7 @@ const QUICK: readonly Step[] = [
 
 const DEFAULT: readonly Step[] = [
   step(frameRate, null, [ONE_FLOW]),
-  step(frameRate, CORE, vary('flows', [4096], SMALL)),
+  step(frameRate, [...CORE, ...MANY_WORKERS], vary('flows', [4096], SMALL)),
   step(frameRate, GROWING, [BOTH]),
   step(integrity, null, WHOLE),
   step(throughput, null, [SMALL]),

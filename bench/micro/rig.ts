@@ -133,27 +133,41 @@ export interface RigLogic {
   isShadow: boolean;
 }
 
+/** What the workers of one switch share, and which of them this is. */
+export interface RigPlace {
+  worker: number;
+  board: Board;
+  fdb: SharedArrayBuffer;
+}
+
+/** @param workers of the switch, for each a place */
+export function rigPlaces(workers: number, fdbLimit: number): RigPlace[] {
+  const board = Board.create(workers);
+  const fdb = Fdb.allocate({ limit: fdbLimit, ageingTicks: AGEING_TICKS, seed: SEED });
+  return Array.from({ length: workers }, (_, worker) => ({ worker, board, fdb }));
+}
+
 export class Rig {
   readonly ports: readonly MemoryOnlyPort[];
   readonly fdb: Fdb;
   readonly #dataPath: DataPath;
   #logics: readonly RigLogic[] = [];
 
-  constructor(ports: readonly RigPort[], fdbLimit: number) {
+  constructor(ports: readonly RigPort[], fdbLimit: number, place = rigPlaces(1, fdbLimit)[0]!) {
+    const { worker, board, fdb } = place;
     const places = ports.length * BATCH_FRAMES_MAX;
     const bufferAt = GATHER_LIST_BYTES + places * SLOT_BYTES;
     const bytes = new Uint8Array(new SharedArrayBuffer(bufferAt + LOGIC_BUFFER_BYTES));
-    const fdb = Fdb.allocate({ limit: fdbLimit, ageingTicks: AGEING_TICKS, seed: SEED });
     // As far up as real arenas lie: addresses beyond 32 bits.
     const memory = { bytes, address: 0x7f00_8000_0000 };
-    this.fdb = new Fdb(fdb, 2);
+    this.fdb = new Fdb(fdb, worker + 2);
     const open = ({ id }: LogicLoad): AnyLogic => this.#logics[id - 1]!.logic;
     const report = (what: LogicReport): void => {
       if ('fault' in what) throw new Error(what.fault.stack ?? what.fault.message);
     };
     this.#dataPath = new DataPath({
-      worker: 0,
-      board: Board.create(1),
+      worker,
+      board,
       memory,
       gatherListAt: 0,
       fdb,

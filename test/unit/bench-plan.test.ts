@@ -31,7 +31,7 @@ test('every measurement and subject has a name of its own', () => {
 });
 
 test('plans name subjects that there are, which can be set up as asked', () => {
-  const byName = new Map(SUBJECTS.map((subject) => [subject.name, subject]));
+  const byName = new Map([...SUBJECTS, ...NAMED_SUBJECTS].map((subject) => [subject.name, subject]));
   for (const size of SIZES) {
     for (const { measurement, subjects } of PLANS[size]) {
       for (const name of subjects ?? []) expect(byName.get(name)?.layouts).toContain(measurement.layout);

@@ -1,4 +1,6 @@
 /** The benchmarks' arithmetic: figures that people decide by are not to come from a wrong median or a broken frame. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ratioOf, type Sample, spreadOf } from '../../bench/metrics.ts';
 import { parseOptions } from '../../bench/settings.ts';
@@ -115,4 +117,10 @@ test('options: sizes, lists and counts are read, nonsense is refused', () => {
   expect(() => parseOptions(['--quick', '--smoke'])).toThrow('exclude each other');
   expect(() => parseOptions(['--rounds', '0'])).toThrow('--rounds takes a number from 1 to 1000');
   expect(() => parseOptions(['--fast'])).toThrow('--fast');
+});
+
+test('several workers forward every frame, and what it costs is told for each number of them', () => {
+  const program = join(import.meta.dirname, '../../bench/micro/workers.ts');
+  const table = execFileSync(process.execPath, [program, '0.05'], { encoding: 'utf8' });
+  expect(table.match(/^\| [124] +\| +\d+ +\| +[\d.]+ +\|$/gm)).toHaveLength(3);
 });
