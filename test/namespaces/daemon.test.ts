@@ -63,6 +63,41 @@ describe('SIGHUP', () => {
     expect((await daemon.api.get('/v1/switch')).status).toBe(200);
   });
 
+  test('with a configuration file: applied where it has changed, refused as a whole, and else what the API changed stays', async () => {
+    const host = await lab.netns('conf');
+    const file = join(folder(), 'lan.yaml');
+    const port = (vlan: number) => `  - { name: p, kind: veth, netns: ${host.name}, ifname: eth0, vlan: ${vlan} }`;
+    const write = (...vlans: number[]) => writeFileSync(file, ['ports:', ...vlans.map(port), ''].join('\n'));
+    const vlan = async () => (await daemon.api.get<{ vlan: number; mac: string }>('/v1/ports/p')).body;
+    write(10);
+    const daemon = await Daemon.start(lab, { args: ['--config', file] });
+    const { mac: address } = await vlan();
+    const reloads = (): number => daemon.stderr.split(' reloaded ').length - 1;
+    const reload = async (): Promise<void> => {
+      const before = reloads();
+      daemon.child.kill('SIGHUP');
+      await until('the reload', () => reloads() > before);
+    };
+    write(20);
+    await reload();
+    expect(await vlan()).toMatchObject({ vlan: 20, mac: address });
+    expect(daemon.stderr).toContain(`info  configuration applied file=${file} actions=1`);
+    await daemon.api.patch('/v1/ports/p', { vlan: 30 });
+    await reload();
+    expect(await vlan()).toMatchObject({ vlan: 30, mac: address });
+    write(4095);
+    await reload();
+    expect(daemon.stderr).toMatch(/error reload failed part=configuration reason=".*lan\.yaml:2:\d+: \/ports\/0\/vlan/);
+    expect(await vlan()).toMatchObject({ vlan: 30, mac: address });
+    // Mended to what was applied before: still no change, so the one of the API stays.
+    write(20);
+    await reload();
+    expect(await vlan()).toMatchObject({ vlan: 30 });
+    write(40);
+    await reload();
+    expect(await vlan()).toMatchObject({ vlan: 40, mac: address });
+  });
+
   test('of a terminal that is closed ends the daemon', async () => {
     const command = ['serve', '--ephemeral', '--socket', join(folder(), 'api.sock')];
     const words = [process.execPath, MAIN, ...command].join(' ');

@@ -55,7 +55,10 @@ export function addServeCommand(program: Command): void {
     const { runDaemon } = await import('../daemon/daemon.ts');
     await runDaemon(new Cli(serve), options);
   });
-  note(serve, 'SIGHUP reads the token file anew, SIGTERM and SIGINT end it.');
+  note(
+    serve,
+    'SIGHUP reads the token file anew, and applies the file of `--config` if that has changed; SIGTERM and SIGINT end the daemon.',
+  );
   serve.addHelpText('after', `On this machine --workers is ${workersDefault()} by default.`);
   examples(serve, [
     'serve',

@@ -4,6 +4,7 @@ import type { SwitchControl } from '../../control/model.ts';
 import { VERSION } from '../../version.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../errors.ts';
+import type { ConfigAtStart } from './config-at-start.ts';
 import { reload, type Reloadable } from './reload.ts';
 import { Signals } from './signals.ts';
 import { stateFile } from './state-file.ts';
@@ -39,12 +40,13 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   process.stderr.on('error', () => {});
   const log = core.createLog({ level: options.logLevel, format: options.logFormat });
   const manager = core.ServiceManager.fromEnvironment(process.env, log);
-  const control = await startSwitch(cli, options, core, log);
+  const { control, file } = await startSwitch(cli, options, core, log);
   try {
     const { tokens, api } = await startApi(cli, options, control, log);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [{ name: 'tokens', reload: () => tokens.reload() }];
+    if (file) parts.push((await load(importConfig)).reloadableConfig(file.path, file.read, control, log));
     cli.print(`tswitch ${VERSION} listening on ${places}`);
     ready();
     manager.keepAlive(() => control.problems());
@@ -67,15 +69,16 @@ async function startSwitch(
   { workers, state, config, ephemeral }: DaemonOptions,
   { claimSocket, createSwitch, Store }: Awaited<ReturnType<typeof importCore>>,
   log: Log,
-): Promise<SwitchControl> {
-  const file = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
+): Promise<{ control: SwitchControl; file: { path: string; read: ConfigAtStart } | null }> {
+  const read = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
   await claimSocket(cli.socket);
   const path = state ?? stateFile(cli.socket, process.env.STATE_DIRECTORY);
   const store = ephemeral ? null : Store.open(path, { log });
   try {
-    return await createSwitch({ workers, log, store, document: file?.document ?? null });
+    const control = await createSwitch({ workers, log, store, document: read?.document ?? null });
+    return { control, file: config !== undefined && read ? { path: config, read } : null };
   } catch (error) {
-    throw file ? file.explain(error) : error;
+    throw read ? read.explain(error) : error;
   }
 }
 
@@ -115,6 +118,7 @@ async function importServer() {
   return { ...server, ...tokens };
 }
 
-function importConfig() {
-  return import('./config-at-start.ts');
+async function importConfig() {
+  const [atStart, later] = await Promise.all([import('./config-at-start.ts'), import('./config-reload.ts')]);
+  return { ...atStart, ...later };
 }

@@ -1,6 +1,7 @@
 /** What SIGHUP does: everything that the daemon was given by a file is read anew; ports, frames and clients are left alone. */
 import { faultFields, type Log } from '../../control/log.ts';
 import { TswitchError } from '../../control/errors.ts';
+import { CliError } from '../errors.ts';
 
 /** Something that comes from a file. */
 export interface Reloadable {
@@ -18,7 +19,8 @@ export async function reload(parts: readonly Reloadable[], log: Log): Promise<vo
       await part.reload();
       done.push(part.name);
     } catch (error) {
-      const reason = error instanceof TswitchError ? { reason: error.message } : faultFields(error);
+      const reason =
+        error instanceof TswitchError || error instanceof CliError ? { reason: error.message } : faultFields(error);
       log.error('reload failed', { part: part.name, ...reason });
     }
   }
