@@ -37,8 +37,9 @@ export default defineLogic({
         let least = 0x7fffffff;
         for (let k = 0; k < HASHES; k++) {
           const at = k * WIDTH + ((Math.imul(address ^ (address >>> 15), SEEDS[k]!) >>> 16) & (WIDTH - 1));
-          sketch[at] = sketch[at]! + 1;
-          least = Math.min(least, sketch[at]!);
+          const count = sketch[at]! + 1;
+          sketch[at] = count;
+          if (count < least) least = count;
         }
         return least > params.attemptsPerSecond ? drop.TOO_MANY_SYNS : DEFER;
       },
