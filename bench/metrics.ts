@@ -40,6 +40,14 @@ export const METRICS = {
   broadcastFps: { title: 'copies of broadcasts delivered at overload', unit: 'kpps', scale: 1e3, digits: 0 },
   trunkToAccessFps: { title: 'frames delivered from a trunk to an access port', unit: 'kpps', scale: 1e3, digits: 0 },
   meshFps: { title: 'frames delivered, four hosts each to each', unit: 'kpps', scale: 1e3, digits: 0 },
+  captureRateRatio: { title: 'frames delivered with a capture, to without', unit: 'ratio', scale: 1, digits: 3 },
+  captureCpuRatio: {
+    title: 'switch CPU time per frame with a capture, to without',
+    unit: 'ratio',
+    scale: 1,
+    digits: 2,
+  },
+  captureMissedPercent: { title: 'frames that the capture missed', unit: '%', scale: 1, digits: 1 },
   apiP99Ms: { title: 'the API answers, 99th percentile', unit: 'ms', scale: 1, digits: 1 },
   idleCpuPercent2: { title: 'idle CPU, 2 ports', unit: '% of a core', scale: 1, digits: 2 },
   idleCpuPercent8: { title: 'idle CPU, 8 ports', unit: '% of a core', scale: 1, digits: 2 },
@@ -77,6 +85,8 @@ export const CONDITIONS = [
   'pingsPerSecond',
   /** Of the switch, by its API, while traffic is measured. */
   'changesPerSecond',
+  /** Bytes of each frame that a capture of everything keeps. */
+  'snaplen',
   'workers',
 ] as const;
 export type ConditionName = (typeof CONDITIONS)[number];

@@ -4,6 +4,7 @@ import type { Conditions } from './metrics.ts';
 import type { Settings, Size } from './settings.ts';
 import { addressCapacity, learningRate, macs } from './system/measure/addresses.ts';
 import { broadcast } from './system/measure/broadcast.ts';
+import { capture } from './system/measure/capture.ts';
 import { changes } from './system/measure/changes.ts';
 import { frameRate, portScaling } from './system/measure/frame-rate.ts';
 import { integrity } from './system/measure/integrity.ts';
@@ -32,6 +33,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   tcp,
   udp,
   changes,
+  capture,
   portScaling,
   broadcast,
   trunkToAccess,
@@ -127,6 +129,7 @@ const FULL: readonly Step[] = [
   step(tcp, null, [...vary('streams', [1, 8]), ...vary('streams', [1, 8], { direction: 'both' })]),
   step(udp, null, vary('gso', [0, 1])),
   step(changes, ['tswitch-veth', 'tswitch-tap', 'tswitch-xdp'], vary('changesPerSecond', [0, 100, 1000], SMALL)),
+  step(capture, ['tswitch-veth'], vary('frameBytes', [64, 'imix'], { snaplen: 128 })),
   step(portScaling, GROWING, vary('ports', [2, 8, 64, 256], SMALL)),
   step(broadcast, GROWING, vary('ports', [256], SMALL)),
   step(trunkToAccess, TRUNKS, vary('frameBytes', ANY_SIZE)),
@@ -152,6 +155,7 @@ const SMOKE: readonly Step[] = [
   step(tcp, ['tswitch-veth'], [{ streams: 1 }, { streams: 8, direction: 'both' }]),
   step(udp, ['tswitch-veth'], vary('gso', [0, 1])),
   step(changes, ['tswitch-veth'], vary('changesPerSecond', [100], SMALL)),
+  step(capture, ['tswitch-veth'], vary('snaplen', [128], SMALL)),
   step(portScaling, GROWING, vary('ports', [4], SMALL)),
   step(broadcast, ['tswitch-veth'], vary('ports', [4], SMALL)),
   step(trunkToAccess, ['tswitch-veth'], [SMALL]),

@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'src/switching': ['src/frame', 'src/shared'],
   'src/ports': ['src/frame', 'src/shared', 'native-bindings'],
   'src/datapath': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],
+  'src/capture': ['src/frame', 'src/shared', 'src/switching'],
   // What authors of logics import; it holds a switch in memory, so it may know the data path.
   'src/sdk': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'src/datapath'],
   'src/control': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],

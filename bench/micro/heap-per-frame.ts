@@ -16,6 +16,7 @@ const MANY_PAIRS = BATCH_FRAMES_MAX;
 const REFERENCE = 'tswitch data path';
 /** Addresses that a large table holds besides, so that look-ups are made the way large tables need. */
 const OTHERS = 100_000;
+const SNAP_LENGTH = 128;
 
 /** Address of host `n` behind a port. */
 function mac(port: number, n: number): string {
@@ -49,13 +50,16 @@ function begin(pairs: number, others: number): void {
 
 let current = '';
 
-function dataPathCase(name: string, pairs: number, others = 0): Case {
+function dataPathCase(name: string, pairs: number, others = 0, snapLength: number | null = null): Case {
   return {
     name,
     operations: 2 * BATCH_FRAMES_MAX,
     runs: 1,
     run: () => {
-      if (current !== name) begin(pairs, others);
+      if (current !== name) {
+        begin(pairs, others);
+        rig.capture(snapLength);
+      }
       current = name;
       return rig.turn();
     },
@@ -68,5 +72,7 @@ const rows = await measureTable(options, [
   dataPathCase(REFERENCE, 1),
   dataPathCase(`${REFERENCE}, ${MANY_PAIRS} pairs`, MANY_PAIRS),
   dataPathCase(`${REFERENCE}, ${MANY_PAIRS} pairs, ${OTHERS} other addresses`, MANY_PAIRS, OTHERS),
+  // Each frame twice, as it enters and as it leaves.
+  dataPathCase(`${REFERENCE}, all captured`, 1, 0, SNAP_LENGTH),
 ]);
 printRows(rows);

@@ -6,6 +6,7 @@ import { BATCH_FRAMES_MAX, LOGIC_BUFFER_BYTES } from '../../src/limits.ts';
 import { GATHER_LIST_BYTES, type GatherList } from '../../src/ports/gather-list.ts';
 import type { Port } from '../../src/ports/port.ts';
 import { Board } from '../../src/shared/board.ts';
+import { CAPTURE_RING_BYTES, CaptureRingReader } from '../../src/shared/capture-ring.ts';
 import { OFFLOADS_ALL, type PortConfig } from '../../src/shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../../src/shared/logic-load.ts';
 import { Fdb } from '../../src/switching/fdb.ts';
@@ -39,6 +40,7 @@ export const ACCESS: PortConfig = {
   blocked: false,
   up: true,
   offloads: OFFLOADS_ALL,
+  mirror: null,
 };
 
 export interface Arrivals {
@@ -152,6 +154,8 @@ export class Rig {
   readonly fdb: Fdb;
   readonly #dataPath: DataPath;
   #logics: readonly RigLogic[] = [];
+  readonly #ring = new SharedArrayBuffer(CAPTURE_RING_BYTES);
+  readonly #recorded = new CaptureRingReader(this.#ring);
 
   constructor(ports: readonly RigPort[], fdbLimit: number, place = rigPlaces(1, fdbLimit)[0]!) {
     const { worker, board, fdb } = place;
@@ -202,6 +206,13 @@ export class Rig {
     );
   }
 
+  /** From now on all that enters and leaves is captured up to a length, and let go at once; null: nothing is. */
+  capture(snapLength: number | null): void {
+    const ports = this.ports.map(({ handle }) => ({ handle, port: handle, received: 1, sent: 1, dropped: 1 }));
+    const sinks = [{ sink: 0, snapLength: snapLength ?? 0, vlans: [], filter: null }];
+    this.#dataPath.capture(snapLength === null ? null : { ring: this.#ring, sinks, ports });
+  }
+
   /** Takes a batch from every port that has arrivals. @returns the digest of what left by each port */
   turn(): number {
     for (const port of this.ports) {
@@ -209,6 +220,9 @@ export class Rig {
       port.sentBytes = 0;
     }
     this.#dataPath.turn(NOW);
+    for (let record = this.#recorded.next(); record >= 0; record = this.#recorded.next()) {
+      this.#recorded.release(record);
+    }
     let digest = EMPTY_DIGEST;
     for (const port of this.ports) digest = fold(fold(digest, port.sent), port.sentBytes);
     return digest;

@@ -21,6 +21,7 @@ const WORDS: Record<ConditionName, { heading: string; tell: (value: number | str
   direction: { heading: 'direction', tell: (value) => (value === 'both' ? 'both ways' : String(value)) },
   gso: { heading: 'GSO', tell: (value) => (Number(value) === 1 ? 'with GSO' : 'without GSO') },
   changesPerSecond: { heading: 'changes', tell: (value) => (Number(value) > 0 ? `${grouped(value)}/s` : 'none') },
+  snaplen: { heading: 'snap length', tell: (value) => `${value} bytes captured` },
   pingsPerSecond: { heading: 'pings', tell: (value) => `${grouped(value)}/s` },
   loadPercent: { heading: 'load', tell: (value) => (Number(value) === 0 ? 'idle' : `${value} % of NDR`) },
   offeredFps: { heading: 'offered', tell: (value) => `${grouped(Math.round(Number(value) / 1000))} kpps` },

@@ -11,6 +11,7 @@ import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
 import { answerError, ApiError, badRequest, BODY_BYTES_MAX, CONFIG_BYTES_MAX } from './errors.ts';
 import type { LoopDelay } from './loop-delay.ts';
+import { captureRoutes } from './routes/captures.ts';
 import { CONFIG_PATH, configRoutes } from './routes/config.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fdbRoutes } from './routes/fdb.ts';
@@ -71,6 +72,7 @@ export function createApp(
   app.route('/', statsRoutes(control));
   app.route('/', logicRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));
+  app.route('/', captureRoutes(control, ended));
   app.route('/', tokenRoutes(tokens));
   app.route('/', healthRoutes(control, loopDelay));
   addDocumentation(app);

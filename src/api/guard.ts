@@ -9,6 +9,8 @@ import type { TokenStore } from './tokens.ts';
 
 const READING = new Set(['GET', 'HEAD']);
 /** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
+/** What is read there are other people's frames. */
+const REVEALING = /^\/v1\/captures\/[^/]+\/stream$/;
 const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
 
 /** Loading code is running code as the daemon: whoever may do that over TCP owns the machine. */
@@ -73,8 +75,9 @@ function checkToken(request: Request, tokens: TokenStore): void {
   if (!known) {
     throw unauthorized('Bearer realm="tswitch", error="invalid_token"', 'this token is not known, or no longer');
   }
-  if (known.readOnly && !READING.has(request.method)) {
-    throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET)`, {
+  const isReading = READING.has(request.method) && !REVEALING.test(new URL(request.url).pathname);
+  if (known.readOnly && !isReading) {
+    throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET), and no captures`, {
       'WWW-Authenticate': 'Bearer realm="tswitch", error="insufficient_scope"',
     });
   }

@@ -51,6 +51,8 @@ function trafficFamilies(control: SwitchControl): string[] {
     perPort('sent_bytes_total', 'Bytes of these frames.', ({ tx }) => tx.bytes),
     perPort('sent_super_frames_total', 'How many of these frames were super-frames.', ({ tx }) => tx.superFrames),
     perPort('sent_segments_total', 'Wire frames made by segmenting super-frames.', ({ tx }) => tx.segments),
+    perPort('mirrored_frames_total', 'Mirrored copies sent by the port.', ({ mirrored }) => mirrored.frames),
+    perPort('mirror_drops_total', 'Mirrored copies dropped at the port.', ({ mirrored }) => mirrored.drops),
     family(
       'tswitch_port_dropped_frames_total',
       'counter',

@@ -48,16 +48,21 @@ export class Client {
     stop: AbortSignal,
     headers: Record<string, string> = {},
   ): AsyncGenerator<string> {
+    const decoder = new TextDecoder();
+    let rest = '';
+    for await (const chunk of this.chunks(withQuery(path, query), stop, headers)) {
+      const lines = `${rest}${decoder.decode(chunk, { stream: true })}`.split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  }
+
+  /** The same in pieces as they come. */
+  async *chunks(path: string, stop: AbortSignal, headers: Record<string, string> = {}): AsyncGenerator<Buffer> {
     try {
-      const response = await this.#open('GET', withQuery(path, query), undefined, stop, headers);
+      const response = await this.#open('GET', path, undefined, stop, headers);
       if (response.statusCode !== 200) throw await this.#refusalOf(response);
-      let rest = '';
-      response.setEncoding('utf8');
-      for await (const chunk of response) {
-        const lines = `${rest}${String(chunk)}`.split('\n');
-        rest = lines.pop() ?? '';
-        yield* lines;
-      }
+      for await (const chunk of response) yield chunk as Buffer;
     } catch (error) {
       if (stop.aborted) return;
       throw error instanceof CliError ? error : this.#failure(error);

@@ -2,6 +2,7 @@
 import type { PortView } from '../control/model.ts';
 import type { Cell } from './output.ts';
 import { formatEvent } from './event-line.ts';
+import { mirrorWords } from './mirror-options.ts';
 import { formatVidList } from './values.ts';
 
 const STATE_COLOURS = { up: 'green', down: 'yellow', lost: 'red' } as const;
@@ -49,7 +50,7 @@ function xdpFields({ xdpMode, queues }: PortView): [string, Cell][] {
 export function portFields(port: PortView): [string, Cell][] {
   const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
   const perSecond = (limit: number | null): string => (limit === null ? 'none' : `${limit} frames/s`);
-  const { rx, tx, drops } = port.stats;
+  const { rx, tx, mirrored, drops } = port.stats;
   const dropTexts = Object.entries(drops).map(([reason, frames]) => `${reason} ${frames}`);
   return [
     ['name', port.name],
@@ -78,8 +79,17 @@ export function portFields(port: PortView): [string, Cell][] {
     ['multicast limit', perSecond(port.multicastLimit)],
     ['unknown limit', perSecond(port.unknownLimit)],
     ['offloads', port.offloads.join(', ') || 'none'],
+    ['mirror', mirrorWords(port.mirror)],
     ['received', `${rx.frames} frames, ${rx.bytes} bytes, ${rx.superFrames} super-frames, ${rx.drops} lost`],
     ['sent', `${tx.frames} frames, ${tx.bytes} bytes, ${tx.superFrames} super-frames, ${tx.segments} segments`],
+    ...(mirrored.frames + mirrored.drops > 0
+      ? [
+          ['mirrored', `${mirrored.frames} copies, ${mirrored.bytes} bytes, ${mirrored.drops} dropped`] satisfies [
+            string,
+            Cell,
+          ],
+        ]
+      : []),
     ['drops', dropTexts.join(', ') || 'none'],
     ...protectionLines(port).map((line, index): [string, Cell] => [index === 0 ? 'protection' : '', line]),
   ];

@@ -7,6 +7,7 @@ import { TswitchError } from '../control/errors.ts';
 import { VERSION } from '../version.ts';
 import { addGlobalOptions } from './cli.ts';
 import { addBenchCommand } from './commands/bench.ts';
+import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -49,6 +50,7 @@ export function makeProgram(): Command {
   addExplainCommand(program);
   addDoctorCommand(program);
   addEventCommand(program);
+  addCaptureCommand(program);
   addTokenCommands(program);
   addBenchCommand(program);
   addCompletionCommand(program);

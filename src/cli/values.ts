@@ -51,6 +51,25 @@ export function formatVidList(vids: readonly number[]): string {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
 }
 
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** A parser of sizes in bytes: `65536`, `64K`, `100M`, `1G`; a unit is 1024 of the one before. */
+export function parseSize(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const [, digits, unit = ''] = /^([0-9]{1,15})([KMGT]?)$/i.exec(text) ?? [];
+    const value = Number(digits) * (SIZE_UNITS[unit.toUpperCase()] ?? Number.NaN);
+    if (!(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`Give a size from ${sizeText(min)} to ${sizeText(max)}, like 100M.`);
+    }
+    return value;
+  };
+}
+
+function sizeText(bytes: number): string {
+  const [unit = '', size = 1] = Object.entries(SIZE_UNITS).findLast(([, each]) => bytes >= each) ?? [];
+  return `${Math.floor(bytes / size)}${unit}`;
+}
+
 /** The value of a flag that may stand alone (`--isolated`) or say which (`--isolated=false`). */
 export function parseFlag(text: string): boolean {
   if (text === 'true') return true;

@@ -56,6 +56,11 @@ export function portStats(row: Float64Array): PortStats {
       segments: row[Counter.TX_SEGMENTS]!,
       drops: row[Counter.TX_DROPS]!,
     },
+    mirrored: {
+      frames: row[Counter.MIRROR_FRAMES]!,
+      bytes: row[Counter.MIRROR_BYTES]!,
+      drops: row[Counter.MIRROR_DROPS]!,
+    },
     drops: dropsOf(row),
   };
 }

@@ -4,6 +4,8 @@ export type ErrorCode =
   | 'PORT_EXISTS'
   | 'PORT_NOT_FOUND'
   | 'FDB_ENTRY_NOT_FOUND'
+  | 'CAPTURE_NOT_FOUND'
+  | 'CAPTURE_BUSY'
   | 'NETNS_NOT_FOUND'
   | 'NETDEV_NOT_FOUND'
   | 'NETDEV_EXISTS'

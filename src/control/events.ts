@@ -22,6 +22,8 @@ export const EVENT_NAMES = [
   /** A probe came back: the port is blocked; data: peer, until. */
   'loop.found',
   'loop.cleared',
+  /** A port is not mirrored any more, though nobody asked for that; data: target, reason. */
+  'mirror.ended',
   /** FDB events that were too many to be told; data: count. */
   'fdb.suppressed',
   'worker.restarted',

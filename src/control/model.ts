@@ -65,7 +65,26 @@ export interface PortSettings {
   admin: AdminState;
   /** What the port's other side takes unfinished; what it does not take, egress finishes itself. */
   offloads: OffloadName[];
+  /** Null: nothing of it is copied. */
+  mirror: PortMirror | null;
 }
+
+export const MIRROR_DIRECTIONS = ['rx', 'tx', 'both'] as const;
+export type CaptureDirection = (typeof MIRROR_DIRECTIONS)[number];
+
+/** Copies of what enters (`rx`) or leaves (`tx`) a port, to another port or into a pcapng file. */
+export interface PortMirror {
+  /** One of these two is null. */
+  port: string | null;
+  file: string | null;
+  direction: CaptureDirection;
+  /** Frames of these VLANs only, ascending; empty: of all. */
+  vlans: number[];
+  /** Size at which the file becomes FILE.1 and a new one begins; null without a file. */
+  maxBytes: number | null;
+}
+
+export type MirrorRequest = { [Field in keyof PortMirror]?: PortMirror[Field] | undefined };
 
 /** What makes a port what it is; fixed for its life. */
 export interface PortIdentity {
@@ -86,18 +105,20 @@ export interface PortIdentity {
 /** POST /v1/ports. All but name and kind have defaults. */
 export type PortRequest = Pick<PortIdentity, 'name' | 'kind'> &
   Partial<PortIdentity> &
-  Partial<PortSettings> & {
+  PortPatch & {
     /** Make the namespace (a name under /run/netns) if it does not exist. */
     createNetns?: boolean;
     /** Default route of the far end. */
     gateway?: string;
   };
 
-export type PortPatch = Partial<PortSettings>;
+export type PortPatch = Partial<Omit<PortSettings, 'mirror'>> & { mirror?: MirrorRequest | null };
 
 export interface PortStats {
   rx: { frames: number; bytes: number; superFrames: number; drops: number };
   tx: { frames: number; bytes: number; superFrames: number; segments: number; drops: number };
+  /** Mirrored copies sent out of this port; none of the frames in `tx`. */
+  mirrored: { frames: number; bytes: number; drops: number };
   /** Count by drop reason; reasons that never happened are left out. */
   drops: Record<string, number>;
 }
@@ -296,6 +317,41 @@ export interface ExplainView {
   egress: ExplainedCopy[];
 }
 
+/** What is to be captured; what is left out has its default (control/capture/capture-request.ts). */
+export interface CaptureRequest {
+  /** Names; empty: all, also those that are added later. */
+  ports?: string[];
+  vlans?: number[];
+  direction?: CaptureDirection;
+  /** Dropped frames only, wherever they were dropped. */
+  drops?: boolean;
+  filter?: string | null;
+  /** Bytes of each frame that are kept at most. */
+  snaplen?: number;
+  /** Frames after which it ends. */
+  count?: number | null;
+  seconds?: number | null;
+  /** Bytes of pcapng after which it ends. */
+  maxBytes?: number;
+}
+
+export const CAPTURE_STATES = ['waiting', 'running', 'ended'] as const;
+/** Why a capture ended. `reader`: who read it went away. */
+export const CAPTURE_ENDS = ['stopped', 'count', 'seconds', 'size', 'reader', 'failed', 'daemon'] as const;
+export type CaptureEnd = (typeof CAPTURE_ENDS)[number];
+
+export interface CaptureView extends Required<CaptureRequest> {
+  id: string;
+  state: (typeof CAPTURE_STATES)[number];
+  started: string | null;
+  ended: string | null;
+  reason: CaptureEnd | null;
+  /** Frames and bytes of pcapng written, and frames that came faster than they were taken. */
+  frames: number;
+  bytes: number;
+  missed: number;
+}
+
 /** The switch as API and CLI see it. Every method throws TswitchError (control/errors.ts) for what it refuses. */
 export interface SwitchControl {
   ports(): PortView[];
@@ -328,6 +384,14 @@ export interface SwitchControl {
   explain(request: ExplainRequest): Promise<ExplainView>;
   /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
   examine(port?: string): Promise<Finding[]>;
+  /** A capture, which waits for its reader. */
+  addCapture(request: CaptureRequest): CaptureView;
+  captures(): CaptureView[];
+  capture(id: string): CaptureView;
+  /** Runs it, and gives its pcapng until it ends. Who stops reading ends it. */
+  readCapture(id: string): Promise<ReadableStream<Uint8Array>>;
+  /** Ends one that runs; forgets one that does not. */
+  stopCapture(id: string): void;
   readonly events: EventBus;
   /** The loaded logics. */
   readonly logic: LogicControl;

@@ -4,6 +4,7 @@ import type { Command } from '../shared/commands.ts';
 import { type Fdb, KIND_DYNAMIC } from '../switching/fdb.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 import { vlanOf } from './fdb-view.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { LoopBlock } from './model.ts';
 import type { PortRecord } from './port-record.ts';
 import { inTurns } from './turns.ts';
@@ -16,6 +17,7 @@ export interface PortOrdersOptions {
   events: EventBus;
   /** The table of the moment. */
   fdb: () => Fdb;
+  mirroring: Mirroring;
   /** What loop protection says of a port. */
   safety: (handle: number) => { blocked: LoopBlock | null; protection: SwitchEvent[] };
 }
@@ -103,17 +105,19 @@ export class PortOrders {
     this.#options.events.emit('port.added', { port: record.request.name, state: record.told });
   }
 
+  /** What workers are told of the port. */
+  config(record: PortRecord): ReturnType<typeof portConfig> {
+    const { safety, mirroring } = this.#options;
+    return portConfig(record, safety(record.handle).blocked !== null, mirroring.wire(record.settings.mirror));
+  }
+
   #introduce(record: PortRecord, worker: number): Command {
     if (record.isDetached) return this.#configureCommand(record);
     const { resources } = record.attachment.sockets[worker]!;
-    return { do: 'open', handle: record.handle, resources, config: this.#config(record) };
+    return { do: 'open', handle: record.handle, resources, config: this.config(record) };
   }
 
   #configureCommand(record: PortRecord): Command {
-    return { do: 'configure', handle: record.handle, config: this.#config(record) };
-  }
-
-  #config(record: PortRecord): ReturnType<typeof portConfig> {
-    return portConfig(record, this.#options.safety(record.handle).blocked !== null);
+    return { do: 'configure', handle: record.handle, config: this.config(record) };
   }
 }

@@ -78,6 +78,7 @@ export function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: b
     unknownLimit: request.unknownLimit,
     admin: request.admin,
     offloads: request.offloads ?? offloadsOf(request.kind, uso),
+    mirror: request.mirror,
   };
 }
 

@@ -26,6 +26,7 @@ import {
   parseUnicastMac,
 } from './address-text.ts';
 import type { InterfaceAddress } from './address-text.ts';
+import { normalMirror } from './capture/mirror-request.ts';
 import { TswitchError } from './errors.ts';
 import { isNewNetnsName } from './netns-name.ts';
 import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from './model.ts';
@@ -122,6 +123,7 @@ function normalize(request: PortRequest, attempt: Attempt): NormalPortRequest {
     ),
     admin: request.admin ?? 'up',
     offloads: attempt(() => request.offloads && normalOffloads(request.offloads), undefined),
+    mirror: attempt(() => normalMirror(request.mirror ?? null, request.name), null),
   };
 }
 
@@ -147,6 +149,7 @@ export function applyPatch(settings: PortSettings, patch: PortPatch, addresses: 
     multicastLimit: limitOf(patch.multicastLimit, settings.multicastLimit, STORM_LIMIT_MAX, 'multicastLimit'),
     unknownLimit: limitOf(patch.unknownLimit, settings.unknownLimit, STORM_LIMIT_MAX, 'unknownLimit'),
     offloads: patch.offloads ? normalOffloads(patch.offloads) : settings.offloads,
+    mirror: patch.mirror === undefined ? settings.mirror : normalMirror(patch.mirror, null),
   };
 }
 

@@ -3,7 +3,7 @@
  * themselves is in port-links.ts. Every change runs in the queue of changes (what callers ask for, in a change of theirs),
  * reaches the workers as commands, and is true for its caller once all of them have acknowledged.
  */
-import type { Command } from '../shared/commands.ts';
+import type { Command, PortConfig } from '../shared/commands.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import type { NetnsMemory } from './attach/netns-memory.ts';
 import type { ChangeQueue } from './change-queue.ts';
@@ -51,6 +51,11 @@ export class Ports {
     return portView(record, portStats(this.counts.row(record)), this.#options.safety(record.handle));
   }
 
+  /** What workers are told of the port. */
+  config(record: PortRecord): PortConfig {
+    return this.#orders.config(record);
+  }
+
   /** What ports of the kind take unfinished by default. */
   offloads(kind: PortKind): OffloadName[] {
     return offloadsOf(kind, this.#options.uso);
@@ -68,6 +73,7 @@ export class Ports {
     const handle = this.registry.freeHandle();
     const record = this.#enter(normal, handle, await this.#links.attach(normal, handle, { orLost }), isTemporary);
     try {
+      await this.#options.mirroring.set(normal.name, record.settings.mirror);
       await this.#orders.open([record]);
     } catch (error) {
       await this.#remove(record);
@@ -96,6 +102,7 @@ export class Ports {
     };
     await Promise.all(Array.from({ length: ATTACHED_AT_A_TIME }, attachNext));
     const records = requests.map((request, handle) => this.#enter(request, handle, attached[handle]!, false));
+    for (const record of records) await this.#options.mirroring.resume(record);
     await this.#orders.open(records);
     for (const record of records) this.#orders.tellAdded(record);
   }
@@ -109,6 +116,7 @@ export class Ports {
     const record = this.registry.get(name);
     const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
     if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
+    await this.#options.mirroring.set(name, wanted.mirror);
     record.settings = wanted;
     if (createNetns !== undefined) record.request = { ...record.request, createNetns };
     this.#orders.limitLearning(record);
@@ -180,7 +188,10 @@ export class Ports {
 
   /** Two phases: no worker uses the port any more, then what it was made of goes. Until then it keeps name and handle. */
   async #remove(record: PortRecord): Promise<void> {
-    const { board, events } = this.#options;
+    const { board, events, mirroring } = this.#options;
+    const name = record.request.name;
+    for (const mirrored of mirroring.takeOff(name, this.registry.all())) await this.#reconfigure(mirrored);
+    await mirroring.set(name, null);
     record.isClosing = true;
     await this.#orders.close(record);
     this.#links.forsake(record);
@@ -192,7 +203,7 @@ export class Ports {
     try {
       await record.attachment.close();
     } finally {
-      if (record.told !== null) events.emit('port.removed', { port: record.request.name });
+      if (record.told !== null) events.emit('port.removed', { port: name });
     }
   }
 

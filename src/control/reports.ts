@@ -6,7 +6,7 @@ import { Explainer, parseFrame } from './explainer.ts';
 import type { DropView, ExplainRequest, ExplainView, StatsView, SwitchSettings } from './model.ts';
 import type { Ports } from './ports.ts';
 import type { LogicLoad } from '../shared/logic-load.ts';
-import { forwardReserved, portConfig } from './views.ts';
+import { forwardReserved } from './views.ts';
 import type { Workers } from './workers.ts';
 
 export interface ReportsOptions {
@@ -20,7 +20,6 @@ export interface ReportsOptions {
   /** FDB ticks. */
   now: () => number;
   nameOf: (handle: number) => string;
-  isBlocked: (port: string) => boolean;
 }
 
 export class Reports {
@@ -47,12 +46,12 @@ export class Reports {
   }
 
   async explain({ port, frame }: ExplainRequest): Promise<ExplainView> {
-    const { ports, settings, fdb, now, nameOf, isBlocked } = this.#options;
+    const { ports, settings, fdb, now, nameOf } = this.#options;
     const { handle } = ports.registry.get(port);
     return this.#explainer.explain(port, {
       ports: ports.registry.all().map((record) => {
         const name = nameOf(record.handle);
-        return { handle: record.handle, name, config: portConfig(record, isBlocked(name)) };
+        return { handle: record.handle, name, config: ports.config(record) };
       }),
       ingress: handle,
       frame: parseFrame(frame),

@@ -10,6 +10,7 @@ import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { VERSION } from '../version.ts';
 import { ChangeQueue } from './change-queue.ts';
 import type { Beginning } from './begin.ts';
+import { Capturing } from './capture/capturing.ts';
 import { EventBus } from './events.ts';
 import { Doctor } from './doctor/doctor.ts';
 import type { Finding } from './doctor/finding.ts';
@@ -17,7 +18,10 @@ import { Logics } from './logic/logics.ts';
 import { HappeningsReader } from './happenings-reader.ts';
 import { faultFields, type Log } from './log.ts';
 import { MacTable } from './mac-table.ts';
+import { Mirroring } from './mirroring.ts';
 import type {
+  CaptureRequest,
+  CaptureView,
   DropView,
   ExplainRequest,
   ExplainView,
@@ -74,6 +78,7 @@ export class Switch implements SwitchControl {
   readonly #macs: MacTable;
   readonly #protection: Protection;
   readonly #configuration: Configuration;
+  readonly #capturing: Capturing;
   readonly #happenings: HappeningsReader;
   readonly #reports: Reports;
   readonly #store: Store | null;
@@ -111,6 +116,7 @@ export class Switch implements SwitchControl {
       snapshot: (worker) => [
         this.#switchCommand(this.#settings),
         ...this.#ports.snapshot(worker),
+        ...this.#capturing.snapshot(worker),
         { do: 'logics', logics: this.logic.loads() },
       ],
       onRestart: (worker, error, logic) => this.#onRestart(worker, error, logic),
@@ -128,6 +134,17 @@ export class Switch implements SwitchControl {
       log,
     });
     options.giveFault?.((worker, fault) => this.#workers.fault(worker, fault));
+    this.#capturing = new Capturing({
+      workers,
+      command: (commandsFor) => this.#workers.command(commandsFor),
+      events: this.events,
+      ports: () => this.#ports.registry.all(),
+      checkPort: (name) => void this.#ports.registry.get(name),
+      clock: () => hrtimeMs() - this.#clockStartMs,
+      log,
+    });
+    const { mirrorFiles } = this.#capturing;
+    const find = (name: string) => this.#ports.registry.find(name);
     this.#ports = new Ports({
       board,
       workers: this.#workers,
@@ -137,6 +154,7 @@ export class Switch implements SwitchControl {
       keeps: store !== null,
       uso,
       fdb: () => this.#macs.fdb,
+      mirroring: new Mirroring({ files: mirrorFiles, events: this.events, find, log }),
       safety: (handle) => this.#protection.of(this.#nameOf(handle)),
       log,
     });
@@ -144,7 +162,7 @@ export class Switch implements SwitchControl {
       events: this.events,
       settings: () => this.#settings,
       at: (handle) => this.#ports.registry.at(handle),
-      byName: (name) => this.#ports.registry.find(name),
+      byName: find,
       row: (record) => this.#ports.counts.row(record),
       reconfigure: (record) => this.#inBackground(this.#ports.reconfigure(record)),
       command: (commands) => this.#inBackground(this.#workers.command((worker) => (worker === 0 ? commands : []))),
@@ -171,7 +189,6 @@ export class Switch implements SwitchControl {
       logics: () => this.logic.loads(),
       now,
       nameOf: (handle) => this.#nameOf(handle),
-      isBlocked: (port) => this.#protection.of(port).blocked !== null,
     });
     this.#happenings = new HappeningsReader(board.buffers.happenings, {
       onHappening: (happening) => this.#onHappening(happening),
@@ -289,8 +306,29 @@ export class Switch implements SwitchControl {
     return this.#doctor.examine(port);
   }
 
+  addCapture(request: CaptureRequest): CaptureView {
+    return this.#capturing.captures.add(request);
+  }
+
+  captures(): CaptureView[] {
+    return this.#capturing.captures.list();
+  }
+
+  capture(id: string): CaptureView {
+    return this.#capturing.captures.show(id);
+  }
+
+  readCapture(id: string): Promise<ReadableStream<Uint8Array>> {
+    return this.#capturing.captures.read(id);
+  }
+
+  stopCapture(id: string): void {
+    this.#capturing.captures.stop(id);
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#changes.run(async () => {
+      await this.#capturing.close();
       this.#configuration.close();
       this.#macs.close();
       this.#protection.close();

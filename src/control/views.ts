@@ -1,6 +1,13 @@
 /** From what the control plane keeps to what users see and workers are told; pure. */
 import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT, VID_MAX, VID_MIN } from '../limits.ts';
-import { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, type PortConfig } from '../shared/commands.ts';
+import {
+  OFFLOAD_CSUM,
+  OFFLOAD_TSO4,
+  OFFLOAD_TSO6,
+  OFFLOAD_USO,
+  type PortConfig,
+  type WireMirror,
+} from '../shared/commands.ts';
 import type {
   LoopBlock,
   OffloadName,
@@ -25,7 +32,7 @@ const OFFLOAD_BITS: Record<OffloadName, number> = {
 type Configured = Pick<PortRecord, 'settings' | 'link'> & { request: { name: string } };
 type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity' | 'xdp'> };
 
-export function portConfig(record: Configured, blocked: boolean): PortConfig {
+export function portConfig(record: Configured, blocked: boolean, mirror: WireMirror | null): PortConfig {
   const { settings } = record;
   return {
     name: record.request.name,
@@ -47,6 +54,7 @@ export function portConfig(record: Configured, blocked: boolean): PortConfig {
     blocked,
     up: portState(record) === 'up',
     offloads: settings.offloads.reduce((bits, name) => bits | OFFLOAD_BITS[name], 0),
+    mirror,
   };
 }
 

@@ -14,7 +14,7 @@ import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
 import * as boardLayout from '../shared/board.ts';
 import type { Board } from '../shared/board.ts';
-import type { PortConfig, SwitchConfig } from '../shared/commands.ts';
+import type { CaptureOrders, PortConfig, SwitchConfig } from '../shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { Happenings } from '../shared/happenings.ts';
@@ -33,6 +33,8 @@ import { LogicHost } from './logic-host.ts';
 import { mutedSender } from './logic-outbox.ts';
 import * as loopProbe from './loop-probe.ts';
 import { readProbe, writeProbe } from './loop-probe.ts';
+import { Mirrors } from './mirrors.ts';
+import { Recorder } from './recorder.ts';
 import { StormLimiter } from './storm-limiter.ts';
 import { Tally } from './tally.ts';
 
@@ -67,6 +69,8 @@ export interface DataPathOptions {
   logic: AnyLogic;
   /** Missing: none can be loaded. */
   loaded?: LoadedLogicOptions;
+  /** Milliseconds, for the time of recorded frames: of the clock that FDB ticks are of. Needed where frames are recorded. */
+  clock?: () => number;
 }
 
 export interface LoadedLogicOptions {
@@ -95,6 +99,10 @@ export class DataPath {
   readonly #list: GatherList;
   readonly #happenings: Happenings;
   readonly #probeTokens: Uint8Array;
+  readonly #recorder: Recorder;
+  readonly #mirrors: Mirrors;
+  /** Frames are recorded or mirrored: the one thing that is asked of every batch. */
+  #isWatched = false;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
   #fdb: SharedArrayBuffer;
   /** Decides what no loaded logic does. */
@@ -115,12 +123,16 @@ export class DataPath {
     this.#list = new GatherList(options.memory, options.gatherListAt);
     this.#happenings = new Happenings(board.buffers.happenings[worker]!);
     this.#probeTokens = board.probeTokens;
+    this.#recorder = new Recorder(options.memory, options.clock ?? (() => 0));
+    this.#mirrors = new Mirrors(this.#table, this.#ports, this.#list, this.#tally);
     this.#egress = new Egress({
       table: this.#table,
       reach: this.#reach,
       ports: this.#ports,
       list: this.#list,
       tally: this.#tally,
+      recorder: this.#recorder,
+      mirrors: this.#mirrors,
       storms: new StormLimiter(board, this.#table, this.#happenings),
       samples: new DropSamples(board.buffers.dropSamples[worker]!),
     });
@@ -131,18 +143,22 @@ export class DataPath {
 
   openPort(port: Port, config: PortConfig): void {
     this.#ports[port.handle] = port;
-    this.#table.configure(port.handle, config);
+    this.configurePort(port.handle, config);
     this.#open = this.#ports.filter((open) => open !== null);
     this.#host?.portsChanged(this.#now);
   }
 
   configurePort(handle: number, config: PortConfig): void {
     this.#table.configure(handle, config);
+    this.#mirrors.configure(handle, config.mirror);
+    this.#watch();
   }
 
   closePort(handle: number): void {
     this.#ports[handle] = null;
     this.#table.remove(handle);
+    this.#mirrors.configure(handle, null);
+    this.#watch();
     this.#open = this.#ports.filter((open) => open !== null);
     this.#host?.portsChanged(this.#now);
   }
@@ -165,6 +181,12 @@ export class DataPath {
     else this.#host = null;
     this.#host?.use(loads);
     this.#logic = this.#host ?? this.#base;
+  }
+
+  /** Records what is asked for from now on; null: nothing. */
+  capture(orders: CaptureOrders | null): void {
+    this.#recorder.configure(orders);
+    this.#watch();
   }
 
   /** Sends a loop probe out of the port, tagged as the VLAN is there. It is no forwarded frame and not counted as one. */
@@ -225,9 +247,11 @@ export class DataPath {
     if (batch.count > 0) {
       this.#reach.begin(batch.ingress);
       this.#classify(batch, now);
+      if (this.#isWatched) this.#show(batch);
       this.#logic.decide!(batch, now);
       this.#egress.dispatch(batch, now);
       if (this.#host !== null) this.#host.flush(this.#egress, batch);
+      if (this.#recorder.isActive) this.#recorder.finish();
       port.release();
     }
     return batch.count;
@@ -274,6 +298,16 @@ export class DataPath {
     const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
     if (from >= 0) this.#happenings.noteLoop(ingress, from, now);
     return from >= 0;
+  }
+
+  /** To whom it may concern: a batch has entered. */
+  #show(batch: Batch): void {
+    if (this.#recorder.isActive) this.#recorder.entered(batch);
+    if (this.#mirrors.isActive) this.#mirrors.copyReceived(batch);
+  }
+
+  #watch(): void {
+    this.#isWatched = this.#recorder.isActive || this.#mirrors.isActive;
   }
 
   #makeBase(): LogicInstance {

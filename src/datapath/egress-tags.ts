@@ -25,6 +25,8 @@ export class EgressTags {
   #priorityTags = PRIORITY_TAGS_NEVER;
   /** No frame gets a tag, whatever it is: what most ports do. */
   #never = false;
+  /** Each frame gets the tag that it came with. */
+  #asEntered = false;
 
   constructor(table: PortTable) {
     this.#table = table;
@@ -40,12 +42,24 @@ export class EgressTags {
     const isWire = table.mode[ingress] === MODE_TRANSPARENT && table.mode[egress] === MODE_TRANSPARENT;
     this.#priorityTags = isWire ? PRIORITY_TAGS_NEVER : table.priorityTags[egress]!;
     this.#never = table.mode[egress] === MODE_ACCESS && !this.#tunnelled && this.#priorityTags === PRIORITY_TAGS_NEVER;
+    this.#asEntered = false;
     this.outer = NO_TAG;
+    this.inner = NO_TAG;
+  }
+
+  /** The frames to come leave with the tags that they entered with. */
+  beginAsEntered(): void {
+    this.#never = false;
+    this.#asEntered = true;
     this.inner = NO_TAG;
   }
 
   choose(batch: Batch, i: number): void {
     if (this.#never) return;
+    if (this.#asEntered) {
+      this.outer = tagOf(batch.tpid[i]!, batch.tci[i]!);
+      return;
+    }
     const vlan = batch.vlan[i]!;
     const isTagged = this.#table.tags(this.#egress, vlan);
     if (this.#tunnelled) {

@@ -3,13 +3,14 @@
  * of the live one and a copy of its FDB, really forwards the frame; then what it decided is read and put into words. So it is
  * the code that forwards, and no live state is touched. Runs in a thread of its own, started by file name.
  */
-import { LOGIC_BUFFER_BYTES } from '../limits.ts';
+import type { Batch } from '../frame/batch.ts';
 import { DESTINATION, SOURCE } from '../frame/ethernet.ts';
 import { NO_TAG, PCP_SHIFT, tagOf, TPID_CUSTOMER, VID_MASK } from '../frame/vlan.ts';
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../ports/memory-port.ts';
 import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
-import type { PortConfig } from '../shared/commands.ts';
+import { LOGIC_BUFFER_BYTES, VLANS } from '../limits.ts';
+import type { PortConfig, WireMirror } from '../shared/commands.ts';
 import type { LogicFault, LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import type { ExplainedEgress, ExplainTask, Explanation } from '../shared/explain-task.ts';
 import { Drop, DROP_NAMES, DROP_SENTENCES, type DropName } from '../switching/drop-reasons.ts';
@@ -84,7 +85,8 @@ class Explainer {
     this.#dataPath = new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic: learning, loaded });
     // One frame arrives, so all ports can share the memory for arrivals.
     this.#ports = task.ports.map(({ handle }) => new MemoryPort(handle, memory, BUFFERS_BYTES));
-    task.ports.forEach(({ config }, k) => this.#dataPath.openPort(this.#ports[k]!, config));
+    // Mirrored copies would look like forwarded ones: they are told of, not made.
+    task.ports.forEach(({ config }, k) => this.#dataPath.openPort(this.#ports[k]!, { ...config, mirror: null }));
     this.#dataPath.configure({ forwardReserved: task.forwardReserved });
     this.#ingress = task.ports.find(({ handle }) => handle === task.ingress)!;
     this.#dataPath.useLogics(task.logics.filter(({ isShadow }) => !isShadow).map(withOwnMemory));
@@ -105,12 +107,31 @@ class Explainer {
       reason,
       vlan: isClassified ? batch.vlan[0]! : null,
       stages,
-      egress: isClassified ? this.#egress(isFlooded || reason === 'NO_EGRESS') : [],
+      egress: [...(isClassified ? this.#egress(isFlooded || reason === 'NO_EGRESS') : []), ...this.#mirrored()],
     };
   }
 
   #note(report: LogicReport): void {
     if ('fault' in report) this.#faults.push(report.fault);
+  }
+
+  /** Copies of the frame as it enters and as it leaves, by the ports that are mirrored. */
+  #mirrored(): ExplainedEgress[] {
+    const { ports, ingress, frame } = this.#task;
+    return ports.flatMap(({ handle, name, config: { mirror } }, k) => {
+      if (mirror === null || !mirrorsVlan(mirror, enteredVlanOf(this.#dataPath.batch))) return [];
+      const entered = handle === ingress && mirror.received ? [{ frame, text: `what enters by ${name}` }] : [];
+      const left = mirror.sent
+        ? this.#ports[k]!.sent.map((sent) => ({ frame: sent, text: `what leaves by ${name}` }))
+        : [];
+      const to = mirror.to === null ? null : this.#nameOf(mirror.to);
+      return [...entered, ...left].map((copy) => ({
+        port: to ?? name,
+        frame: copy.frame,
+        reason: null,
+        text: `mirror: a copy of ${copy.text}${to === null ? `, written into ${mirror.file}` : ''}`,
+      }));
+    });
   }
 
   #stages(reason: DropName | null): Stage[] {
@@ -272,6 +293,17 @@ class Explainer {
 function dropped(stage: Stage['stage'], reason: DropName, context?: string): Stage {
   const sentence = DROP_SENTENCES[reason]!;
   return { stage, verdict: `dropped: ${reason}`, text: context ? `${sentence} (${context})` : sentence };
+}
+
+function mirrorsVlan({ vlans }: WireMirror, vlan: number): boolean {
+  return vlans.length === 0 || vlans.includes(vlan);
+}
+
+/** The VLAN that the batch's one frame got, else that of its outer tag, else 0. */
+function enteredVlanOf({ vlan, tpid, tci }: Batch): number {
+  const classified = vlan[0]!;
+  if (classified !== 0 && classified < VLANS) return classified;
+  return tpid[0] === 0 ? 0 : tci[0]! & VID_MASK;
 }
 
 function nameOfReason(reason: number): DropName {

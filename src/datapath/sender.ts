@@ -11,52 +11,60 @@ import * as boardLayout from '../shared/board.ts';
 import type { DropSamples } from '../shared/drop-samples.ts';
 import * as dropReasons from '../switching/drop-reasons.ts';
 import type { DropReason } from '../switching/drop-reasons.ts';
+import * as messageNote from './message-note.ts';
+import type { Mirrors } from './mirrors.ts';
+import type { OutboundSender } from './outbound.ts';
+import type { Recorder } from './recorder.ts';
 import type { Tally } from './tally.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } = errnos;
 const { Counter, FIRST_DROP_COUNTER } = boardLayout;
 const { Drop } = dropReasons;
+const { NOTE_FRAME, NOTE_KIND, SEGMENT, SUPER, WHOLE } = messageNote;
 
-/** What a message is of its frame. */
-export const WHOLE = 0;
-export const SUPER = 1;
-export const SEGMENT = 2;
-export const LAST_SEGMENT = 3;
+export interface SenderParts {
+  list: GatherList;
+  tally: Tally;
+  samples: DropSamples;
+  recorder: Recorder;
+  mirrors: Mirrors;
+}
 
-/** A note on a message: what it is of its frame, and the frame's index from NOTE_FRAME on. */
-const NOTE_KIND = 3;
-const NOTE_FRAME = 2;
-
-export class Sender {
+export class Sender implements OutboundSender {
   /** FDB ticks; for samples of what is dropped. */
   now = 0;
   readonly #list: GatherList;
   readonly #tally: Tally;
   readonly #samples: DropSamples;
+  readonly #recorder: Recorder;
+  readonly #mirrors: Mirrors;
   /** The kinds on the list, or-ed: WHOLE if it holds whole frames only. */
   #kinds = WHOLE;
   /** Why a segment of the super-frame whose last segment is yet to be counted was refused; 0: none was. */
   #segmentErrno = 0;
 
-  constructor(list: GatherList, tally: Tally, samples: DropSamples) {
+  constructor({ list, tally, samples, recorder, mirrors }: SenderParts) {
     this.#list = list;
     this.#tally = tally;
     this.#samples = samples;
+    this.#recorder = recorder;
+    this.#mirrors = mirrors;
   }
 
-  /** The note on a message that is put on the list. */
   note(kind: number, i: number): number {
     this.#kinds |= kind;
     return kind | (i << NOTE_FRAME);
   }
 
-  /** Sends what is on the list, if anything is, and clears it. */
   flush(port: Port, batch: Batch): void {
     const list = this.#list;
     if (list.count === 0) return;
     port.transmit(list);
-    if (this.#kinds !== WHOLE || !this.#countWhole(port.handle)) this.#countEach(port.handle, batch);
+    const { handle } = port;
+    if (this.#recorder.isActive) this.#recorder.sent(batch, list, handle);
+    const isMirrored = this.#mirrors.isActive && this.#mirrors.wantsSent(handle);
+    if (this.#kinds !== WHOLE || isMirrored || !this.#countWhole(handle)) this.#countEach(handle, batch, isMirrored);
     this.#kinds = WHOLE;
     list.clear();
   }
@@ -64,12 +72,14 @@ export class Sender {
   dropAtIngress(batch: Batch, i: number, reason: number): void {
     this.#tally.add(batch.ingress, FIRST_DROP_COUNTER + reason, 1);
     this.#tally.add(batch.ingress, Counter.DROPPED, 1);
+    if (this.#recorder.isActive) this.#recorder.droppedAtIngress(batch, i, reason);
     this.#sample(batch, i, batch.ingress, reason);
   }
 
   dropAtEgress(batch: Batch, i: number, handle: number, reason: DropReason): void {
     this.#tally.add(handle, FIRST_DROP_COUNTER + reason, 1);
     this.#tally.add(handle, Counter.TX_DROPS, 1);
+    if (this.#recorder.isActive) this.#recorder.droppedAtEgress(batch, i, handle, reason);
     this.#sample(batch, i, handle, reason);
   }
 
@@ -94,7 +104,7 @@ export class Sender {
   }
 
   /** Counts how each message fared. */
-  #countEach(handle: number, batch: Batch): void {
+  #countEach(handle: number, batch: Batch, isMirrored: boolean): void {
     const list = this.#list;
     let frames = 0;
     let bytes = 0;
@@ -117,6 +127,7 @@ export class Sender {
       }
       frames++;
       if (kind === SUPER) superFrames++;
+      if (isMirrored) this.#mirrors.noteSent(list.note[m]! >>> NOTE_FRAME);
     }
     this.#tally.add(handle, Counter.TX_FRAMES, frames);
     this.#tally.add(handle, Counter.TX_BYTES, bytes);

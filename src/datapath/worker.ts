@@ -68,6 +68,7 @@ class Worker {
         open: ({ module, file }) => loadLogic(module, file),
         report: (report) => this.#reportLogic(report),
       },
+      clock: () => this.#clockOffsetMs + performance.now(),
     });
     this.#clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now() - start.clockStartMs;
   }
@@ -167,6 +168,8 @@ class Worker {
         return this.#dataPath.configure(command.config);
       case 'fdb':
         return this.#dataPath.useFdb(command.table);
+      case 'capture':
+        return this.#dataPath.capture(command.orders);
       case 'probe':
         return this.#dataPath.probe(command.handle, command.vlan);
       case 'logics':

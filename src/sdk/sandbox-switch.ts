@@ -41,6 +41,7 @@ const PORT: PortConfig = {
   blocked: false,
   up: true,
   offloads: 0,
+  mirror: null,
 };
 
 export interface SandboxLogic {

@@ -59,9 +59,14 @@ export const Counter = {
   TX_SUPER_FRAMES: 9,
   TX_SEGMENTS: 10,
   TX_DROPS: 11,
+  /** Mirrored copies, at the port that they are for. They are none of the frames above. */
+  MIRROR_FRAMES: 12,
+  MIRROR_BYTES: 13,
+  MIRROR_DROPS: 14,
 } as const;
-export const FIRST_DROP_COUNTER = 12;
-export const ROW_COUNTERS = 48;
+export const FIRST_DROP_COUNTER = 16;
+/** Whole cache lines. */
+export const ROW_COUNTERS = 56;
 
 /** The parts of a board, as they are sent to a worker. */
 export interface BoardBuffers {

@@ -2,6 +2,7 @@
  * What the control plane tells workers, by MessagePort, between batches. A worker reads its port when the epoch word moved,
  * obeys all that has come, and acknowledges the epoch: from then on nothing it does rests on the older state.
  */
+import type { Filter } from '../frame/filter.ts';
 import type { LogicLoad, LogicReport } from './logic-load.ts';
 
 export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, OFFLOADS_ALL } from '../frame/vnet-header.ts';
@@ -40,6 +41,18 @@ export interface PortConfig {
   up: boolean;
   /** OFFLOAD_* bits that the port's other side takes. */
   offloads: number;
+  mirror: WireMirror | null;
+}
+
+/** Copies of a port's frames. Those for a file are recorded (see CaptureOrders); the worker sends those for a port. */
+export interface WireMirror {
+  /** Handle of the port that gets them; null: a file does. */
+  to: number | null;
+  file: string | null;
+  received: boolean;
+  sent: boolean;
+  /** Frames of these VLANs only; empty: of all. */
+  vlans: readonly number[];
 }
 
 export interface SwitchConfig {
@@ -85,6 +98,26 @@ export type PortResources =
 export type XdpSend =
   { kind: 'ring'; fd: number; sent: XdpRing; completed: XdpRing } | { kind: 'packet'; sendFd: number };
 
+/** What a worker is to record, for whom: all of it anew each time. */
+export interface CaptureOrders {
+  /** The worker's own ring (capture-ring.ts). */
+  ring: SharedArrayBuffer;
+  sinks: readonly CaptureSink[];
+  /** Sinks as bits. */
+  ports: readonly { handle: number; port: number; received: number; sent: number; dropped: number }[];
+}
+
+export interface CaptureSink {
+  /** Below SINKS_MAX. */
+  sink: number;
+  /** Bytes of a frame that are kept at most. */
+  snapLength: number;
+  /** Frames of these VLANs only; empty: of all. */
+  vlans: readonly number[];
+  /** Null: all frames. */
+  filter: Filter | null;
+}
+
 /** What a test makes a worker do, to see that it is replaced. */
 export type Fault = 'throw' | 'hang';
 
@@ -94,6 +127,8 @@ export type Command =
   | { do: 'close'; handle: number }
   | { do: 'switch'; config: SwitchConfig }
   | { do: 'fdb'; table: SharedArrayBuffer }
+  /** Null: record nothing. */
+  | { do: 'capture'; orders: CaptureOrders | null }
   | { do: 'probe'; handle: number; vlan: number }
   /** The loaded logics from now on, in the order they are asked; those in shadow among them. */
   | { do: 'logics'; logics: readonly LogicLoad[] }

@@ -147,7 +147,7 @@ class VethSwitch implements Subject {
 
 /** The same change as the control plane's callers say it. */
 function patchOf(change: Partial<PortConfig>): PortPatch {
-  const { vlan, trunks, cvlans, tpid, up, offloads: _offloads, blocked: _blocked, ...same } = change;
+  const { vlan, trunks, cvlans, tpid, up, offloads: _offloads, blocked: _blocked, mirror: _mirror, ...same } = change;
   return {
     ...same,
     ...(vlan === undefined ? {} : { vlan: vlan === 0 ? null : vlan }),

@@ -1,4 +1,5 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
+import { captureWish } from '../../src/control/capture/capture-request.ts';
 import { fakeLogic } from './fake-logic.ts';
 import { ChangeQueue } from '../../src/control/change-queue.ts';
 import { TswitchError } from '../../src/control/errors.ts';
@@ -26,6 +27,7 @@ export function fakeStats(drops: Record<string, number> = {}): PortStats {
   return {
     rx: { frames: 3, bytes: 180, superFrames: 0, drops: 0 },
     tx: { frames: 2, bytes: 120, superFrames: 0, segments: 0, drops: 0 },
+    mirrored: { frames: 0, bytes: 0, drops: 0 },
     drops,
   };
 }
@@ -184,6 +186,20 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         return { port: of, check: 'small', verdict: 'broken', text: 'all are lost', fix: 'set it up' };
       }),
     ],
+    addCapture: (request) => {
+      captureWish(request);
+      throw new TswitchError('LIMIT_REACHED', 'no frames here: nothing can be captured');
+    },
+    captures: () => [],
+    capture: (id) => {
+      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
+    },
+    readCapture: async (id) => {
+      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
+    },
+    stopCapture: (id) => {
+      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
+    },
     close: async () => configuration.close(),
   };
   const configuration = new Configuration({

@@ -42,6 +42,7 @@ export const PORT_DEFAULTS: PortConfig = {
   blocked: false,
   up: true,
   offloads: 0,
+  mirror: null,
 };
 
 const KINDS = { dynamic: KIND_DYNAMIC, static: KIND_STATIC, sticky: KIND_STICKY };

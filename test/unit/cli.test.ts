@@ -10,7 +10,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serveApi } from '../../src/api/server.ts';
 import { plugRequest } from '../../src/cli/commands/plug.ts';
 import { formatFields, formatTable, hasColour } from '../../src/cli/output.ts';
-import { formatVidList, limitUpTo, parseFlag, parseList, parseVidList, wholeNumber } from '../../src/cli/values.ts';
+import {
+  formatVidList,
+  limitUpTo,
+  parseFlag,
+  parseList,
+  parseSize,
+  parseVidList,
+  wholeNumber,
+} from '../../src/cli/values.ts';
 import type { PortView } from '../../src/control/model.ts';
 import { cliRunner, commandRunner, MAIN, usage } from '../support/cli-runner.ts';
 import { fakeControl } from '../support/fake-control.ts';
@@ -28,6 +36,16 @@ describe('values', () => {
     'LIST refuses "%s"',
     (text) => expect(() => parseVidList(text)).toThrow(InvalidArgumentError),
   );
+
+  test.each([
+    ['4096', 4096],
+    ['64K', 65_536],
+    ['1m', 2 ** 20],
+    ['1G', 2 ** 30],
+  ])('size %s', (text, bytes) => expect(parseSize(4096, 2 ** 30)(text)).toBe(bytes));
+  test.each(['', '4095', '2G', '1.5M', '-1', '1 M', '1MB', '0x10', 'K'])('a size is not "%s"', (text) => {
+    expect(() => parseSize(4096, 2 ** 30)(text)).toThrow('Give a size from 4K to 1G, like 100M.');
+  });
 
   test('a LIST reads back as it was printed', () => {
     const lists = fc.uniqueArray(fc.integer({ min: 1, max: 4094 }), { maxLength: 40 });

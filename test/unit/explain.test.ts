@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { frameSummary } from '../../src/control/frame-summary.ts';
 import { parseFrame } from '../../src/control/explainer.ts';
-import type { PortConfig } from '../../src/shared/commands.ts';
+import type { PortConfig, WireMirror } from '../../src/shared/commands.ts';
 import type { Explanation } from '../../src/shared/explain-task.ts';
 import { frame, mac, tagsOf } from '../support/frames.ts';
 import { Lan } from '../support/lan.ts';
@@ -184,4 +184,26 @@ describe('a frame in words', () => {
   ])('%#', (bytes, words) => {
     expect(frameSummary(bytes, bytes.length)).toMatch(words);
   });
+});
+
+test('mirrors are named, and change nothing of what is explained', () => {
+  const green = Object.keys(PORTS).indexOf('green');
+  const mirror = (to: number | null, more: Partial<WireMirror> = {}): WireMirror => {
+    const file = to === null ? '/var/log/x.pcapng' : null;
+    return { to, file, received: true, sent: true, vlans: [], ...more };
+  };
+  const explained = (red: WireMirror | null, blue: WireMirror | null): Explanation =>
+    new Lan({ ...PORTS, red: { ...PORTS['red'], mirror: red }, blue: { ...PORTS['blue'], mirror: blue } }).explain(
+      'red',
+      frame({ src: mac(1) }),
+    );
+  const plain = explained(null, null);
+  const both = explained(mirror(green), mirror(null));
+  expect(both.egress.slice(0, plain.egress.length)).toEqual(plain.egress);
+  expect(both.stages).toEqual(plain.stages);
+  expect(both.egress.slice(plain.egress.length).map(({ port, text }) => `${port}: ${text}`)).toEqual([
+    'green: mirror: a copy of what enters by red',
+    'blue: mirror: a copy of what leaves by blue, written into /var/log/x.pcapng',
+  ]);
+  expect(explained(mirror(green, { vlans: [20] }), mirror(null, { sent: false }))).toEqual(plain);
 });

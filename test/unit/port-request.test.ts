@@ -46,6 +46,7 @@ test('the smallest request gets every default', () => {
     isolated: false,
     admin: 'up',
     offloads: undefined,
+    mirror: null,
     createNetns: false,
     gateway: null,
   });
@@ -130,6 +131,7 @@ describe('what fits no port is refused, naming the field', () => {
     ['gateway without address', { ...VETH, gateway: '10.0.0.254' }, /^gateway:/],
     ['gateway of the other family', { ...VETH, addresses: ['10.0.0.1/24'], gateway: 'fd00::1' }, /^gateway:/],
     ['TSO without checksums', { ...VETH, offloads: ['tso4'] }, /^offloads: tso4 need csum/],
+    ['a mirror to itself', { ...VETH, mirror: { port: 'red' } }, /^mirror: port red cannot be mirrored to itself/],
     ['VID 0', { ...VETH, vlan: 0 }, /^vlan: 0/],
     ['VID 4095', { ...VETH, vlan: 4095 }, /^vlan: 4095/],
     ['trunk VID 4095', { ...VETH, mode: 'trunk', trunks: [4095] }, /^trunks: 4095/],
@@ -173,6 +175,7 @@ describe('applyPatch', () => {
     unknownLimit: 100,
     admin: 'up',
     offloads: [...OFFLOAD_NAMES],
+    mirror: null,
   };
   const tunnel: PortSettings = { ...access, mode: 'dot1q-tunnel', vlan: 100, cvlans: [5, 6] };
   const trunk: PortSettings = { ...access, mode: 'trunk', vlan: null, trunks: [10, 20] };
@@ -199,6 +202,18 @@ describe('applyPatch', () => {
     ['trunks are sorted', trunk, { trunks: [3, 1, 3] }, { trunks: [1, 3] }],
     ['plain fields', access, { isolated: true, mtu: 68, admin: 'down' }, { isolated: true, mtu: 68, admin: 'down' }],
     ['no offloads', access, { offloads: [] }, { offloads: [] }],
+    [
+      'a mirror to a port',
+      access,
+      { mirror: { port: 'monitor', vlans: [20, 10, 20] } },
+      { mirror: { port: 'monitor', file: null, direction: 'both', vlans: [10, 20], maxBytes: null } },
+    ],
+    [
+      'a mirror into a file',
+      access,
+      { mirror: { file: '/var/log/red.pcapng', direction: 'rx' } },
+      { mirror: { port: null, file: '/var/log/red.pcapng', direction: 'rx', vlans: [], maxBytes: 134_217_728 } },
+    ],
   ];
   test.each(changes)('%s', (_, settings, patch, expected) => {
     expect(applyPatch(settings, patch)).toEqual({
@@ -215,6 +230,10 @@ describe('applyPatch', () => {
     ['customers on an access port', access, { cvlans: [5] }, /^cvlans: mode access/],
     ['VID 4095', access, { vlan: 4095 }, /^vlan: 4095/],
     ['MTU 9001', access, { mtu: 9001 }, /^mtu:/],
+    ['a mirror to nowhere', access, { mirror: {} }, /^mirror: give either the port/],
+    ['a mirror to both', access, { mirror: { port: 'b', file: '/a.pcapng' } }, /^mirror: give either the port/],
+    ['a mirror into a strange file', access, { mirror: { file: '/etc/passwd' } }, /^mirror: file: give a whole path/],
+    ['a size for a port', access, { mirror: { port: 'b', maxBytes: 2 ** 30 } }, /^mirror: maxBytes is for a file/],
   ];
   test.each(contradictions)('%s is refused', (_, settings, patch, sentence) => {
     expect(refusal(() => applyPatch(settings, patch))).toMatch(sentence);

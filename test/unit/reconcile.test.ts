@@ -260,6 +260,25 @@ test('every setting of a port and of the switch is noticed', () => {
   }
 });
 
+test('mirrors come last: their ports may be new, made anew, or go', () => {
+  const to = (port: string) => ({ port });
+  expect(texts(actions(EMPTY, [veth('a', { mirror: to('b') }), veth('b')]))).toEqual([
+    'port a (veth, eth0 in namespace a) is added',
+    'port b (veth, eth0 in namespace b) is added',
+    'port a: mirror null -> {"port":"b","file":null,"direction":"both","vlans":[],"maxBytes":null}',
+  ]);
+  const mirrored = wish([veth('a', { mirror: to('b') }), veth('b')]);
+  const anew = actions(mirrored, [veth('a', { mirror: to('b') }), veth('b', { ifname: 'eth1' })]);
+  expect(anew.map(({ do: what, ...action }) => [what, 'port' in action ? action.port : ''])).toEqual([
+    ['remove-port', 'b'],
+    ['add-port', 'b'],
+    ['change-port', 'a'],
+  ]);
+  // With its port the mirror goes by itself.
+  expect(actions(mirrored, [veth('a')]).map((action) => action.do)).toEqual(['remove-port']);
+  expect(actions(mirrored, [veth('a'), veth('b')])).toMatchObject([{ do: 'change-port', patch: { mirror: null } }]);
+});
+
 test('what is left out has its default, whatever is set now; only a chosen MAC address stays', () => {
   const before = wish([veth('red', { vlan: 10, isolated: true, mac: MAC })], [], { ageingSeconds: 60 });
   expect(texts(actions(before, [veth('red')]))).toEqual([
@@ -275,10 +294,15 @@ const wishes = fc
     vlan: fc.integer({ min: 1, max: 3 }),
     isolated: fc.boolean(),
     ifname: fc.constantFrom('eth0', 'eth1'),
+    /** Each port is mirrored to the one so many places on; 0: to none. */
+    mirrors: fc.integer({ min: 0, max: 3 }),
   })
-  .map(({ names: ports, vlan, isolated, ifname }) =>
+  .map(({ names: ports, vlan, isolated, ifname, mirrors }) =>
     wish(
-      ports.map((name) => veth(name, { vlan, isolated, ifname })),
+      ports.map((name, index) => {
+        const to = ports[(index + mirrors) % ports.length]!;
+        return veth(name, { vlan, isolated, ifname, mirror: to === name ? null : { port: to } });
+      }),
       ports.slice(1).map((port, index) => given(port, { vlan, mac: `02:00:00:00:00:0${index}` })),
     ),
   );
@@ -306,13 +330,18 @@ function carryOut(state: Wish, action: ReturnType<typeof reconcile>[number]): vo
       return;
     case 'remove-port':
       expect(ports.some(({ name }) => name === action.port)).toBe(true);
-      state.ports = ports.filter(({ name }) => name !== action.port);
+      state.ports = ports
+        .filter(({ name }) => name !== action.port)
+        .map((port) => (port.mirror?.port === action.port ? { ...port, mirror: null } : port));
       state.fdb = fdb.filter(({ port }) => port !== action.port);
       return;
     case 'set-switch':
       state.switch = { ...state.switch, ...action.patch, reservedAddresses: state.switch.reservedAddresses };
       return;
     case 'change-port':
+      if (action.patch.mirror?.port) {
+        expect(ports.map(({ name }) => name)).toContain(action.patch.mirror.port);
+      }
       Object.assign(
         ports.find(({ name }) => name === action.port)!,
         action.patch,

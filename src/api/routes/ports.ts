@@ -36,6 +36,7 @@ const addPort = createRoute({
       ...CHANGE_ERRORS,
       'BAD_REQUEST',
       'NOT_PERMITTED',
+      'PORT_NOT_FOUND',
       'NETNS_NOT_FOUND',
       'NETDEV_NOT_FOUND',
       'PORT_EXISTS',
@@ -77,6 +78,7 @@ const changePort = createRoute({
       'BODY_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
       'NOT_SUPPORTED',
+      'LIMIT_REACHED',
     ),
   },
 });

@@ -14,6 +14,7 @@ import {
   UNKNOWN_LIMIT_DEFAULT,
   VID_MAX,
 } from '../../limits.ts';
+import { mirrorRequest, mirrorView } from './capture.ts';
 import {
   count,
   flag,
@@ -120,6 +121,10 @@ const settingsFields = {
       "What the port's other side takes unfinished: checksums (`csum`) and super-frames of TCP over IPv4, IPv6 and of UDP (`tso4`, `tso6`, `uso`; they need `csum`). The rest tswitch finishes itself. By default all that the kind and the kernel can carry; `xdp` carries none.",
     example: ['csum', 'tso4', 'tso6'],
   }),
+  mirror: mirrorRequest.nullable().openapi({
+    description:
+      'Copies of what enters or leaves the port, to another port or into a file; null (default): none. Given as a whole: what is left out of it has its default.',
+  }),
 };
 
 function stormLimit(what: string, byDefault: number) {
@@ -165,6 +170,16 @@ export const portStats = z
         drops: count('Copies that were to leave by this port and were dropped.'),
       })
       .openapi({ description: 'What left by the port.' }),
+    mirrored: z
+      .object({
+        frames: count('Copies sent; a super-frame is one.'),
+        bytes: count('Bytes of these copies, Ethernet header included.'),
+        drops: count('Copies that were to be sent and were dropped: the port was down, full, or its MTU too small.'),
+      })
+      .openapi({
+        description:
+          'Mirrored copies for which this is the port. They are none of the frames in `tx`, nor of any total.',
+      }),
     drops: dropCounts,
   })
   .openapi('PortStats');
@@ -178,6 +193,9 @@ export const portView = z
     }),
     ...identityFields,
     ...settingsFields,
+    mirror: mirrorView.nullable().openapi({
+      description: 'Copies of what enters or leaves the port, to another port or into a file; null: none.',
+    }),
     state: z.enum(['up', 'down', 'lost']).openapi({
       description: '`up`; `down`: no carrier or admin down; `lost`: the netdev or namespace vanished.',
     }),

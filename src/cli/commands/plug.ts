@@ -6,6 +6,7 @@ import { isNetnsName } from '../../control/netns-name.ts';
 import { PORT_NAME } from '../../limits.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, RefusedError, UsageError } from '../errors.ts';
+import { withMirror } from '../mirror-options.ts';
 import { addTagOptions, addTrafficOptions } from '../port-options.ts';
 import { describePort } from '../port-view.ts';
 import { parseList, parseVid, parseVidList } from '../values.ts';
@@ -89,7 +90,8 @@ function addPlug(program: Command): void {
 
 /** The body of POST /v1/ports that the flags mean. */
 export function plugRequest(netns: string, options: PlugOptions): { name: string; netns: string } {
-  const { create, name, ip, trunk, native, vlan, mode, ...rest } = options;
+  const { create, name, ip, trunk, native, vlan, mode, ...settings } = options;
+  const rest = withMirror(settings);
   if (native !== undefined && trunk === undefined) throw new UsageError('--native needs --trunk');
   return {
     name: name ?? defaultName(netns),

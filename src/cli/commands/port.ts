@@ -5,6 +5,7 @@ import type { PortMode, PortView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import { addPlaceOptions, addSettingsOptions, addSynonyms, impliedMode, KINDS } from '../port-options.ts';
+import { changesMirror, withMirror } from '../mirror-options.ts';
 import { describePort, placeOf, portFields, stateCell, vlansOf } from '../port-view.ts';
 import { showOrWatch, type Watch, watchOption } from '../watch.ts';
 
@@ -49,7 +50,7 @@ function addPort(port: Command): void {
   addSynonyms(addSettingsOptions(addPlaceOptions(add)));
   add.action(async (name: string, fields: Settings) => {
     const cli = new Cli(add);
-    const request = { name, mode: impliedMode(fields), ...fields };
+    const request = { name, mode: impliedMode(fields), ...withMirror(fields) };
     cli.show(await cli.client.send<PortView>('POST', '/v1/ports', request), describePort);
   });
   examples(add, [
@@ -64,7 +65,7 @@ function setPort(port: Command): void {
   set.action(async (name: string, fields: Settings) => {
     const cli = new Cli(set);
     if (Object.keys(fields).length === 0) throw new UsageError('say what to set; see `tswitch port set --help`');
-    const patch = { mode: await newMode(cli, name, fields), ...fields };
+    const patch = { mode: await newMode(cli, name, fields), ...withMirror(fields, await mirrorOf(cli, name, fields)) };
     cli.show(await cli.client.send<PortView>('PATCH', portPath(name), patch), describePort);
   });
   examples(set, [
@@ -72,8 +73,16 @@ function setPort(port: Command): void {
     'port set red --trunks 10,20',
     'port set red --flood-unknown=false',
     'port set red --mode dot1q-tunnel --vlan 100 --priority-tags if-nonzero',
+    'port set red --mirror-to monitor --mirror-direction rx',
+    'port set red --mirror-file /var/log/tswitch/red.pcapng --mirror-vlans 10',
+    'port set red --mirror none',
     'port set red --broadcast-limit 500 --multicast-limit none --fdb-limit 100',
   ]);
+}
+
+/** The mirror that the port has, where flags only change it. */
+async function mirrorOf(cli: Cli, name: string, fields: Settings): Promise<PortView['mirror']> {
+  return changesMirror(fields) ? (await cli.client.get<PortView>(portPath(name))).body.mirror : null;
 }
 
 /** Trunks end the mode access, which has none; what is a trunk already stays the kind of trunk that it is. */

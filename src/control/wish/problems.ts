@@ -32,6 +32,7 @@ export function documentProblems(draft: Draft, current: Wish): Problem[] {
     ...twice(sound, 'netdev', ({ netdev }) => (netdev === null ? null : [`netdev ${netdev}`, netdev])),
     ...twice(sound, 'ifname', farEndKey),
     ...takenNames(sound),
+    ...mirrorProblems(draft, sound),
     ...entryProblems(draft, sound, current),
     ...limitProblems(draft),
   ];
@@ -131,6 +132,16 @@ function entryProblem(
     field: 'vlan',
     message: `port ${name} does not carry VLAN ${vlan}: add it to the port, or leave the entry out`,
   };
+}
+
+/** A mirror's port is in the list; a port that was found wrong counts as there. */
+function mirrorProblems(draft: Draft, ports: readonly (NormalPortRequest | null)[]): Problem[] {
+  const names = new Set([...draft.ports.map((port) => port?.name), ...(draft.otherPorts ?? [])]);
+  return ports.flatMap((port, index) => {
+    const to = port?.mirror?.port ?? null;
+    if (to === null || names.has(to)) return [];
+    return [bad(pointer('ports', index, 'mirror', 'port'), `there is no port ${to} in the list of ports`)];
+  });
 }
 
 function limitProblems({ switch: settings, fdb = [] }: Draft): Problem[] {

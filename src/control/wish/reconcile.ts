@@ -52,7 +52,7 @@ const SETTINGS = [
   'unknownLimit',
   'admin',
   'offloads',
-] as const satisfies readonly (keyof PortSettings)[];
+] as const satisfies readonly Exclude<keyof PortSettings, 'mirror'>[];
 
 const SWITCH_SETTINGS = [
   'ageingSeconds',
@@ -81,6 +81,7 @@ export function reconcile(current: NormalWish, wanted: NormalWish): Action[] {
     ...setSwitch(current, wanted),
     ...wanted.ports.flatMap((port) => (come(port.name) ? [] : changePort(before.get(port.name)!, port))),
     ...wanted.ports.filter(({ name }) => come(name)).map((port) => addPort(port, remade.has(port.name))),
+    ...setMirrors(before, wanted.ports, gone, come),
     ...givenEntries(current.fdb, wanted.fdb, come),
   ];
 }
@@ -144,7 +145,8 @@ function addPort(port: NormalPortRequest, isRemade: boolean): Action {
   return {
     do: 'add-port',
     port: port.name,
-    request: port,
+    // Mirrors come last, when the ports that they go to are there.
+    request: { ...port, mirror: null },
     text: `port ${port.name} (${placeWords(port)}) is ${isRemade ? 'made anew' : 'added'}`,
     cutsOff: addingCutsOff(port),
   };
@@ -165,6 +167,23 @@ function changePort(before: NormalPortRequest, after: NormalPortRequest): Action
   const text = `port ${after.name}: ${changedWords(before, changes)}`;
   const cutsOff = changeCutsOff(before, after);
   return [{ do: 'change-port', port: after.name, patch, createNetns, text, cutsOff }];
+}
+
+/** A mirror to a port that goes is gone with it, and so is that of a port which is made anew. */
+function setMirrors(
+  before: ReadonlyMap<string, NormalPortRequest>,
+  wanted: readonly NormalPortRequest[],
+  gone: (port: string) => boolean,
+  come: (port: string) => boolean,
+): Action[] {
+  return wanted.flatMap(({ name, mirror }) => {
+    const old = come(name) ? null : (before.get(name)?.mirror ?? null);
+    const left = old?.port != null && gone(old.port) ? null : old;
+    if (isSame(left, mirror)) return [];
+    const patch = { mirror };
+    const text = `port ${name}: ${changedWords({ mirror: left }, patch)}`;
+    return [{ do: 'change-port', port: name, patch, createNetns: undefined, text, cutsOff: null }];
+  });
 }
 
 /** Of `keys` the fields that differ, as `after` has them; undefined is whatever it may be. */
