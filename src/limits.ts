@@ -66,6 +66,12 @@ export const LOGIC_SLOT_BYTES = 1536;
 export const LOGIC_BUFFER_BYTES = LOGIC_FRAMES_MAX * LOGIC_SLOT_BYTES;
 /** Logics loaded at a time, those in shadow included. */
 export const LOGICS_MAX = 32;
+/** Networks of one switch: every one with members takes a port for its gateway. */
+export const NETWORKS_MAX = 256;
+/** As Docker's. It has no colon, which parts the names of network and container in the name of a port. */
+export const NETWORK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+/** A label of a host name (RFC 1123, section 2.1): letters, digits and hyphens, 63 at most, none at the ends. */
+export const HOST_LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /** No wait of a worker is longer, so that terminating one never hangs (a thread inside epoll_wait cannot be ended). */
 export const WORKER_WAIT_MS_MAX = 200;

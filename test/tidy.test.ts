@@ -18,8 +18,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   // What authors of logics import; it holds a switch in memory, so it may know the data path.
   'src/sdk': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'src/datapath'],
   'src/control': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],
-  'src/api': ['src/control'],
-  'src/cli': ['src/control', 'src/api'],
+  'src/networks': ['src/control', 'native-bindings'],
+  'src/api': ['src/control', 'src/networks'],
+  'src/cli': ['src/control', 'src/networks', 'src/api'],
   'src/demo': ['src/control'],
 };
 const OPEN_TO_ALL = ['src/limits.ts', 'src/program-file.ts', 'src/version.ts'];

@@ -7,15 +7,18 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
+import type { NetworksControl } from '../networks/model.ts';
 import { VERSION } from '../version.ts';
 import { renderDocs } from './docs-page.ts';
 import { answerError, ApiError, badRequest, BODY_BYTES_MAX, CONFIG_BYTES_MAX } from './errors.ts';
 import type { LoopDelay } from './loop-delay.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { CONFIG_PATH, configRoutes } from './routes/config.ts';
+import { containerRoutes } from './routes/containers.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fdbRoutes } from './routes/fdb.ts';
 import { logicRoutes } from './routes/logic.ts';
+import { networkRoutes } from './routes/networks.ts';
 import { portRoutes } from './routes/ports.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -43,12 +46,12 @@ export interface AppOptions {
   /** Null: there are none. */
   tokens: TokenStore | null;
   loopDelay: LoopDelay;
+  /** Null: there are none. */
+  networks: NetworksControl | null;
 }
 
-export function createApp(
-  control: SwitchControl,
-  { report, log = SILENT, ended, tokens, loopDelay }: AppOptions,
-): OpenAPIHono {
+export function createApp(control: SwitchControl, options: AppOptions): OpenAPIHono {
+  const { report, log = SILENT, ended, tokens, loopDelay, networks } = options;
   const app = new OpenAPIHono();
   app.use(logRequests(log));
   app.onError((error) => answerError(error, report));
@@ -69,6 +72,8 @@ export function createApp(
   app.route('/', fdbRoutes(control));
   app.route('/', switchRoutes(control));
   app.route('/', configRoutes(control));
+  app.route('/', networkRoutes(networks));
+  app.route('/', containerRoutes(networks));
   app.route('/', statsRoutes(control));
   app.route('/', logicRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));

@@ -39,6 +39,8 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   NETNS_NOT_FOUND: { status: 404, meaning: 'there is no such network namespace' },
   NETDEV_NOT_FOUND: { status: 404, meaning: 'there is no such netdev' },
   LOGIC_NOT_FOUND: { status: 404, meaning: 'no logic of this name is loaded, or none in the state that is asked for' },
+  NETWORK_NOT_FOUND: { status: 404, meaning: 'there is no network of this name or id' },
+  CONTAINER_NOT_FOUND: { status: 404, meaning: 'there is no such container, or not in this network' },
   TOKEN_NOT_FOUND: { status: 404, meaning: 'there is no token of this name' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'there is no such route' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'the route exists, but not with this method; see the Allow header' },
@@ -46,6 +48,13 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   NO_TOKEN_FILE: { status: 409, meaning: 'the daemon was started without a token file' },
   TOKEN_EXISTS: { status: 409, meaning: 'a token of this name exists already' },
   PORT_EXISTS: { status: 409, meaning: 'a port of this name exists already' },
+  NETWORK_EXISTS: { status: 409, meaning: 'a network of this name exists already' },
+  NETWORK_IN_USE: { status: 409, meaning: 'the network has members, or is one that exists always' },
+  SUBNET_OVERLAPS: { status: 409, meaning: "the subnet overlaps another network's, or a route of the host" },
+  VLAN_IN_USE: { status: 409, meaning: 'the VLAN is that of another network' },
+  CONTAINER_EXISTS: { status: 409, meaning: 'the container is in the network already, or another one has its name' },
+  CONTAINER_RUNNING: { status: 409, meaning: 'the container runs, or has been started already' },
+  ADDRESS_IN_USE: { status: 409, meaning: 'a member, the gateway or a reservation has the address already' },
   NETDEV_EXISTS: { status: 409, meaning: 'an interface of this name exists already where it should be made' },
   NETDEV_BUSY: { status: 409, meaning: 'the netdev is in use by another port or by someone else' },
   CONFIG_FAILED: {
@@ -73,6 +82,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   NOT_SUPPORTED: { status: 501, meaning: 'this kernel, machine or version cannot do it' },
   STATE_FAILED: { status: 503, meaning: "the change could not be kept beyond the daemon's end, so it was undone" },
   STATE_FULL: { status: 507, meaning: 'there is no room on the disk to keep the change, so it was not made or undone' },
+  POOL_EXHAUSTED: { status: 507, meaning: 'no address or no subnet is left to be given' },
   LIMIT_REACHED: { status: 507, meaning: 'a limit of the switch or of the machine is reached' },
 };
 

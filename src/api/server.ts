@@ -10,6 +10,7 @@ import { getRequestListener } from '@hono/node-server';
 import { TswitchError } from '../control/errors.ts';
 import { faultFields, type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
+import type { NetworksControl } from '../networks/model.ts';
 import { createApp } from './app.ts';
 import { claimSocket, socketError } from './claim-socket.ts';
 import { limitConnections, SERVER_OPTIONS } from './connections.ts';
@@ -34,6 +35,7 @@ export interface ApiOptions {
   tcp?: TcpOptions | null;
   /** The tokens that TCP clients show, managed over the socket; null: there are none. */
   tokens?: TokenStore | null;
+  networks?: NetworksControl | null;
   /** Connections open at a time, of the socket and of TCP each. */
   connectionsMax?: number;
   /** By default nothing is logged. */
@@ -55,14 +57,14 @@ export interface Api {
  *   NOT_PERMITTED where the folder cannot be written or the address not be bound
  */
 export async function serveApi(control: SwitchControl, options: ApiOptions): Promise<Api> {
-  const { socket, tcp = null, group = null, tokens = null, log = SILENT } = options;
+  const { socket, tcp = null, group = null, tokens = null, networks = null, log = SILENT } = options;
   const { report = (error) => log.error('fault of tswitch itself', faultFields(error)) } = options;
   const gid = group === null ? null : readGid(group);
   const place = tcp && (await placeOf(tcp));
   await claimSocket(socket);
   const ending = new AbortController();
   const loopDelay = new LoopDelay();
-  const app = createApp(control, { report, log, ended: ending.signal, tokens, loopDelay });
+  const app = createApp(control, { report, log, ended: ending.signal, tokens, loopDelay, networks });
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
     ending.abort();

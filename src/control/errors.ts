@@ -26,6 +26,16 @@ export type ErrorCode =
   | 'NOTHING_TO_CONFIRM'
   | 'STATE_FULL'
   | 'STATE_FAILED'
+  | 'NETWORK_EXISTS'
+  | 'NETWORK_NOT_FOUND'
+  | 'NETWORK_IN_USE'
+  | 'SUBNET_OVERLAPS'
+  | 'VLAN_IN_USE'
+  | 'POOL_EXHAUSTED'
+  | 'CONTAINER_EXISTS'
+  | 'CONTAINER_NOT_FOUND'
+  | 'CONTAINER_RUNNING'
+  | 'ADDRESS_IN_USE'
   | 'INTERNAL';
 
 export class TswitchError extends Error {

@@ -359,6 +359,17 @@ export interface SwitchControl {
   addPort(request: PortRequest): Promise<PortView>;
   patchPort(name: string, patch: PortPatch): Promise<PortView>;
   removePort(name: string): Promise<void>;
+  /**
+   * A port that belongs to somebody else's wish (a network's, say): it is no part of the configuration, and whoever adds it
+   * removes it.
+   *
+   * @param options.orLost a port that cannot be attached now is added all the same, and comes back by itself
+   */
+  addOwnedPort(request: PortRequest, options?: { orLost?: boolean }): Promise<PortView>;
+  /** One that is not there is fine. */
+  removeOwnedPort(name: string): Promise<void>;
+  /** Null: there is no such port. */
+  portState(name: string): PortState | null;
   vlans(): VlanView[];
   /** By VLAN and address. A table of many entries is looked through in slices, so what changes meanwhile may be missing. */
   fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage>;

@@ -16,7 +16,7 @@ export interface PortRecord {
   hasFlapped: boolean;
   /** It was down since its addresses were forgotten last, however shortly. */
   hasGoneDown: boolean;
-  /** Made for an examination: no part of the configuration. */
+  /** Made for an examination, or owned by a network: no part of the configuration. */
   isTemporary: boolean;
   /** Being removed: a worker that starts now is not told of it. */
   isClosing: boolean;

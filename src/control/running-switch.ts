@@ -32,6 +32,7 @@ import type {
   FdbUsage,
   PortPatch,
   PortRequest,
+  PortState,
   PortView,
   StatsView,
   SwitchControl,
@@ -48,7 +49,7 @@ import { Reports } from './reports.ts';
 import { patchedSettings } from './settings.ts';
 import { keeperOf, stateView } from './store/keeper.ts';
 import type { Store } from './store/store.ts';
-import { forwardReserved, vlanViews } from './views.ts';
+import { forwardReserved, portState, vlanViews } from './views.ts';
 import { type ApplyOptions, type ApplyResult, Configuration } from './wish/configuration.ts';
 import { handsOf } from './wish/hands.ts';
 import type { Problem } from './wish/problem.ts';
@@ -226,6 +227,21 @@ export class Switch implements SwitchControl {
 
   removePort(name: string): Promise<void> {
     return this.#configuration.change(() => this.#ports.remove(name));
+  }
+
+  addOwnedPort(request: PortRequest, { orLost = false } = {}): Promise<PortView> {
+    return this.#changes.run(() => this.#ports.add(request, { isTemporary: true, orLost }));
+  }
+
+  removeOwnedPort(name: string): Promise<void> {
+    return this.#changes.run(async () => {
+      if (this.#ports.registry.find(name)) await this.#ports.remove(name);
+    });
+  }
+
+  portState(name: string): PortState | null {
+    const record = this.#ports.registry.find(name);
+    return record && portState(record);
   }
 
   vlans(): VlanView[] {

@@ -13,7 +13,7 @@ fail() {
 }
 
 # A tool, and the Debian package that has it. A tool with a slash is a file.
-demo='ip:iproute2 ping:iputils-ping iperf3:iperf3 nsenter:util-linux'
+demo='ip:iproute2 ping:iputils-ping iperf3:iperf3 nsenter:util-linux nft:nftables'
 peers='ethtool:ethtool ovs-vswitchd:openvswitch-switch vde_switch:vde2'
 case ${1-} in
   demo) tools=$demo ;;

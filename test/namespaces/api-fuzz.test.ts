@@ -36,10 +36,21 @@ beforeAll(async () => {
   chmodSync(wrapper, 0o755);
   const apart = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const serve = [process.execPath, MAIN, 'serve', '--ephemeral', '--token-file', join(folder, 'tokens')];
-  daemon = spawn('unshare', [...apart, 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh', ...serve], {
-    env: { ...process.env, PATH: `${folder}:${process.env['PATH']}`, TSWITCH_SOCKET: socket },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  daemon = spawn(
+    'unshare',
+    [
+      ...apart,
+      'sh',
+      '-c',
+      'mkdir -p /etc/netns && mount -t tmpfs none /etc/netns && mount -t tmpfs none /run && exec "$@"',
+      'sh',
+      ...serve,
+    ],
+    {
+      env: { ...process.env, PATH: `${folder}:${process.env['PATH']}`, TSWITCH_SOCKET: socket },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   daemon.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
   for (let tries = 0; !existsSync(socket); tries++) {
     if (tries > 1000 || daemon.exitCode !== null) throw new Error(`the daemon does not start: ${log}`);
@@ -68,6 +79,10 @@ const HINTS: Record<string, unknown[]> = {
   gateway: ['10.0.0.254', 'fe80::1'],
   vlan: [1, 2, 4094],
   frame: ['ffffffffffff0200000000010806' + '00'.repeat(46), '020000000002020000000001'],
+  network: ['bridge', 'none', 'p1', 'p2'],
+  container: ['n1', 'n2', 'p1', 'p2'],
+  driver: ['bridge'],
+  subnet: ['10.71.0.0/24', '10.72.0.0/24', 'fd00:71::/64'],
   // A table for more is many megabytes, a hundred times over.
   fdbLimit: [1, 100, 65_536],
 };

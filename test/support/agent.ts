@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
@@ -24,12 +25,12 @@ export interface Received {
 /** What an agent can be asked, and its answers. */
 export interface AgentCalls {
   /** Listens for one connection; the transfer's outcome is had by `tcpOutcome`. Answers the port. */
-  tcpListen(request: Transfer & { address: string }): Promise<number>;
+  tcpListen(request: Transfer & { address: string; port?: number }): Promise<number>;
   tcpOutcome(port: number): Promise<Received>;
   /** Connects, and answers when both directions are done. */
   tcpConnect(request: Transfer & { address: string; port: number }): Promise<Received>;
   /** Answers the port; sends every datagram back from then on. */
-  udpEcho(address: string): Promise<number>;
+  udpEcho(address: string | { address: string; port: number }): Promise<number>;
   /** Sends datagrams of these lengths, some at a time, and answers how many came back as they were. */
   udpExchange(request: { address: string; port: number; lengths: number[] }): Promise<number>;
   /** Listens for datagrams. Answers the port. */
@@ -38,6 +39,8 @@ export interface AgentCalls {
   udpReceived(request: { port: number; count: number }): Promise<string[]>;
   /** Sends one datagram to a broadcast, multicast or plain address. */
   udpSend(request: { address: string; port: number; text: string }): Promise<void>;
+  /** What a name server answers: the records, or the error's code, such as ENOTFOUND. */
+  resolve(request: { server: string; name: string; type: 'A' | 'AAAA' | 'PTR' | 'TXT' }): Promise<string[] | string>;
 }
 
 export type AgentRequest = { id: number; call: keyof AgentCalls; argument: never };
@@ -70,9 +73,9 @@ async function bound(address: string, port: number): Promise<{ socket: UdpSocket
 }
 
 const calls: AgentCalls = {
-  async tcpListen({ address, ...wanted }) {
+  async tcpListen({ address, port: fixed = 0, ...wanted }) {
     const server = createServer({ allowHalfOpen: true });
-    server.listen(0, address);
+    server.listen(fixed, address);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const outcome = once(server, 'connection').then(([socket]: Socket[]) => transfer(socket!, wanted));
@@ -91,8 +94,9 @@ const calls: AgentCalls = {
     return transfer(socket, wanted);
   },
 
-  async udpEcho(address) {
-    const { socket, port } = await bound(address, 0);
+  async udpEcho(wanted) {
+    const at = typeof wanted === 'string' ? { address: wanted, port: 0 } : wanted;
+    const { socket, port } = await bound(at.address, at.port);
     socket.on('message', (message, from) => socket.send(message, from.port, from.address));
     return port;
   },
@@ -140,6 +144,17 @@ const calls: AgentCalls = {
       socket.send(text, port, address, (error) => (error ? reject(error) : resolve())),
     );
     socket.close();
+  },
+
+  async resolve({ server, name, type }) {
+    const resolver = new Resolver({ timeout: 20_000, tries: 2 });
+    resolver.setServers([server]);
+    try {
+      const records = type === 'TXT' ? await resolver.resolveTxt(name) : await resolver.resolve(name, type);
+      return records.flat();
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    }
   },
 };
 

@@ -18,6 +18,7 @@ async function served(): Promise<Parameters<typeof renderMarkdown>[0] & OpenApi>
     ended: new AbortController().signal,
     tokens: null,
     loopDelay,
+    networks: null,
   });
   const response = await app.request('/openapi.json');
   loopDelay.close();

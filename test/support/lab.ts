@@ -3,7 +3,7 @@
  * a test made, in reverse order, whether the test passed or not; what a killed test run left is removed by the next lab.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { O_CLOEXEC, O_RDONLY } from '../../native-bindings/abi/fcntl.ts';
@@ -84,6 +84,8 @@ export class Lab {
     const name = `${PREFIX}${process.pid}-${label}`;
     await ip('netns', 'add', name);
     this.defer(() => existsSync(`/run/netns/${name}`) && ip('netns', 'del', name));
+    // A daemon that was killed leaves them there.
+    this.defer(() => rmSync(`/etc/netns/${name}`, { recursive: true, force: true }));
     const host = new Host(this, name);
     this.defer(() => host.release());
     await host.run('ip', 'link', 'set', 'lo', 'up');

@@ -11,6 +11,9 @@ import { serveApi } from '../../src/api/server.ts';
 import type { Api } from '../../src/api/server.ts';
 import { TokenStore } from '../../src/api/tokens.ts';
 import type { ErrorBody } from '../../src/api/errors.ts';
+import { memoryStore } from '../../src/networks/document.ts';
+import { Networks } from '../../src/networks/networks.ts';
+import { SILENT } from '../../src/control/log.ts';
 import { apiClient, refusal } from '../support/api-client.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
@@ -26,7 +29,13 @@ let port: number;
 
 beforeAll(async () => {
   const tcp = { listen: '127.0.0.1:0', tokens, allowHosts: ['switch.example'] };
-  api = await serveApi(fakeControl(), { socket, tokens, tcp, report: (error) => faults.push(error) });
+  const control = fakeControl();
+  const networks = await Networks.start({
+    control,
+    store: memoryStore(),
+    log: SILENT,
+  });
+  api = await serveApi(control, { socket, tokens, tcp, networks, report: (error) => faults.push(error) });
   port = Number(new URL(api.url!).port);
 });
 afterAll(async () => {

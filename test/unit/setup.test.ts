@@ -26,7 +26,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const STAMP = 'node_modules/.package-lock.tswitch';
 /** What the script may use besides the tools it looks for. */
 const REAL_TOOLS = 'sh cat cmp cp dirname flock grep ln mkdir mktemp mv paste readlink rm sleep tail tr'.split(' ');
-const DEMO_TOOLS = 'ip ping iperf3 nsenter'.split(' ');
+const DEMO_TOOLS = 'ip ping iperf3 nsenter nft'.split(' ');
 
 let checkout: string;
 let bin: string;

@@ -42,7 +42,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   const manager = core.ServiceManager.fromEnvironment(process.env, log);
   const { control, file } = await startSwitch(cli, options, core, log);
   try {
-    const { tokens, api } = await startApi(cli, options, control, log);
+    const { tokens, api, networks } = await startApi(cli, options, control, log);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [{ name: 'tokens', reload: () => tokens.reload() }];
@@ -58,6 +58,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     log.info('stopping', { signal: await signals.end });
     manager.stopping();
     await api.close();
+    await networks.close();
   } finally {
     await control.close();
     manager.close();
@@ -84,10 +85,22 @@ async function startSwitch(
 
 async function startApi(cli: Cli, options: DaemonOptions, control: SwitchControl, log: Log) {
   const { group = null, listen, tokenFile, auth, allowHost = [], allowLogicOverTcp: allowLogic = false } = options;
-  const { serveApi, TokenStore } = await load(importServer);
+  const { serveApi, TokenStore, Networks, memoryStore, fileStore } = await load(importServer);
   const tokens = tokenFile === undefined ? null : new TokenStore(tokenFile);
   const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost, allowLogic };
-  return { tokens, api: await serveApi(control, { socket: cli.socket, group, tokens, tcp, log }) };
+  const { file } = control.settings().state;
+  const store = file === null ? memoryStore() : fileStore(`${file}.networks`, log);
+  const networks = await Networks.start({ control, store, log });
+  try {
+    return {
+      tokens,
+      networks,
+      api: await serveApi(control, { socket: cli.socket, group, tokens, tcp, log, networks }),
+    };
+  } catch (error) {
+    await networks.close();
+    throw error;
+  }
 }
 
 /** Loading binds the FFI library, which may be missing or misnamed: that is for the user to mend, and one line says it. */
@@ -114,8 +127,14 @@ async function importCore() {
 
 /** What answers requests. */
 async function importServer() {
-  const [server, tokens] = await Promise.all([import('../../api/server.ts'), import('../../api/tokens.ts')]);
-  return { ...server, ...tokens };
+  const [server, tokens, networks, documents, files] = await Promise.all([
+    import('../../api/server.ts'),
+    import('../../api/tokens.ts'),
+    import('../../networks/networks.ts'),
+    import('../../networks/document.ts'),
+    import('../../networks/file-store.ts'),
+  ]);
+  return { ...server, ...tokens, ...networks, ...documents, ...files };
 }
 
 async function importConfig() {

@@ -1,0 +1,230 @@
+/** What the callers of networks say and see, and what is kept of them. */
+
+export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
+export type NetworkDriver = (typeof NETWORK_DRIVERS)[number];
+
+export const PROTOCOLS = ['tcp', 'udp'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** A pool of addresses. */
+export interface SubnetSettings {
+  /** In CIDR notation, its address that of the network. */
+  subnet: string;
+  /** The host's address in it. */
+  gateway: string;
+  /** Part of the subnet from which addresses are chosen; null: all of it. */
+  ipRange: string | null;
+  /** Addresses that are never chosen, by the names of whoever has them. */
+  auxAddresses: Record<string, string>;
+}
+
+/** POST /v1/networks. Fields that are left out have their defaults. */
+export interface NetworkRequest {
+  name: string;
+  driver?: NetworkDriver;
+  /** One or more of either family; none: one of IPv4 is allotted, and with `ipv6` one of that. */
+  subnets?: (Pick<SubnetSettings, 'subnet'> & Partial<SubnetSettings>)[];
+  ipv6?: boolean;
+  vlan?: number;
+  internal?: boolean;
+  isolated?: boolean;
+  mtu?: number;
+  dns?: boolean;
+  labels?: Record<string, string>;
+}
+
+/** What is fixed for a network's life. */
+export interface NetworkSettings {
+  name: string;
+  driver: NetworkDriver;
+  /** The VLAN of the switch that the network is; null for drivers other than `bridge`. */
+  vlan: number | null;
+  /** No way out and none in. */
+  internal: boolean;
+  /** Members reach the gateway only. */
+  isolated: boolean;
+  /** Of its members' interfaces, in bytes. */
+  mtu: number;
+  /** Whether its gateway answers names. */
+  dns: boolean;
+  labels: Record<string, string>;
+}
+
+/** A name by which one member alone knows another. */
+export interface Link {
+  container: string;
+  alias: string;
+}
+
+/** Ports of the host, or one, that lead to as many of a member. */
+export interface Published {
+  protocol: Protocol;
+  /** The address of the host; null: all, of both families. */
+  hostIp: string | null;
+  hostPort: number;
+  containerPort: number;
+  /** How many ports from these on. */
+  count: number;
+}
+
+/** POST /v1/networks/{network}/connect. */
+export interface ConnectRequest {
+  /** A namespace: a name under /run/netns, a path or a pid. */
+  container: string;
+  /** By default the namespace's name; required for paths and pids. */
+  name?: string;
+  /** One of a subnet at most; others are chosen. */
+  addresses?: string[];
+  mac?: string;
+  ifname?: string;
+  aliases?: string[];
+  links?: Link[];
+  publish?: Published[];
+}
+
+/** A member's place in a network, as it is kept. */
+export interface EndpointRecord {
+  id: string;
+  name: string;
+  netns: string;
+  ifname: string;
+  mac: string;
+  /** With prefix length, in the order of the network's subnets. */
+  addresses: string[];
+  aliases: string[];
+  links: Link[];
+  published: Published[];
+  /** Whether the namespace's default routes go by this network. */
+  isDefaultRoute: boolean;
+}
+
+export interface SubnetRecord extends SubnetSettings {
+  /** The address given last: the next one is looked for behind it; null: none was. */
+  last: string | null;
+  /** Addresses that were released lately, oldest first: they are chosen again only when no other is left. */
+  released: string[];
+}
+
+export interface NetworkRecord extends NetworkSettings {
+  /** 64 hex digits. */
+  id: string;
+  /** RFC 3339, UTC. */
+  created: string;
+  subnets: SubnetRecord[];
+  endpoints: EndpointRecord[];
+}
+
+/** A setting of the host's kernel that was changed, to be put back. */
+export interface SysctlChange {
+  /** As sysctl(8) names it. */
+  name: string;
+  before: string;
+  now: string;
+}
+
+/** A command in a namespace of its own, started by `tswitch run`, as it is kept. */
+export interface ContainerRecord {
+  /** 64 hex digits. */
+  id: string;
+  name: string;
+  /** RFC 3339, UTC. */
+  created: string;
+  hostname: string;
+  command: string[];
+  /** Name of a network, `host` or `none`. */
+  network: string;
+  /** Under /run/netns, made for it; null on network `host`. */
+  netns: string | null;
+  /** It is removed when its process has ended. */
+  autoRemove: boolean;
+  /** The process, and when it started in clock ticks since boot, which tells it from a later one with its number. */
+  process: { pid: number; start: number } | null;
+}
+
+/** POST /v1/containers. */
+export interface ContainerRequest extends Omit<ConnectRequest, 'container' | 'ifname'> {
+  hostname?: string;
+  command: string[];
+  network?: string;
+  autoRemove?: boolean;
+}
+
+export interface ContainerView extends Omit<ContainerRecord, 'process'> {
+  /** `created`: its command has not been started. */
+  state: 'created' | 'running' | 'exited';
+  pid: number | null;
+  /** Its places in networks. */
+  endpoints: (EndpointView & { network: string })[];
+}
+
+/** Commands in namespaces of their own. Whoever runs one asks for its place first, and starts the process himself. */
+export interface ContainersControl {
+  list(): ContainerView[];
+  /** @param name or the beginning of an id that only one has */
+  inspect(name: string): ContainerView;
+  create(request: ContainerRequest): Promise<ContainerView>;
+  started(name: string, pid: number): Promise<ContainerView>;
+  /** Has the process end, and after so many seconds makes it; and with it all that is left in its namespace. */
+  stop(name: string, seconds: number): Promise<ContainerView>;
+  /** @param force also one that runs, which is stopped at once */
+  remove(name: string, force: boolean): Promise<void>;
+}
+
+/** Everything that is kept of networks: one JSON document. */
+export interface NetworksDocument {
+  networks: NetworkRecord[];
+  containers: ContainerRecord[];
+  sysctls: SysctlChange[];
+  /** The first 48 bits of the IPv6 subnets that are allotted (RFC 4193, section 3.2.2), like `fd12:3456:789a`. */
+  ipv6Prefix: string;
+}
+
+/** Where the document is kept. `save` resolves once it cannot be lost any more. */
+export interface NetworkStore {
+  load(): NetworksDocument | null;
+  save(document: NetworksDocument): Promise<void>;
+}
+
+export interface EndpointView extends EndpointRecord {
+  /** The port of the switch. */
+  port: string;
+  state: 'up' | 'down' | 'lost';
+}
+
+export interface GatewayView {
+  /** The port of the switch, and the interface at its other side, in the host. */
+  port: string;
+  ifname: string;
+  mac: string;
+  /** Table of nftables with the network's rules; null: it has none. */
+  nftTable: string | null;
+}
+
+export interface NetworkView extends NetworkSettings {
+  id: string;
+  created: string;
+  scope: 'local';
+  subnets: SubnetSettings[];
+  /** Null: it has not come up, which it does with the first member. */
+  gateway: GatewayView | null;
+  /** Settings of the host's kernel that networks changed; they are put back when the last of these goes. */
+  sysctls: SysctlChange[];
+  containers: EndpointView[];
+}
+
+/** Networks as API and CLI see them. Every method throws TswitchError for what it refuses, and then changes nothing. */
+export interface NetworksControl {
+  list(): NetworkView[];
+  /** @param name or the beginning of an id that only one has */
+  inspect(name: string): NetworkView;
+  create(request: NetworkRequest): Promise<NetworkView>;
+  remove(name: string): Promise<void>;
+  /** Removes all networks without members but those that exist always. @returns their names */
+  prune(): Promise<string[]>;
+  connect(name: string, request: ConnectRequest): Promise<EndpointView>;
+  /** @param container its name in the network, or its namespace */
+  disconnect(name: string, container: string): Promise<void>;
+  readonly containers: ContainersControl;
+  /** Takes down gateways and ports; what is kept stays as it is. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+/** What networks and their members are called, and what is named after them. */
+import { createHash } from 'node:crypto';
+import { TswitchError } from '../control/errors.ts';
+import { isNetnsName } from '../control/netns-name.ts';
+import { HOST_LABEL } from '../limits.ts';
+
+const PORT_NAME_CHARACTERS_MAX = 64;
+const NETNS_PATH = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
+
+/** The networks that exist always. */
+export const ALWAYS = ['bridge', 'host', 'none'] as const;
+
+/** The port of a member. No network's name has a colon, so it is nobody else's. */
+export function memberPort(network: string, container: string): string {
+  return fitting(`${network}:${container}`);
+}
+
+/** The port of a network's gateway. */
+export function gatewayPort(network: string): string {
+  return fitting(`${network}.gateway`);
+}
+
+/** The gateway's interface in the host. All begin alike, so that a rule can mean all of them. */
+export const GATEWAY_PREFIX = 'tsg-';
+export function gatewayIfname(id: string): string {
+  return `${GATEWAY_PREFIX}${id.slice(0, 8)}`;
+}
+
+function fitting(name: string): string {
+  if (name.length <= PORT_NAME_CHARACTERS_MAX) return name;
+  return `${name.slice(0, 40)}-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
+}
+
+/** One spelling of a namespace: a path below /run/netns is a name. */
+export function netnsOf(container: string): string {
+  return NETNS_PATH.exec(container)?.[1] ?? container;
+}
+
+/**
+ * What a container is called: as was said, or like its namespace.
+ *
+ * @throws TswitchError BAD_REQUEST
+ */
+export function containerName(netns: string, name: string | undefined): string {
+  if (netns === 'host') {
+    throw new TswitchError('BAD_REQUEST', 'the host is in every network that has members: by its gateway');
+  }
+  if (name !== undefined) return checkedLabel(name, 'name');
+  if (isNetnsName(netns) && HOST_LABEL.test(netns)) return netns;
+  const why = isNetnsName(netns) ? `${netns} is no host name` : `${netns} is a path or a pid`;
+  throw new TswitchError('BAD_REQUEST', `give the container a name (--name): ${why}`);
+}
+
+/** @throws TswitchError BAD_REQUEST where `label` is no label of a host name */
+export function checkedLabel(label: string, field: string): string {
+  if (HOST_LABEL.test(label)) return label;
+  throw new TswitchError(
+    'BAD_REQUEST',
+    `${field}: "${label}" is no host name: take 1 to 63 of letters, digits and -, none of these at the ends`,
+  );
+}
+
+/** Whether two host names are the same: case does not matter (RFC 4343). */
+export function isSameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,238 @@
+/**
+ * Networks for namespaces and containers. A network of driver `bridge` is a VLAN of the switch with pools of addresses; its
+ * members are ports of that VLAN. Changes are made one at a time; each is kept before it is acknowledged, and one that fails
+ * changes nothing.
+ */
+import { NETWORKS_MAX, VID_MAX } from '../limits.ts';
+import { ChangeQueue } from '../control/change-queue.ts';
+import { TswitchError } from '../control/errors.ts';
+import type { Log } from '../control/log.ts';
+import type { SwitchEvent } from '../control/events.ts';
+import { Containers } from './containers/containers.ts';
+import { removeLeftFiles } from './containers/files.ts';
+import { firstDocument, findNetwork, newId, withNetwork } from './document.ts';
+import { removeLeftTables } from './gateway/firewall.ts';
+import { Gateways } from './gateway/gateways.ts';
+import { Members } from './members.ts';
+import type {
+  ConnectRequest,
+  EndpointView,
+  NetworkRecord,
+  NetworkRequest,
+  NetworksControl,
+  NetworkView,
+} from './model.ts';
+import { ALWAYS, memberPort } from './names.ts';
+import { normalizeNetworkRequest, normalizeSubnet } from './network-request.ts';
+import { allotSubnet, hostRoutes, refuseTaken, type Taken } from './addresses/pools.ts';
+import { type NetworksOptions, State } from './state.ts';
+import { parseSubnet } from './addresses/subnet.ts';
+
+export class Networks implements NetworksControl {
+  readonly #state: State;
+  readonly #changes = new ChangeQueue();
+  readonly #gateways: Gateways;
+  readonly #members: Members;
+  readonly containers: Containers;
+  readonly #unobserve: () => void;
+
+  private constructor(state: State) {
+    this.#state = state;
+    this.#gateways = new Gateways(state);
+    this.#members = new Members(state, this.#gateways);
+    this.containers = new Containers({
+      state,
+      members: this.#members,
+      changes: this.#changes,
+      view: (network, endpoint) => this.#endpointView(network, endpoint),
+    });
+    this.#unobserve = state.control.events.observe((event) => this.#onEvent(event));
+  }
+
+  /** Brings back what the store has kept, or begins with the networks that exist always. */
+  static async start(options: NetworksOptions): Promise<Networks> {
+    const kept = options.store.load();
+    const document = kept ?? firstDocument(VID_MAX, await poolOfBridge(options.log));
+    if (!kept) await options.store.save(document);
+    const networks = new Networks(new State(options, document));
+    await networks.#changes.run(async () => {
+      await networks.#state.attempt('rules of networks that are gone', removeLeftTables);
+      await networks.#state.attempt('files of namespaces that are gone', removeLeftFiles);
+      for (const network of document.networks) await networks.#members.restore(network);
+    });
+    return networks;
+  }
+
+  list(): NetworkView[] {
+    return this.#state.document.networks.map((network) => this.#view(network));
+  }
+
+  inspect(name: string): NetworkView {
+    return this.#view(findNetwork(this.#state.document, name));
+  }
+
+  create(request: NetworkRequest): Promise<NetworkView> {
+    return this.#changes.run(async () => {
+      const { ipv6, ...wanted } = normalizeNetworkRequest(request);
+      const { document } = this.#state;
+      this.#refuseName(wanted.name);
+      const taken = [...takenByNetworks(document.networks), ...(await hostRoutes())];
+      for (const { subnet } of wanted.subnets) refuseTaken(subnet, taken);
+      const subnets = [...wanted.subnets];
+      const allot = (family: 4 | 6): void => {
+        subnets.push(normalizeSubnet({ subnet: allotSubnet(family, document.ipv6Prefix, taken) }));
+      };
+      if (subnets.length === 0) allot(4);
+      if (ipv6 && !subnets.some(({ subnet }) => subnet.includes(':'))) allot(6);
+      const vlan = this.#vlan(wanted.vlan);
+      const created = new Date().toISOString();
+      const network: NetworkRecord = { id: newId(), created, ...wanted, vlan, subnets, endpoints: [] };
+      await this.#state.commit({ ...document, networks: [...document.networks, network] });
+      return this.#view(network);
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#changes.run(async () => {
+      const network = findNetwork(this.#state.document, name);
+      if (isAlways(network)) {
+        throw new TswitchError('NETWORK_IN_USE', `the network ${network.name} exists always: it cannot be removed`);
+      }
+      if (network.endpoints.length > 0) {
+        const names = network.endpoints.map((endpoint) => endpoint.name);
+        throw new TswitchError(
+          'NETWORK_IN_USE',
+          `network ${network.name} has members: disconnect ${names.join(', ')} first`,
+          { containers: names },
+        );
+      }
+      await this.#remove(network);
+    });
+  }
+
+  prune(): Promise<string[]> {
+    return this.#changes.run(async () => {
+      const unused = this.#state.document.networks.filter((each) => !isAlways(each) && each.endpoints.length === 0);
+      for (const network of unused) await this.#remove(network);
+      return unused.map(({ name }) => name);
+    });
+  }
+
+  connect(name: string, request: ConnectRequest): Promise<EndpointView> {
+    return this.#changes.run(async () => {
+      const network = findNetwork(this.#state.document, name);
+      if (network.driver !== 'bridge') {
+        throw new TswitchError(
+          'BAD_REQUEST',
+          `nothing can be connected to network ${network.name}: it stands for ${network.driver === 'host' ? "the host's own interfaces" : 'no network at all'}`,
+        );
+      }
+      const endpoint = await this.#members.connect(network, request);
+      return this.#endpointView(network, endpoint);
+    });
+  }
+
+  disconnect(name: string, container: string): Promise<void> {
+    return this.#changes.run(() => {
+      return this.#members.disconnect(findNetwork(this.#state.document, name), container);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#unobserve();
+    this.containers.close();
+    return this.#changes.run(async () => {
+      await this.#gateways.close();
+      for (const network of this.#state.document.networks) await this.#members.close(network);
+    });
+  }
+
+  async #remove(network: NetworkRecord): Promise<void> {
+    await this.#state.commit(withNetwork(this.#state.document, network.id, null));
+    await this.#gateways.drop(network.id);
+  }
+
+  #refuseName(name: string): void {
+    const { networks } = this.#state.document;
+    if (networks.some((network) => network.name === name)) {
+      throw new TswitchError('NETWORK_EXISTS', `there is a network ${name} already: choose another name`);
+    }
+    if (networks.length >= NETWORKS_MAX) {
+      throw new TswitchError('LIMIT_REACHED', `there are ${NETWORKS_MAX} networks at most: remove one first`);
+    }
+  }
+
+  /** The VLAN wanted, or the highest that neither a network nor a port has. */
+  #vlan(wanted: number | null): number {
+    const { networks } = this.#state.document;
+    const owner = networks.find(({ vlan }) => vlan !== null && vlan === wanted);
+    if (owner) {
+      throw new TswitchError('VLAN_IN_USE', `VLAN ${wanted} is that of network ${owner.name}: choose another`);
+    }
+    if (wanted !== null) return wanted;
+    const used = new Set([...networks.map(({ vlan }) => vlan), ...this.#state.control.vlans().map(({ vlan }) => vlan)]);
+    for (let vlan = VID_MAX; vlan > 1; vlan--) if (!used.has(vlan)) return vlan;
+    throw new TswitchError(
+      'LIMIT_REACHED',
+      'every VLAN is in use: give one with --vlan that ports use, but no network',
+    );
+  }
+
+  /** Whoever removes a network's port by itself takes the member out; a port that came back has lost its routes. */
+  #onEvent({ event, port, reason }: SwitchEvent): void {
+    if (port === undefined || (event !== 'port.removed' && !(event === 'port.up' && reason === 'it came back'))) return;
+    const change = async (): Promise<void> => {
+      const gateway = this.#gateways.ownerOf(port);
+      if (gateway !== null && event === 'port.removed') return this.#gateways.drop(gateway);
+      for (const network of this.#state.document.networks) {
+        const endpoint = network.endpoints.find(({ name }) => memberPort(network.name, name) === port);
+        if (!endpoint) continue;
+        if (event === 'port.removed') await this.#members.disconnect(network, endpoint.name);
+        else await this.#members.dress(network, endpoint);
+      }
+    };
+    void this.#changes.run(() => this.#state.attempt(`port ${port} of a network`, change));
+  }
+
+  #view(network: NetworkRecord): NetworkView {
+    const { subnets, endpoints, ...settings } = network;
+    return {
+      ...settings,
+      scope: 'local',
+      subnets: subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
+        subnet,
+        gateway,
+        ipRange,
+        auxAddresses,
+      })),
+      gateway: this.#gateways.view(network),
+      sysctls: this.#gateways.view(network) ? this.#state.document.sysctls : [],
+      containers: endpoints.map((endpoint) => this.#endpointView(network, endpoint)),
+    };
+  }
+
+  #endpointView(network: NetworkRecord, endpoint: NetworkRecord['endpoints'][number]): EndpointView {
+    const port = memberPort(network.name, endpoint.name);
+    return { ...endpoint, port, state: this.#state.control.portState(port) ?? 'lost' };
+  }
+}
+
+function isAlways({ name }: NetworkRecord): boolean {
+  return (ALWAYS as readonly string[]).includes(name);
+}
+
+function takenByNetworks(networks: readonly NetworkRecord[]): Taken[] {
+  return networks.flatMap(({ name, subnets }) =>
+    subnets.map(({ subnet }) => ({ subnet: parseSubnet(subnet, 'subnet'), by: `a subnet of network ${name}` })),
+  );
+}
+
+/** A host whose routes leave no room can give `bridge` none; networks with subnets of their own can be created all the same. */
+async function poolOfBridge(log: Log) {
+  try {
+    return [normalizeSubnet({ subnet: allotSubnet(4, '', await hostRoutes()) })];
+  } catch (error) {
+    log.warn('network bridge has no subnet', { reason: error instanceof Error ? error.message : String(error) });
+    return [];
+  }
+}
