@@ -5,7 +5,7 @@ import { linuxBridge } from './linux-bridge.ts';
 import { ovsAfxdp, ovsNetdev } from './ovs.ts';
 import type { Bench, Subject } from './subject.ts';
 import { testpmdAfPacket, testpmdAfXdp } from './testpmd.ts';
-import { tswitch } from './tswitch.ts';
+import { type LoadedLogic, tswitch, tswitchWithLogic } from './tswitch.ts';
 import { vdeSwitch } from './vde.ts';
 
 export const SUBJECTS: readonly Subject[] = [
@@ -22,8 +22,21 @@ export const SUBJECTS: readonly Subject[] = [
   bareVeth,
 ];
 
-/** Run only if named: what several workers cost and gain. They have all cores but the generator's; of two, that is one. */
-export const NAMED_SUBJECTS: readonly Subject[] = [tswitch('veth', 2), tswitch('veth', 4)];
+/** Decides frame by frame; cross-connect, by batch. */
+const ALLOW_LIST: LoadedLogic = {
+  name: 'mac-allow-list',
+  params: (hosts) => ({ allow: hosts.map(({ mac }) => mac) }),
+  isShadow: false,
+};
+
+/** Run only if named: what logics cost, and what several workers cost and gain. They have all cores but the generator's; of two, that is one. */
+export const NAMED_SUBJECTS: readonly Subject[] = [
+  tswitch('veth', 2),
+  tswitch('veth', 4),
+  tswitchWithLogic(ALLOW_LIST),
+  tswitchWithLogic({ ...ALLOW_LIST, isShadow: true }),
+  tswitchWithLogic({ name: 'cross-connect', params: (_, [a, b]) => ({ pairs: [[a, b]] }), isShadow: false }),
+];
 
 /** Why the subject cannot run here, in one line; null if it can. */
 export async function whyNot(bench: Bench, subject: Subject): Promise<string | null> {

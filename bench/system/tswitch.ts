@@ -1,6 +1,7 @@
 /** tswitch as a user runs it: the daemon on a private socket, the hosts plugged in by the command line. */
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { programFile } from '../../src/program-file.ts';
 import { callApi } from './api.ts';
 import { Child } from './child.ts';
@@ -14,6 +15,19 @@ export type TswitchKind = 'veth' | 'tap' | 'packet' | 'xdp';
 
 export interface TswitchRig extends Rig {
   readonly fill: (ports: number) => Promise<Host>;
+}
+
+/** A logic that is loaded before anything is measured; `params` of the hosts, and of the ports they are at. */
+export interface LoadedLogic {
+  /** Of examples/logics. */
+  name: string;
+  params: (hosts: readonly Host[], ports: readonly string[]) => object;
+  isShadow: boolean;
+}
+
+/** tswitch with veth ports and a logic. */
+export function tswitchWithLogic(logic: LoadedLogic): TswitchSubject {
+  return new TswitchSubject('veth', 1, null, logic);
 }
 
 /** @param busyPollMicros null: the default */
@@ -30,11 +44,14 @@ export class TswitchSubject implements Subject {
   readonly kind: TswitchKind;
   readonly workers: number;
   readonly busyPollMicros: number | null;
+  readonly logic: LoadedLogic | null;
 
-  constructor(kind: TswitchKind, workers: number, busyPollMicros: number | null) {
-    this.name = workers === 1 ? `tswitch-${kind}` : `tswitch-${kind}-${workers}w`;
+  constructor(kind: TswitchKind, workers: number, busyPollMicros: number | null, logic: LoadedLogic | null = null) {
+    const loaded = logic ? `-${logic.isShadow ? 'shadow' : 'logic'}-${logic.name}` : '';
+    this.name = `tswitch-${kind}${workers === 1 ? '' : `-${workers}w`}${loaded}`;
+    this.logic = logic;
     const settings = busyPollMicros === null ? 'default settings' : `busyPollMicros ${busyPollMicros}`;
-    this.about = `tswitch with ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, ${settings}`;
+    this.about = `tswitch with ${kind} ports and ${workers} ${workers === 1 ? 'worker' : 'workers'}, ${settings}${logic ? `, the logic ${logic.name} ${logic.isShadow ? 'in shadow' : 'loaded'}` : ''}`;
     this.mayBeRefused = kind === 'xdp';
     this.kind = kind;
     this.workers = workers;
@@ -58,6 +75,7 @@ export class TswitchSubject implements Subject {
       await command('switch', 'set', '--busy-poll-micros', String(this.busyPollMicros));
     }
     await this.#plugIn(site, layout, command);
+    if (this.logic) await this.#load(this.logic, site, socket, bench.signal);
     const allowAddresses = async (addresses: number): Promise<void> => {
       await command('switch', 'set', '--fdb-limit', String(addresses));
     };
@@ -72,6 +90,18 @@ export class TswitchSubject implements Subject {
       api: { socket, port: this.#portOf(b) },
       allowAddresses,
     };
+  }
+
+  async #load(
+    { name, params, isShadow }: LoadedLogic,
+    { hosts }: Site,
+    socket: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ports = hosts.map((host) => this.#portOf(host));
+    const file = fileURLToPath(new URL(`../../examples/logics/${name}.ts`, import.meta.url));
+    const body = { file, params: params(hosts, ports), shadow: isShadow };
+    await callApi(socket, { method: 'POST', path: '/v1/logic', body }, signal);
   }
 
   #portOf(host: Host): string {

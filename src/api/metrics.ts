@@ -2,8 +2,10 @@
  * GET /metrics: the Prometheus text format, version 0.0.4. Written here: every value is read from the switch when it is
  * asked for, so the counters and registries of a client library would only be copies, and its format is a page.
  *
- * Labels are bounded: ports by PORTS_MAX, drop reasons by their closed list, workers by WORKERS_MAX.
+ * Labels are bounded: ports by PORTS_MAX, drop reasons by their closed list, workers by WORKERS_MAX, logics by LOGICS_MAX and
+ * what a definition may name.
  */
+import type { LogicVersionView } from '../control/logic/model.ts';
 import type { PortState, PortStats, SwitchControl } from '../control/model.ts';
 import type { LoopDelay } from './loop-delay.ts';
 
@@ -15,7 +17,8 @@ type Sample = [Labels, number];
 const STATES: readonly PortState[] = ['up', 'down', 'lost'];
 
 export function renderMetrics(control: SwitchControl, loopDelay: LoopDelay): string {
-  return [...trafficFamilies(control), ...tableFamilies(control), ...processFamilies(control, loopDelay)].join('');
+  const parts = [trafficFamilies(control), tableFamilies(control), logicFamilies(control)];
+  return [...parts.flat(), ...processFamilies(control, loopDelay)].join('');
 }
 
 function trafficFamilies(control: SwitchControl): string[] {
@@ -87,6 +90,46 @@ function tableFamilies(control: SwitchControl): string[] {
     family('tswitch_fdb_evictions_total', 'counter', 'Learned entries that had to go for others; modulo 2^32.', [
       [{}, evictions],
     ]),
+  ];
+}
+
+/** Of the loaded logics, with the names that they give their own counters and drop reasons. */
+function logicFamilies({ logic }: SwitchControl): string[] {
+  const versions = logic
+    .list()
+    .flatMap(({ name, live, shadow }) =>
+      Object.entries({ live, shadow }).flatMap(([state, version]) =>
+        version ? [{ labels: { logic: name, state }, version }] : [],
+      ),
+    );
+  const each = (what: string, help: string, of: (version: LogicVersionView) => number): string =>
+    family(
+      `tswitch_logic_${what}`,
+      'counter',
+      help,
+      versions.map(({ labels, version }): Sample => [labels, of(version)]),
+    );
+  return [
+    each('frames_total', 'Frames that the loaded logic was asked for.', ({ frames }) => frames),
+    each('decided_frames_total', 'Frames that it decided.', ({ decided }) => decided),
+    each('faults_total', 'Times that it failed.', ({ faults }) => faults),
+    each('seconds_total', 'Time spent in it.', ({ microseconds }) => microseconds / 1e6),
+    family(
+      'tswitch_logic_dropped_frames_total',
+      'counter',
+      "Frames dropped for a reason of the logic's own; each is one of reason LOGIC too.",
+      versions.flatMap(({ labels, version }) =>
+        version.drops.map(({ reason, count }): Sample => [{ ...labels, reason }, count]),
+      ),
+    ),
+    family(
+      'tswitch_logic_counter_total',
+      'counter',
+      "The logic's own counters.",
+      versions.flatMap(({ labels, version }) =>
+        version.counters.map(({ name, count }): Sample => [{ ...labels, counter: name }, count]),
+      ),
+    ),
   ];
 }
 

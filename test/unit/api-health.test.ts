@@ -83,3 +83,14 @@ test('/healthz says what is wrong, with a status that a probe understands', asyn
   expect((await metrics()).get('tswitch_healthy')?.samples).toEqual([{ labels: {}, value: 0 }]);
   problems.pop();
 });
+
+test('loaded logics, with their own counters and drop reasons', async () => {
+  await post('/v1/logic', { file: '/x/filter.ts' });
+  const families = await metrics();
+  const of = (name: string) => families.get(`tswitch_logic_${name}`)?.samples;
+  const labels = { logic: 'filter', state: 'live' };
+  expect(of('frames_total')).toEqual([{ labels, value: 1000 }]);
+  expect(of('faults_total')).toEqual([{ labels, value: 1 }]);
+  expect(of('dropped_frames_total')).toEqual([{ labels: { ...labels, reason: 'NOT_ALLOWED' }, value: 10 }]);
+  expect(of('counter_total')).toEqual([{ labels: { ...labels, counter: 'seen' }, value: 5 }]);
+});

@@ -35,7 +35,7 @@ test('new writes a logic that passes its own check, and never over a file', { ti
   const checked = await program(['logic', 'check', join(dir, 'mine.ts'), '--param', 'drop=[1]']);
   expect(checked, checked.stdout).toMatchObject({ code: 0, stderr: '' });
   expect(checked.stdout).toMatch(/^ok {3}types: right\nok {3}loads: mine: /);
-  expect(checked.stdout).toMatch(/\n- {4}speed: adds -?\d+ ns/);
+  expect(checked.stdout).toMatch(/\n- {4}speed: adds \d+ ns/);
   expect(checked.stdout).toMatch(/\nok {3}test: \S+mine.test.ts passes\n$/);
   const again = await program(['logic', 'new', 'mine', '--dir', dir]);
   expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/mine.ts exists already/) });

@@ -60,7 +60,7 @@ function render(types: CheckResult, checked: CheckedLogic | { error: string }, t
     lines.push(line(true, 'loads', `${shape.name}: ${shape.description}`));
     for (const { rule, holds, text } of rules) lines.push(line(holds, rule, text));
     if (speed) {
-      const added = Math.round(speed.nsPerFrame - speed.builtInNsPerFrame);
+      const added = Math.max(0, Math.round(speed.nsPerFrame - speed.builtInNsPerFrame));
       const heap = speed.heapBytesPerFrame === 0 ? 'nothing' : `${speed.heapBytesPerFrame} bytes`;
       lines.push(line(null, 'speed', `adds ${added} ns to a frame here, and allocates ${heap} for it`));
     }
