@@ -6,10 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { prepareEnvironment } from './child-environment.ts';
 import { chooseCores } from './cores.ts';
 import { describeEnvironment } from './environment.ts';
-import { inLanes } from './lanes.ts';
 import { makeFolder, removeLeftovers, runPrefix } from './leftovers.ts';
 import { conditionsKey } from './metrics.ts';
-import { MICRO_BENCHMARKS, type MicroBenchmark, runMicro } from './micro/micro.ts';
+import { MICRO_BENCHMARKS, type MicroBenchmark } from './micro/micro.ts';
 import { renderReport } from './report/markdown.ts';
 import type { Report } from './report/report.ts';
 import { AT_REST, MEASUREMENTS, PLANNED_SUBJECTS, PLANS, type Step, tasksOf } from './plan.ts';
@@ -61,12 +60,16 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
         console.error(`skipped ${subject.name}: ${reason}`);
       }
     }
-    const lanes = size === 'smoke' ? [bench.generatorCore, bench.switchCore] : [bench.switchCore];
-    await inLanes(micro, lanes, async (benchmark, core) => {
-      console.error(benchmark.name);
-      await results.attempt(0, benchmark.name, signal, () => runMicro(bench, core, benchmark, settings, results));
-    });
-    const run = { plan, subjects: runnable, settings, atRest: atRest.filter((subject) => runnable.includes(subject)) };
+    // Where figures mean nothing, both cores serve to save time.
+    const microCores = size === 'smoke' ? [bench.generatorCore, bench.switchCore] : [bench.switchCore];
+    const run = {
+      micro,
+      microCores,
+      plan,
+      subjects: runnable,
+      settings,
+      atRest: atRest.filter((subject) => runnable.includes(subject)),
+    };
     await runRounds({ ...run, bench, progress: makeProgress(secondsOfRun(run)) }, results);
   } catch (error) {
     // Hours of a long run are not to be lost.
@@ -94,7 +97,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
 /** What there is, and what a run with these options would do. */
 function renderList(options: Options): string {
   const { plan, subjects, atRest, micro } = wantedBy(options);
-  const run = { plan, subjects, settings: options.settings, atRest };
+  const run = { plan, subjects, settings: options.settings, micro, atRest };
   const names = (list: readonly { name: string }[]): string => list.map(({ name }) => name).join(', ');
   return [
     'subjects:',

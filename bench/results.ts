@@ -13,7 +13,7 @@ export interface Skipped {
 export class Results {
   readonly samples: Sample[] = [];
   readonly distributions: Distribution[] = [];
-  /** What the micro-benchmarks say; each is a sample of round 0 too. */
+  /** The rows of the micro-benchmarks' tables, with what the first round says; each is a sample of its round too. */
   readonly micro: MicroRow[] = [];
   readonly failures: Failure[] = [];
   readonly skipped: Skipped[] = [];
@@ -30,6 +30,15 @@ export class Results {
     this.add(round, subject, 'latencyMaxUs', summary.max / 1000, at);
     const { edgesNs, counts } = summary;
     this.distributions.push({ round, subject, metric: 'latency', at, edgesNs, counts });
+  }
+
+  addMicro(round: number, rows: readonly MicroRow[]): void {
+    for (const row of rows) {
+      const { table, name, metric, value } = row;
+      const isThere = this.micro.some((one) => one.table === table && one.name === name && one.metric === metric);
+      if (!isThere) this.micro.push(row);
+      this.add(round, name, metric, value);
+    }
   }
 
   /** Once, however many rounds say so. */

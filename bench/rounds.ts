@@ -5,6 +5,7 @@
 import type { Context } from './measurement.ts';
 import { inLanes } from './lanes.ts';
 import { conditionsKey } from './metrics.ts';
+import { type MicroBenchmark, runMicro, secondsOfMicro } from './micro/micro.ts';
 import { layoutsOf, secondsOf, SET_UP_SECONDS, type Step, stepsIn, tasksOf, takesPart } from './plan.ts';
 import { Present } from './present.ts';
 import { tellAll } from './report/conditions.ts';
@@ -18,6 +19,9 @@ export interface Run {
   readonly plan: readonly Step[];
   readonly subjects: readonly Subject[];
   readonly settings: Settings;
+  readonly micro: readonly MicroBenchmark[];
+  /** Those on which they run, as many side by side. */
+  readonly microCores: readonly number[];
   /** Those whose CPU time and memory at rest are measured: the first in every round, the others in the first. */
   readonly atRest: readonly Subject[];
   /** Is told what comes next, and about how long it takes, in seconds. */
@@ -25,8 +29,9 @@ export interface Run {
 }
 
 /** About how long all of it takes, in seconds. */
-export function secondsOfRun({ plan, subjects, settings, atRest }: Omit<Run, 'bench' | 'progress'>): number {
-  let seconds = 0;
+export function secondsOfRun(run: Omit<Run, 'bench' | 'progress' | 'microCores'>): number {
+  const { plan, subjects, settings, micro, atRest } = run;
+  let seconds = settings.rounds * micro.length * secondsOfMicro(settings);
   for (const subject of subjects) {
     seconds += settings.rounds * secondsOf(tasksOf(plan, subject), settings);
   }
@@ -41,6 +46,12 @@ export async function runRounds(run: Run, results: Results): Promise<void> {
   for (let round = 1; round <= settings.rounds; round++) {
     const name = `round ${round} of ${settings.rounds}`;
     const progress: Run['progress'] = (next, seconds) => run.progress(`${name}: ${next}`, seconds);
+    await inLanes(run.micro, run.microCores, async (benchmark, core) => {
+      progress(benchmark.name, secondsOfMicro(settings));
+      await results.attempt(round, benchmark.name, bench.signal, async () => {
+        results.addMicro(round, await runMicro(bench, core, benchmark, settings));
+      });
+    });
     const known = new Map(subjects.map((subject) => [subject.name, new Map<string, number>()]));
     for (const layout of layoutsOf(plan)) {
       await results.attempt(round, 'all subjects', bench.signal, () =>

@@ -34,7 +34,7 @@ async function main(options: UserOptions, signal: AbortSignal): Promise<number> 
       else if (subject === ours) throw new Error(`${ours.name} cannot be set up here: ${reason}`);
       else results.leaveOut(subject.name, reason);
     }
-    const run = { bench, plan: USER_PLAN, subjects, settings, atRest: [] };
+    const run = { bench, plan: USER_PLAN, subjects, settings, micro: [], microCores: [], atRest: [] };
     await runRounds({ ...run, progress: makeProgress(secondsOfRun(run)) }, results);
   }
   const { samples, distributions, failures, skipped } = results;

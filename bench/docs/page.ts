@@ -37,7 +37,7 @@ export async function makePage(report: Report, plots: readonly PlotFile[]): Prom
 function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, string> {
   const groups = new Groups(report.samples);
   const { environment, settings, size, subjects, skipped, failures } = report;
-  const micro = renderMicro(report.micro, '####');
+  const micro = renderMicro(report.micro, groups, '####');
   const run = `Run of ${environment.date}, size \`${size}\`, ${settings.rounds} rounds`;
   return {
     findings: [bullets(plots.map(({ title }) => title)), warningOf(report, groups)]

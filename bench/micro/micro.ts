@@ -1,7 +1,6 @@
 /** The micro-benchmarks: each a program of its own, so that none meets the heap and the compiled code of another. */
 import { fileURLToPath } from 'node:url';
 import type { MetricName } from '../metrics.ts';
-import type { Results } from '../results.ts';
 import type { Settings } from '../settings.ts';
 import { onCore, run } from '../system/command.ts';
 import type { Bench } from '../system/subject.ts';
@@ -42,17 +41,26 @@ export const MICRO_BENCHMARKS: readonly MicroBenchmark[] = [
 
 const TIMEOUT_MS = 120_000;
 
+/** To start, and to fill the largest table; as a program takes it on average. */
+const START_SECONDS = 1.2;
+/** Of a program, on average; and what a case takes of the time it is given. */
+const CASES = 10;
+const OVERTIME = 1.2;
+
+/** About how long one takes. */
+export function secondsOfMicro(settings: Settings): number {
+  return START_SECONDS + CASES * OVERTIME * settings.microSeconds;
+}
+
+/** @returns the rows of its tables @throws Error if it fails, as it does where a result is wrong */
 export async function runMicro(
   bench: Bench,
   core: number,
   micro: MicroBenchmark,
   settings: Settings,
-  results: Results,
-): Promise<void> {
+): Promise<MicroRow[]> {
   const program = fileURLToPath(new URL(micro.file, import.meta.url));
   const argv = onCore(core, [process.execPath, ...micro.nodeFlags, program, String(settings.microSeconds)]);
   const printed = await run(argv, { signal: bench.signal, timeoutMs: TIMEOUT_MS });
-  const rows = JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '') as MicroRow[];
-  results.micro.push(...rows);
-  for (const { name, metric, value } of rows) results.add(0, name, metric, value);
+  return JSON.parse(printed.trimEnd().split('\n').at(-1) ?? '') as MicroRow[];
 }

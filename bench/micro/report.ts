@@ -1,5 +1,7 @@
 /** What the micro-benchmarks found, as tables of text: a line per case, its time first, as a ratio too. */
 import { METRICS } from '../metrics.ts';
+import { type Groups, ratioOfGroups } from '../report/conditions.ts';
+import { printFigure, printRatio, printSpread } from '../report/print.ts';
 import type { MicroRow } from './micro.ts';
 
 export interface MicroTable {
@@ -8,8 +10,13 @@ export interface MicroTable {
   rows: string[][];
 }
 
-/** One table for each that the rows name, in their order; ratios are formed with the reference row of the same metric. */
-export function microTables(rows: readonly MicroRow[]): MicroTable[] {
+/**
+ * One table for each that the rows name, in their order; ratios are formed with the reference row of the same metric, within
+ * each round.
+ *
+ * @param groups where the rows' figures are
+ */
+export function microTables(rows: readonly MicroRow[], groups: Groups): MicroTable[] {
   return [...Map.groupBy(rows, ({ table }) => table)].map(([title, ofTable]) => {
     const metrics = [...new Set(ofTable.map(({ metric }) => metric))];
     const header = metrics.flatMap((metric, k) => {
@@ -19,19 +26,14 @@ export function microTables(rows: readonly MicroRow[]): MicroTable[] {
     const lines = [...Map.groupBy(ofTable, ({ name }) => name)].map(([name, ofCase]) => [
       name,
       ...metrics.flatMap((metric, k) => {
-        const row = ofCase.find((candidate) => candidate.metric === metric);
-        if (!row) return k === 0 ? ['', ''] : [''];
-        const { scale, digits } = METRICS[metric];
-        const figure = (row.value / scale).toFixed(digits);
-        return k === 0 ? [figure, ratio(row, ofTable)] : [figure];
+        const group = groups.find(name, metric, {});
+        const figure = printSpread(group?.spread ?? null, (value) => printFigure(metric, value));
+        if (k > 0) return [figure];
+        const ratio = ratioOfGroups(group, groups.find(ofCase[0]!.reference, metric, {}));
+        return [figure, ratio === null ? '' : printRatio(ratio.median)];
       }),
       ofCase[0]!.hash,
     ]);
     return { title, header: ['', ...header, 'hash'], rows: lines };
   });
-}
-
-function ratio({ metric, reference, value }: MicroRow, rows: readonly MicroRow[]): string {
-  const base = rows.find((row) => row.name === reference && row.metric === metric);
-  return base && base.value > 0 ? `${(value / base.value).toFixed(2)} ×` : '';
 }

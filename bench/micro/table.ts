@@ -16,7 +16,7 @@ const NS_PER_SECOND = 1e9;
 /** Samples of each case that benny takes. */
 const SAMPLES = 10;
 /** How often the heap is watched, per second that a case is given, and at least and at most. */
-const HEAP_REPETITIONS_PER_SECOND = 20;
+const HEAP_REPETITIONS_PER_SECOND = 60;
 const HEAP_REPETITIONS_MIN = 3;
 const HEAP_REPETITIONS_MAX = 11;
 /** Operations that it is watched over, at least. */

@@ -102,7 +102,7 @@ export function renderTables(report: Report, groups: Groups): string[] {
     section(`Ratios to ${REFERENCE}`, renderRatios(report, groups)),
     section('Targets', renderTargets(judge(groups, TARGETS))),
     section('Figures', renderFigures(report)),
-    section('Micro-benchmarks', renderMicro(report.micro, '###')),
+    section('Micro-benchmarks', renderMicro(report.micro, groups, '###')),
   ].filter((text) => text !== '');
 }
 
@@ -182,8 +182,8 @@ export function renderTargets(verdicts: readonly Verdict[]): string {
 }
 
 /** @param level of the tables' headings, such as `###` */
-export function renderMicro(rows: readonly MicroRow[], level: string): string {
-  const tables = microTables(rows);
+export function renderMicro(rows: readonly MicroRow[], groups: Groups, level: string): string {
+  const tables = microTables(rows, groups);
   return tables.map(({ title, header, rows: lines }) => `${level} ${title}\n\n${table(header, lines)}`).join('\n\n');
 }
 

@@ -1,6 +1,7 @@
 /** What the sizes of a run measure: everything is somewhere, and runs last as long as is said. */
 import { expect, test } from 'vitest';
 import { AT_REST, MEASUREMENTS, PLANNED_SUBJECTS, PLANS, tasksOf } from '../../bench/plan.ts';
+import { MICRO_BENCHMARKS } from '../../bench/micro/micro.ts';
 import { secondsOfRun } from '../../bench/rounds.ts';
 import { parseOptions, SIZES, type Size } from '../../bench/settings.ts';
 import { NAMED_SUBJECTS, SUBJECTS } from '../../bench/system/subjects.ts';
@@ -11,7 +12,7 @@ function minutesOf(size: Size): number {
   const planned = PLANNED_SUBJECTS[size];
   const subjects = SUBJECTS.filter(({ name }) => planned?.includes(name) ?? true);
   const atRest = subjects.filter(({ name }) => AT_REST[size].includes(name));
-  return secondsOfRun({ plan: PLANS[size], subjects, settings, atRest }) / 60;
+  return secondsOfRun({ plan: PLANS[size], subjects, settings, micro: MICRO_BENCHMARKS, atRest }) / 60;
 }
 
 test('a run takes no longer than its usage says', () => {

@@ -1,7 +1,11 @@
 /** What the report of a run says: ratios first, the right figure in the right row, and what was not measured by name. */
 import { describe, expect, test } from 'vitest';
+import type { MicroRow } from '../../bench/micro/micro.ts';
+import { microTables } from '../../bench/micro/report.ts';
+import { Groups } from '../../bench/report/conditions.ts';
 import { renderReport } from '../../bench/report/markdown.ts';
 import { parseResult, readResult } from '../../bench/report/read.ts';
+import { Results } from '../../bench/results.ts';
 import { reportOf, rounds, sample, wideReport } from '../support/bench-report.ts';
 
 /** The cells of the first row that begins with these. */
@@ -131,4 +135,25 @@ describe('a result file', () => {
     expect(() => parseResult('b.json', '{}')).toThrow(/^b\.json is no result of npm run bench: environment: .+$/);
     expect(() => readResult('/nowhere/c.json')).toThrow('there is no file /nowhere/c.json');
   });
+});
+
+test('a table of micro-benchmarks shows the median of the rounds with its spread, and ratios formed within them', () => {
+  const results = new Results();
+  const rowOf = (name: string, value: number): MicroRow => {
+    return { table: 'sums', name, metric: 'nsPerOperation', value, reference: 'plain', hash: '00000007' };
+  };
+  for (const [k, [plain, fast]] of [
+    [100, 50],
+    [200, 80],
+    [400, 240],
+  ].entries()) {
+    results.addMicro(k + 1, [rowOf('plain', plain!), rowOf('fast', fast!)]);
+  }
+  const [table, ...others] = microTables(results.micro, new Groups(results.samples));
+  expect(others).toEqual([]);
+  expect(table).toMatchObject({ title: 'sums', header: ['', 'time per operation, ns', "to 'plain'", 'hash'] });
+  expect(table!.rows).toEqual([
+    ['plain', '200.0 (100.0 to 400.0)', '1.00 ×', '00000007'],
+    ['fast', '80.0 (50.0 to 240.0)', '0.50 ×', '00000007'],
+  ]);
 });

@@ -23,7 +23,7 @@ export const throughput: Measurement = {
   name: 'throughput',
   about: 'NDR and PDR by binary search',
   layout: 'pair',
-  seconds: (settings) => 14 * (settings.trialSeconds + 0.15) + 1,
+  seconds: (settings) => 11 * (settings.trialSeconds + 0.15) + 1,
   async measure(context, at) {
     const { rig, settings, add } = context;
     await using load = await Load.start(context.bench, rig, optionsOf(at));
