@@ -72,8 +72,9 @@ const QUICK: Settings = {
   tcpSeconds: 1,
   pingSeconds: 0.5,
   footprintPorts: [8],
-  idleSeconds: 2,
-  microSeconds: 0.15,
+  idleSeconds: 1,
+  settleSeconds: 1,
+  microSeconds: 0.2,
 };
 const FULL: Settings = {
   ...DEFAULT,
