@@ -377,4 +377,21 @@ describe('in shadow', () => {
     expect(longest).toBe(60_014);
     expect(lan.counts()).toMatchObject({ compared: 2, different: 0 });
   });
+
+  test('sees every byte of frames of all lengths, wherever they lie', () => {
+    const seen: string[] = [];
+    const logic = each((it) => {
+      seen.push(Buffer.from(it.bytes.subarray(it.offset, it.offset + it.length)).toString('hex'));
+      return DEFER;
+    });
+    const lan = sandbox({ ports: PORTS, logic: { logic, isShadow: true } });
+    const frames = Array.from({ length: 250 }, (_, k) => {
+      return frame({
+        src: mac(k + 1),
+        payload: Uint8Array.from({ length: 46 + k }, (_unused, b) => (b * 31 + k) & 255),
+      });
+    });
+    lan.sendAll('a', frames);
+    expect(seen).toEqual(frames.map((bytes) => Buffer.from(bytes).toString('hex')));
+  });
 });
