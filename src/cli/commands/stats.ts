@@ -36,9 +36,11 @@ export function addStatsCommand(program: Command): void {
 
 function renderStats(cli: Cli, now: Reading, before?: Reading): string {
   const { totals, ports, workers } = now.stats;
-  const heads = ['PORT', 'RX FRAMES', 'RX BYTES', 'RX LOST', 'TX FRAMES', 'TX BYTES', 'TX DROPS', 'DROPS'];
+  const heads = ['RX FRAMES', 'RX BYTES', 'RX LOST', 'TX FRAMES', 'TX BYTES', 'TX DROPS', 'DROPS'];
   const rows = Object.entries(ports).map(([name, port]): Cell[] => [
     name,
+    // First, where they are seen on a narrow terminal too: they are why one watches.
+    ...(before ? rates(port, before.stats.ports[name], now.seconds - before.seconds) : []),
     port.rx.frames,
     port.rx.bytes,
     port.rx.drops,
@@ -46,7 +48,6 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
     port.tx.bytes,
     port.tx.drops,
     dropsOf(port),
-    ...(before ? rates(port, before.stats.ports[name], now.seconds - before.seconds) : []),
   ]);
   const totalsLine = cli.fields([
     [
@@ -59,7 +60,7 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
     ],
     ['workers', workers.map(({ worker, state, restarts }) => `${worker} ${state}, ${restarts} restarts`).join('; ')],
   ]);
-  const table = cli.table(before ? [...heads, ...RATE_HEADS] : heads, rows);
+  const table = cli.table(['PORT', ...(before ? RATE_HEADS : []), ...heads], rows);
   return rows.length > 0 ? `${totalsLine}\n\n${table}` : totalsLine;
 }
 
