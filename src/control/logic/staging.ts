@@ -4,7 +4,7 @@
  */
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, extname, isAbsolute, join } from 'node:path';
+import { extname, isAbsolute, join } from 'node:path';
 import { TswitchError } from '../errors.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -24,7 +24,7 @@ export class Staging {
     }
     const source = await read(file);
     this.#folder ??= mkdtemp(join(tmpdir(), 'tswitch-logic-'));
-    const copy = join(await this.#folder, `${basename(file, extname(file))}.${id}${ending}`);
+    const copy = join(await this.#folder, `${id}${ending}`);
     await writeFile(copy, source, { mode: 0o600 });
     return copy;
   }
