@@ -46,11 +46,16 @@ function compilerOptions(): object {
     skipLibCheck: true,
     noEmit: true,
     paths: {
-      'tswitch/logic': [programFile(import.meta.url, '../sdk/logic')],
-      'tswitch/sandbox': [programFile(import.meta.url, '../sdk/sandbox')],
+      'tswitch/logic': [typesOf('../sdk/logic')],
+      'tswitch/sandbox': [typesOf('../sdk/sandbox')],
       ...(zod === null ? {} : { zod: [zod] }),
     },
   };
+}
+
+/** In the package, where files are .js, their types lie beside them. */
+function typesOf(path: string): string {
+  return programFile(import.meta.url, path).replace(/\.js$/, '.d.ts');
 }
 
 /** Runs NAME.test.ts beside NAME.ts, if there is one. */
