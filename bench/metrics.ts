@@ -42,7 +42,7 @@ export const METRICS = {
   meshFps: { title: 'frames delivered, four hosts each to each', unit: 'kpps', scale: 1e3, digits: 0 },
   captureRateRatio: { title: 'frames delivered with a capture, to without', unit: 'ratio', scale: 1, digits: 3 },
   captureCpuRatio: {
-    title: 'switch CPU time per frame with a capture, to without',
+    title: 'switch CPU time per frame with a capture, its writing included, to without',
     unit: 'ratio',
     scale: 1,
     digits: 2,

@@ -13,15 +13,15 @@ export function callApi(
   { method, path, body }: ApiCall,
   signal: AbortSignal,
   agent: Agent | false = false,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const headers = { host: 'localhost', 'content-type': 'application/json' };
   const exchange = request({ socketPath, path, method, headers, signal, agent }, (response) => {
     let text = '';
     response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     response.on('error', reject);
     response.on('end', () => {
-      if ((response.statusCode ?? 0) < 300) resolve();
+      if ((response.statusCode ?? 0) < 300) resolve(text);
       else reject(new Error(`tswitch refused ${method} ${path}: ${text}`));
     });
   });

@@ -15,8 +15,8 @@ const READ = 16;
 /** One word per sink and port: frames that were to be recorded and found no room; modulo 2^32. */
 const MISSED = 32;
 const HEADER_WORDS = MISSED + SINKS_MAX * PORTS_MAX;
-/** A power of two. Holds what comes in a step of the reader, 20 ms, at 2 million records of 128 bytes a second. */
-const RING_WORDS = 2 ** 21;
+/** A power of two. Holds what comes in two steps of the reader, 20 ms each, at 2 million records of 128 bytes a second. */
+const RING_WORDS = 2 ** 22;
 const RING_MASK = RING_WORDS - 1;
 export const CAPTURE_RING_BYTES = (HEADER_WORDS + RING_WORDS) * 4;
 

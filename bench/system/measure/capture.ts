@@ -3,13 +3,18 @@
  * reader takes it, beside the same without. In both cases the load is the same one, window by window in turn, so that a
  * machine that gets slower does so for both.
  */
-import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Measurement } from '../../measurement.ts';
+import { callApi } from '../api.ts';
+import { Child } from '../child.ts';
 import { optionsOf } from './frame-rate.ts';
 import { Load, phase } from './load.ts';
 import { type Delivery, measureWindow } from './window.ts';
 
+const PROGRAM = [process.execPath, fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))];
+const INTERVAL_MS = 20;
+const TIMEOUT_MS = 10_000;
 /** Windows with a capture, and as many without. */
 const PAIRS = 3;
 const SPARE_SECONDS = 10;
@@ -43,7 +48,6 @@ export const capture: Measurement = {
       missed += counts.missed;
     }
     const ratio = (of: (each: Delivery) => number): number => mean(within!.map(of)) / mean(without!.map(of));
-    add('framesPerSecond', mean(within!.map(({ framesPerSecond }) => framesPerSecond)), at);
     add(
       'captureRateRatio',
       ratio(({ framesPerSecond }) => framesPerSecond),
@@ -63,53 +67,41 @@ function mean(values: readonly number[]): number {
 }
 
 interface Counts {
+  state: string;
   frames: number;
   missed: number;
 }
 
-/** Of all ports and both directions; what comes is thrown away. */
+/** Of all ports and both directions, by the command line as a user runs it; what comes is thrown away. */
 async function startCapture(
-  socketPath: string,
+  socket: string,
   snaplen: number,
   signal: AbortSignal,
 ): Promise<{ end: () => Promise<Counts> }> {
-  const ask = async (method: string, path: string, body?: object): Promise<string> => {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const headers = { host: 'localhost', 'content-type': 'application/json' };
-    const exchange = request({ socketPath, path, method, headers, signal, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve(text));
-    });
-    exchange.on('error', reject);
-    exchange.end(body === undefined ? undefined : JSON.stringify(body));
-    return promise;
-  };
-  const { id } = JSON.parse(await ask('POST', '/v1/captures', { snaplen, maxBytes: 2 ** 40 })) as { id: string };
-  const path = `/v1/captures/${id}`;
-  const begun = Promise.withResolvers<void>();
-  const ended = Promise.withResolvers<void>();
-  const stream = request(
-    { socketPath, path: `${path}/stream`, headers: { host: 'localhost' }, signal, agent: false },
-    (response) => {
-      response.once('data', () => begun.resolve());
-      response.resume();
-      response.on('end', () => ended.resolve());
-      response.on('error', ended.reject);
-    },
-  );
-  stream.on('error', (error) => {
-    begun.reject(error);
-    ended.reject(error);
-  });
-  stream.end();
-  await begun.promise;
+  const ended = await countsIn(socket, 'ended', signal);
+  const flags = ['--snaplen', String(snaplen), '--max-size', '1T', '--socket', socket];
+  const child = Child.start([...PROGRAM, 'capture', ...flags, '-w', '/dev/null']);
+  await wait(async () => (await countsIn(socket, 'running', signal)).length > 0, signal);
   return {
     end: async () => {
-      await ask('DELETE', path);
-      await ended.promise;
-      return JSON.parse(await ask('GET', path)) as Counts;
+      await child[Symbol.asyncDispose]();
+      await wait(async () => (await countsIn(socket, 'ended', signal)).length > ended.length, signal);
+      return (await countsIn(socket, 'ended', signal)).at(-1)!;
     },
   };
+}
+
+async function countsIn(socket: string, state: string, signal: AbortSignal): Promise<Counts[]> {
+  const text = await callApi(socket, { method: 'GET', path: '/v1/captures' }, signal);
+  const { captures } = JSON.parse(text) as { captures: Counts[] };
+  return captures.filter((each) => each.state === state);
+}
+
+/** @throws Error after ten seconds */
+async function wait(isDone: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + TIMEOUT_MS;
+  while (!(await isDone())) {
+    if (performance.now() > deadline) throw new Error('waited in vain for a capture');
+    await sleep(INTERVAL_MS, undefined, { signal });
+  }
 }

@@ -6,6 +6,7 @@ import {
   CAPTURE_BYTES_MIN,
   CAPTURE_COUNT_MAX,
   CAPTURE_SECONDS_MAX,
+  SNAPLEN_DEFAULT,
   SNAPLEN_MAX,
   SNAPLEN_MIN,
 } from '../../control/capture/capture-request.ts';
@@ -70,7 +71,7 @@ const askedFields = {
     example: 'tcp port 443 and host 10.0.0.2',
   }),
   snaplen: integer(SNAPLEN_MIN, SNAPLEN_MAX).openapi({
-    description: `Bytes of each frame that are kept at most, ${SNAPLEN_MIN} to ${SNAPLEN_MAX} (default: whole frames).`,
+    description: `Bytes of each frame that are kept at most, ${SNAPLEN_MIN} to ${SNAPLEN_MAX} (all of any frame); ${SNAPLEN_DEFAULT} by default: frames of the usual MTU whole, of longer ones and super-frames the beginning.`,
     example: 128,
   }),
   count: integer(1, CAPTURE_COUNT_MAX).nullable().openapi({

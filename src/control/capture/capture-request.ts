@@ -9,6 +9,8 @@ import { parseFilter } from './filter-text.ts';
 export const SNAPLEN_MIN = 64;
 /** The longest frame there is, whole. */
 export const SNAPLEN_MAX = SUPER_FRAME_BYTES_MAX;
+/** Frames of the usual MTU whole. Whole super-frames, gigabytes a second, would leave no room for anything else. */
+export const SNAPLEN_DEFAULT = 2048;
 export const CAPTURE_BYTES_MIN = 4096;
 export const CAPTURE_BYTES_DEFAULT = 2 ** 30;
 export const CAPTURE_BYTES_MAX = 2 ** 40;
@@ -36,7 +38,7 @@ export function captureWish(request: CaptureRequest): CaptureWish {
     refuse('direction: with drops, frames are shown wherever they were dropped; leave it out');
   }
   for (const vlan of vlans) within('vlans', vlan, VID_MIN, VID_MAX);
-  const { snaplen = SNAPLEN_MAX, count = null, seconds = null, maxBytes = CAPTURE_BYTES_DEFAULT } = request;
+  const { snaplen = SNAPLEN_DEFAULT, count = null, seconds = null, maxBytes = CAPTURE_BYTES_DEFAULT } = request;
   within('snaplen', snaplen, SNAPLEN_MIN, SNAPLEN_MAX);
   if (count !== null) within('count', count, 1, CAPTURE_COUNT_MAX);
   if (seconds !== null) within('seconds', seconds, 1, CAPTURE_SECONDS_MAX);

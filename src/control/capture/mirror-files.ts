@@ -6,7 +6,7 @@ import { TswitchError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PortMirror } from '../model.ts';
 import type { CaptureHub } from './capture-hub.ts';
-import { SNAPLEN_MAX } from './capture-request.ts';
+import { SNAPLEN_DEFAULT } from './capture-request.ts';
 
 interface OpenFile {
   readonly output: Promise<number>;
@@ -60,7 +60,7 @@ export class MirrorFiles {
         dropped: false,
         vlans: mirror.vlans,
         filter: null,
-        snapLength: SNAPLEN_MAX,
+        snapLength: SNAPLEN_DEFAULT,
         framesMax: Infinity,
         bytesMax: Infinity,
         onFull: () => {},
