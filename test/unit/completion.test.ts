@@ -19,6 +19,10 @@ const LIVE: LiveValues = {
   vid: async () => [{ value: '10', about: 'red' }],
   netns: async () => [{ value: 'lan', about: '' }],
   if: async () => [{ value: 'eth7', about: '' }],
+  network: async () => [{ value: 'lan1', about: '' }],
+  container: async () => [{ value: 'web', about: '' }],
+  logic: async () => [{ value: 'hub', about: 'live' }],
+  capture: async () => [{ value: 'c1', about: '' }],
 };
 
 async function offered(...words: string[]): Promise<string[] | 'files'> {
@@ -71,6 +75,13 @@ describe('what is offered', () => {
       ['doctor', ''],
       ['red', 'blue'],
     ],
+    [['network', 'inspect', ''], ['lan1']],
+    [['network', 'connect', 'lan1', 'w'], ['web']],
+    [['run', '--network', 'l'], ['lan1']],
+    [['stop', 'web', 'w'], ['web']],
+    [['logic', 'promote', ''], ['hub']],
+    [['captures', 'stop', ''], ['c1']],
+    [['capture', '--port', 'red', 'b'], ['blue']],
     [['unplug', '--ifname', 'eth0', 'l'], ['lan']],
     [
       ['completion', ''],

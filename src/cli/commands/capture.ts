@@ -38,7 +38,7 @@ export function addCaptureCommand(program: Command): void {
       'capture frames as pcapng until Ctrl-C, the count, the time or the size; traffic never waits for it, and what it misses is told at the end',
     )
     .option('-w, --write <file>', 'where to: a file, or - for standard output')
-    .option('--port <name...>', 'only at these ports (default: all)')
+    .option('--port <port...>', 'only at these ports (default: all)')
     .option('--vlan <list>', 'only frames of these VLANs, like 10,20-30', parseVidList)
     .addOption(new Option('--direction <which>', 'only what enters, or leaves').choices(MIRROR_DIRECTIONS))
     .option('--drops', 'only frames that are dropped, with the reason in the comment')
@@ -76,7 +76,7 @@ export function addCaptureCommand(program: Command): void {
   });
   examples(ls, ['captures ls']);
   const stop = captures
-    .command('stop <id>')
+    .command('stop <capture>')
     .description('stop a capture; who reads it gets what was captured until then');
   stop.action(async (id: string) => {
     const cli = new Cli(stop);

@@ -103,7 +103,7 @@ function addShow(group: Command): void {
   const show = group
     .command('show')
     .description('show a logic: parameters, its own counters and drop reasons, what went wrong')
-    .argument('<name>');
+    .argument('<logic>');
   show.action(async (name: string) => {
     const cli = new Cli(show);
     cli.show(await cli.client.get<LogicView>(pathOf(name)), (view) => logicText(cli, view));
@@ -112,7 +112,7 @@ function addShow(group: Command): void {
   const diff = group
     .command('diff')
     .description('show where the version in shadow would have done otherwise, with some of the frames')
-    .argument('<name>');
+    .argument('<logic>');
   diff.action(async (name: string) => {
     const cli = new Cli(diff);
     cli.show(await cli.client.get<LogicDiffView>(`${pathOf(name)}/diff`), diffText);
@@ -124,7 +124,7 @@ function addSet(group: Command): void {
   const set = group
     .command('set')
     .description('change parameters, ports or VLANs of a logic that runs')
-    .argument('<name>')
+    .argument('<logic>')
     .argument('[name=value...]', 'parameters, each value as JSON or text')
     .option('--ports <port,...>', 'only for frames that enter by these ports; none: all', parseList)
     .option('--vlans <list>', 'only for frames of these VLANs; all: every one', parseVidList)
@@ -143,7 +143,7 @@ function addSteps(group: Command): void {
   const promote = group
     .command('promote')
     .description('make the version in shadow live, in all workers between two batches')
-    .argument('<name>');
+    .argument('<logic>');
   promote.action(async (name: string) => {
     const cli = new Cli(promote);
     cli.show(await cli.client.send<LogicView>('POST', `${pathOf(name)}/promote`), () => `${name} is live`);
@@ -152,7 +152,7 @@ function addSteps(group: Command): void {
   const rollback = group
     .command('rollback')
     .description('make the version before the live one live again')
-    .argument('<name>');
+    .argument('<logic>');
   rollback.action(async (name: string) => {
     const cli = new Cli(rollback);
     const answer = await cli.client.send<LogicView>('POST', `${pathOf(name)}/rollback`);
@@ -162,7 +162,7 @@ function addSteps(group: Command): void {
   const unload = group
     .command('unload')
     .description('ask a logic no more; the built-in one decides its frames')
-    .argument('<name>')
+    .argument('<logic>')
     .option('--shadow', 'only the version in shadow');
   unload.action(async (name: string, { shadow }: LoadOptions) => {
     const cli = new Cli(unload);

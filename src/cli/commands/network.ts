@@ -117,7 +117,7 @@ function addConnect(network: Command): void {
   const connect = addPlaceOptions(network.command('connect <network> <container>'))
     .description('connect a namespace to a network: a name under /run/netns, a path or a pid')
     .option('--name <name>', 'what the container is called (default: like its namespace)')
-    .option('--ifname <if>', 'name of the interface in the namespace (default: eth0, or the next that is free)');
+    .option('--ifname <ifname>', 'name of the interface in the namespace (default: eth0, or the next that is free)');
   connect.action(async (name: string, container: string, options: ConnectOptions) => {
     const cli = new Cli(connect);
     const request = { container, ...placeRequest(options) };

@@ -58,7 +58,7 @@ export function addRunCommands(program: Command): void {
 function addRun(program: Command): void {
   const run = addPlaceOptions(program.command('run <command...>'))
     .description('run a command in a network namespace of its own, in a network; put -- before it if it has options')
-    .option('--network <name>', 'the network; host: none of its own; none: alone (default: bridge)')
+    .option('--network <network>', 'the network; host: none of its own; none: alone (default: bridge)')
     .option('--name <name>', 'name of the container, by which others find it (default: made up)')
     .option('--hostname <name>', 'its host name (default: its name)')
     .option('--rm', 'remove it when the command has ended')

@@ -1,7 +1,9 @@
 /** Values that exist at the moment, for completion. Whatever cannot be asked is left out: a half-written line is no place for errors. */
 import { readdir } from 'node:fs/promises';
 import type { TokenView } from '../../api/tokens.ts';
-import type { PortView, VlanView } from '../../control/model.ts';
+import type { LogicView } from '../../control/logic/model.ts';
+import type { CaptureView, PortView, VlanView } from '../../control/model.ts';
+import type { ContainerView, NetworkView } from '../../networks/model.ts';
 import { Client } from '../client.ts';
 import { describePort } from '../port-view.ts';
 import type { Candidate, LiveValues } from './complete.ts';
@@ -28,6 +30,22 @@ export function liveValues(clientOf: (answerMsMax: number) => Client): LiveValue
         value: name,
         about: readOnly ? 'may read' : 'may read and change',
       }));
+    }),
+    network: orNone(async (line) => {
+      const { networks } = (await client(line).get<{ networks: NetworkView[] }>('/v1/networks')).body;
+      return networks.map(({ name, driver }) => ({ value: name, about: driver }));
+    }),
+    container: orNone(async (line) => {
+      const { containers } = (await client(line).get<{ containers: ContainerView[] }>('/v1/containers')).body;
+      return containers.map(({ name, state }) => ({ value: name, about: state }));
+    }),
+    logic: orNone(async (line) => {
+      const { logics } = (await client(line).get<{ logics: LogicView[] }>('/v1/logic')).body;
+      return logics.map(({ name, live }) => ({ value: name, about: live === null ? 'in shadow' : 'live' }));
+    }),
+    capture: orNone(async (line) => {
+      const { captures } = (await client(line).get<{ captures: CaptureView[] }>('/v1/captures')).body;
+      return captures.map(({ id, state }) => ({ value: id, about: state }));
     }),
     netns: orNone(async () => (await readdir('/run/netns')).toSorted().map(plain)),
     if: orNone(async () => (await readdir('/sys/class/net')).toSorted().map(plain)),
