@@ -17,7 +17,7 @@ const PROBE_DELAY_MS_MAX = 200;
 const PROBE_PAUSE_MS = 500;
 
 /** From the block to the first look whether the loop is still there, and from one to the next, at random up to these. */
-const FIRST_LOOK_MS_MAX = 1000;
+const FIRST_LOOK_MS_MAX = 2000;
 const LOOK_MS_MAX = 10_000;
 /**
  * How long a look waits for its probes, in two timers: after a standstill of the machine the first is due before anything was
@@ -148,6 +148,8 @@ export class LoopGuard {
       guarded.earlyEnds++;
       guarded.earlyEndMs = performance.now();
       this.#unblock(record, 'the loop is gone');
+      // Another switch may have opened its port at the same time: then this finds the loop, before frames do.
+      this.#probe(record, vlanOf(record, guarded.vlan), Math.random() * PROBE_DELAY_MS_MAX);
     };
     guarded.lookTimer = setTimeout(() => {
       guarded.lookTimer = setTimeout(judge, LOOK_PATIENCE_MS).unref();

@@ -18,8 +18,8 @@ const PER_SECOND = 5000;
 const API_P50_MS_MAX = 500;
 const SEEDS = 20;
 const FEED_MS = 50;
-/** A blocked port looks for the loop within its first second, and twice before it opens. */
-const STEADY_MS = 4000;
+/** A blocked port looks for the loop within its first two seconds, and twice before it opens. */
+const STEADY_MS = 6000;
 
 const lab = new Lab();
 afterEach(() => lab.close());

@@ -84,6 +84,13 @@ test('it ends soon after the loop is gone', async () => {
   expect(told).toEqual(['loop.found high', 'loop.cleared high the loop is gone']);
 });
 
+test('where another one opens at the same time, the loop is found before frames find it', async () => {
+  guard.onProbe(high, low);
+  loop = () => (guard.blocked('high') ? [] : [low]);
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(told.slice(0, 3)).toEqual(['loop.found high', 'loop.cleared high the loop is gone', 'loop.found high']);
+});
+
 test('one look without an answer is no proof', async () => {
   guard.suspect(low, VLAN);
   await vi.advanceTimersByTimeAsync(500);
@@ -98,7 +105,7 @@ test('where looks find nothing again and again and yet there is a loop, it lasts
   for (let round = 0; round < 3; round++) {
     guard.onProbe(high, low);
     loop = () => [];
-    await vi.advanceTimersByTimeAsync(5000);
+    await vi.advanceTimersByTimeAsync(6000);
     expect(told.at(-1)).toBe('loop.cleared high the loop is gone');
   }
   guard.onProbe(high, low);
