@@ -71,9 +71,9 @@ test('prints a page with tswitch and the Linux bridge, and leaves nothing', { ti
 
 test('--json prints a result that bench:compare reads, of the kind asked for', { timeout: TIMEOUT_MS }, async () => {
   const run = await tswitch([...SMALL, '--kind', 'tap', '--json']);
-  expect(run).toMatchObject({ code: 0 });
   const { samples, subjects, failures } = parseResult('stdout', run.stdout);
   expect(failures).toEqual([]);
+  expect(run).toMatchObject({ code: 0 });
   expect(subjects[0]?.name).toMatch(/^tswitch-tap/);
   const measured = new Set(samples.filter(({ subject }) => subject === subjects[0]?.name).map(({ metric }) => metric));
   expect([...measured]).toEqual(
