@@ -4,15 +4,15 @@
  * looks), that it is no other web page's (Origin, Sec-Fetch-Site), and whose token it carries.
  */
 import { isIP } from 'node:net';
+import { getPath } from 'hono/utils/url';
 import { ApiError } from './errors.ts';
 import type { TokenStore } from './tokens.ts';
 
 const READING = new Set(['GET', 'HEAD']);
-/** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
 /** What is read there are other people's frames. */
 const REVEALING = /^\/v1\/captures\/[^/]+\/stream$/;
+/** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
 const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
-
 /** Loading code is running code as the daemon: whoever may do that over TCP owns the machine. */
 const LOGIC = /^\/v1\/logic(?:\/|$)/;
 
@@ -27,16 +27,18 @@ export interface GuardOptions {
 
 /** @throws ApiError where the request is refused, TswitchError where the tokens cannot be read */
 export function admitTcp(request: Request, { tokens, hosts, allowLogic = false }: GuardOptions): void {
+  // As the router reads it, which decodes it: else `/v1/%74okens` would be no route to the guard, but one to the router.
+  const path = getPath(request);
   checkHost(request, hosts);
   checkOrigin(request);
-  if (tokens) checkToken(request, tokens);
-  if (SOCKET_ONLY.test(new URL(request.url).pathname)) {
+  if (tokens) checkToken(request, path, tokens);
+  if (SOCKET_ONLY.test(path)) {
     throw new ApiError(
       'SOCKET_ONLY',
       'tokens are managed over the Unix socket only: run `tswitch token` on its machine',
     );
   }
-  if (!allowLogic && LOGIC.test(new URL(request.url).pathname) && !READING.has(request.method)) {
+  if (!allowLogic && LOGIC.test(path) && !READING.has(request.method)) {
     throw new ApiError(
       'SOCKET_ONLY',
       'logics are loaded and changed over the Unix socket only, unless the daemon was started with --allow-logic-over-tcp',
@@ -65,7 +67,7 @@ function checkOrigin(request: Request): void {
   }
 }
 
-function checkToken(request: Request, tokens: TokenStore): void {
+function checkToken(request: Request, path: string, tokens: TokenStore): void {
   const authorization = request.headers.get('authorization');
   if (authorization === null) {
     throw unauthorized('Bearer realm="tswitch"', 'send Authorization: Bearer TOKEN; `tswitch token add` makes one');
@@ -75,7 +77,7 @@ function checkToken(request: Request, tokens: TokenStore): void {
   if (!known) {
     throw unauthorized('Bearer realm="tswitch", error="invalid_token"', 'this token is not known, or no longer');
   }
-  const isReading = READING.has(request.method) && !REVEALING.test(new URL(request.url).pathname);
+  const isReading = READING.has(request.method) && !REVEALING.test(path);
   if (known.readOnly && !isReading) {
     throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET), and no captures`, {
       'WWW-Authenticate': 'Bearer realm="tswitch", error="insufficient_scope"',

@@ -112,10 +112,17 @@ describe('tokens', () => {
       ['GET', '/v1/tokens'],
       ['POST', '/v1/tokens'],
       ['DELETE', '/v1/tokens/reader'],
+      // The router decodes what is written otherwise.
+      ['GET', '/v1/%74okens'],
+      ['POST', '/v1/token%73'],
+      ['DELETE', '/v1/%74okens/reader'],
+      ['POST', '/v1/%6cogic'],
     ] as const) {
       const reply = await send(method, path, bearer(full));
       expect([reply.status, codeOf(reply)]).toEqual([403, 'SOCKET_ONLY']);
     }
+    const stream = await send('GET', '/v1/c%61ptures/x/stream', bearer(added.body.token));
+    expect([stream.status, codeOf(stream)]).toEqual([403, 'READ_ONLY_TOKEN']);
     expect((await sendUnix('DELETE', '/v1/tokens/grafana')).status).toBe(204);
     expect((await send('GET', '/v1/switch', bearer(added.body.token))).status).toBe(401);
     expect((await refusal(sendUnix('DELETE', '/v1/tokens/grafana'))).slice(0, 2)).toEqual([404, 'TOKEN_NOT_FOUND']);
