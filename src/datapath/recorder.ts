@@ -35,6 +35,8 @@ export class Recorder {
   readonly #clock: () => number;
   readonly #now = new Float64Array(1);
   #ring: CaptureRingWriter | null = null;
+  /** There was no room: for the rest of the batch nothing is tried, so that an overloaded worker loses no time by it. */
+  #isFull = false;
   /** By handle: the sinks that want what entered, left, or was dropped there. */
   readonly #received = new Int32Array(PORTS_MAX);
   readonly #sent = new Int32Array(PORTS_MAX);
@@ -82,6 +84,7 @@ export class Recorder {
   entered(batch: Batch): void {
     const { count, ingress } = batch;
     this.#now[0] = this.#clock();
+    this.#isFull = false;
     const wanted = this.#received[ingress]!;
     for (let i = 0; i < count; i++) {
       this.#vlan[i] = enteredVlan(batch, i);
@@ -93,6 +96,7 @@ export class Recorder {
 
   /** Frames that entered by no port are about to leave. */
   made(own: Batch): void {
+    this.#isFull = false;
     for (let i = 0; i < own.count; i++) {
       this.#vlan[i] = own.vlan[i]!;
       this.#judged[i] = 0;
@@ -198,14 +202,19 @@ export class Recorder {
     second: number,
     secondBytes: number,
   ): number {
+    const ring = this.#ring!;
+    if (this.#isFull) {
+      ring.noteMissed(sinks, handle);
+      return NOT_RECORDED;
+    }
     const snapLength = this.#longestSnapLength(sinks);
     const firstKept = Math.min(firstBytes, snapLength);
     const secondKept = Math.min(secondBytes, snapLength - firstKept);
     const firstWords = ((first & 3) + firstKept + 3) >>> 2;
     const secondWords = secondKept === 0 ? 0 : ((second & 3) + secondKept + 3) >>> 2;
-    const ring = this.#ring!;
     const record = ring.reserve((RECORD.DATA + firstWords + secondWords + 1) & ~1);
     if (record < 0) {
+      this.#isFull = true;
       ring.noteMissed(sinks, handle);
       return NOT_RECORDED;
     }
