@@ -123,7 +123,7 @@ export class DataPath {
     this.#list = new GatherList(options.memory, options.gatherListAt);
     this.#happenings = new Happenings(board.buffers.happenings[worker]!);
     this.#probeTokens = board.probeTokens;
-    this.#recorder = new Recorder(options.memory, options.clock ?? (() => 0));
+    this.#recorder = new Recorder(options.memory, options.clock ?? null);
     this.#mirrors = new Mirrors(this.#table, this.#ports, this.#list, this.#tally);
     this.#egress = new Egress({
       table: this.#table,

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { parseFilter } from '../../src/control/capture/filter-text.ts';
 import { CaptureRingReader, CaptureRingWriter, CAPTURE_RING_BYTES, RECORD } from '../../src/shared/capture-ring.ts';
 import { GSO_TCPV4, OFFLOADS_ALL } from '../../src/frame/vnet-header.ts';
+import { Recorder } from '../../src/datapath/recorder.ts';
+import { Batch } from '../../src/frame/batch.ts';
 import { frame, mac, tagsOf } from '../support/frames.ts';
 import { Lan } from '../support/lan.ts';
 import { offloadHeader, PROTOCOL_TCP, tcp4, udp4 } from '../support/packets.ts';
@@ -180,4 +182,30 @@ test('nothing is recorded when nobody wants anything any more', () => {
   lan.dataPath.capture(null);
   lan.send('a', frame());
   expect(recording.take()).toEqual([]);
+});
+
+test('recording has a budget, which time fills again: beyond it frames are missed, and counted', () => {
+  const bytes = new Uint8Array(new SharedArrayBuffer(4096));
+  let nowMs = 0;
+  const recorder = new Recorder({ bytes, address: 0 }, () => nowMs);
+  const recording = new Recording();
+  const sinks = [{ sink: 0, snapLength: 64, vlans: [], filter: null }];
+  recorder.configure({
+    ring: recording.buffer,
+    sinks,
+    ports: [{ handle: 0, port: 1, received: 1, sent: 0, dropped: 0 }],
+  });
+  const batch = new Batch(bytes);
+  batch.count = 1;
+  batch.offset[0] = 64;
+  batch.length[0] = 60;
+  const record = (frames: number): number => {
+    for (let k = 0; k < frames; k++) recorder.entered(batch);
+    recorder.finish();
+    return recording.take().length;
+  };
+  expect(record(20_000)).toBe(16_384);
+  expect(recording.reader.missed(0, 0)).toBe(20_000 - 16_384);
+  nowMs += 10;
+  expect(record(20_000)).toBe(3000);
 });
