@@ -89,8 +89,13 @@ export class Ports {
    *
    * @param requests with MAC addresses for their far ends
    * @param namespaces what was known of the ports' namespaces
+   * @param beforeOpen called when all ports are there and none of them forwards yet
    */
-  async begin(requests: readonly NormalPortRequest[], namespaces: ReadonlyMap<string, NetnsMemory>): Promise<void> {
+  async begin(
+    requests: readonly NormalPortRequest[],
+    namespaces: ReadonlyMap<string, NetnsMemory>,
+    beforeOpen: () => void,
+  ): Promise<void> {
     const waiting = requests.map((request, handle) => ({ request, handle }));
     const attached: Attached[] = [];
     const attachNext = async (): Promise<void> => {
@@ -103,6 +108,7 @@ export class Ports {
     await Promise.all(Array.from({ length: ATTACHED_AT_A_TIME }, attachNext));
     const records = requests.map((request, handle) => this.#enter(request, handle, attached[handle]!, false));
     for (const record of records) await this.#options.mirroring.resume(record);
+    beforeOpen();
     await this.#orders.open(records);
     for (const record of records) this.#orders.tellAdded(record);
   }

@@ -201,9 +201,14 @@ export class Switch implements SwitchControl {
   begin({ wish, namespaces, ...before }: Beginning): Promise<void> {
     return this.#changes.run(async () => {
       for (const notice of this.#store?.notices ?? []) this.events.emit('state.damaged', { notice });
-      await this.#ports.begin(wish.ports, namespaces);
-      await this.#workers.command(() => [this.#switchCommand(this.#settings)]);
-      for (const entry of wish.fdb) this.#macs.give(entry, { evenIfIdle: true });
+      const giveEntries = (): void => {
+        for (const entry of wish.fdb) this.#macs.give(entry, { evenIfIdle: true });
+      };
+      // Settings and given addresses are in force before the first frame is; the workers are still loading meanwhile.
+      await Promise.all([
+        this.#workers.command(() => [this.#switchCommand(this.#settings)]),
+        this.#ports.begin(wish.ports, namespaces, giveEntries),
+      ]);
       this.#configuration.begin(before);
       if (this.#store) this.#ports.keepAll();
     });

@@ -45,7 +45,9 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   const owner = new Owner(store?.kept?.instance);
   const made = new Switch({ workers, log, giveFault, store, owner, tapIo, uso, settings: wish.switch });
   try {
-    const wished = new Set(wish.ports.map(({ name }) => name));
+    // Only ports that have an own end here: one of a port that is a TAP by now would be in its way for good.
+    const paired = wish.ports.filter(({ kind, netdev }) => kind !== 'tap' && netdev === null);
+    const wished = new Set(paired.map(({ name }) => name));
     const keeps = (netdev: string, { port }: Mark): boolean => wished.has(port) && netdev === netdevName(port);
     for (const netdev of await removeLeftovers(owner, keeps))
       log.info('removed what a dead daemon left behind', { netdev });

@@ -68,7 +68,8 @@ test(`${KILLS} times: 0 changes lost, 0 half made`, async () => {
     // Whoever was not answered does not know which of the two it is.
     expect(underWay ? [known, underWay] : [known], `TSWITCH_SEED=${SEED}, kill ${kill}`).toContainEqual(found);
     known = found;
-    expect(ownEnds()).toEqual(veths(known));
+    // What was in the way for a moment, such as a TAP of the life before that the kernel still takes down, makes a port late.
+    await expect.poll(ownEnds, { message: daemon.log }).toEqual(veths(known));
   }
   expect(acknowledged).toBeGreaterThan(0);
 });

@@ -16,9 +16,12 @@ import {
   BPF_PROG_ATTACH,
   BPF_PROG_LOAD,
 } from '../../../native-bindings/abi/bpf.ts';
-import { EACCES, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
+import { EACCES, EAGAIN, ENODEV, EPERM } from '../../../native-bindings/abi/errno.ts';
 import { check, ffi, type SyscallError, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
+
+/** A signal rarely comes twice. */
+const LOAD_TRIES_MAX = 10;
 
 /** struct bpf_insn; what is left out is 0. */
 export interface Instruction {
@@ -69,7 +72,11 @@ export function loadProgram({ type, name, instructions, flags = 0, attachType = 
   view.setUint32(BPF_ATTR_PROG_LOAD.progFlags, flags, true);
   new TextEncoder().encodeInto(name, bytes.subarray(BPF_ATTR_PROG_LOAD.progName, BPF_ATTR_PROG_LOAD.progIfindex));
   view.setUint32(BPF_ATTR_PROG_LOAD.expectedAttachType, attachType, true);
-  return check('bpf BPF_PROG_LOAD', sys.bpf(BPF_PROG_LOAD, bytes.subarray(0, BPF_ATTR_PROG_LOAD.size)));
+  for (let tries = 1; ; tries++) {
+    const result = sys.bpf(BPF_PROG_LOAD, bytes.subarray(0, BPF_ATTR_PROG_LOAD.size));
+    // The verifier gives up when a signal waits for the process; the signal is delivered by now.
+    if (result !== -EAGAIN || tries === LOAD_TRIES_MAX) return check('bpf BPF_PROG_LOAD', result);
+  }
 }
 
 /**

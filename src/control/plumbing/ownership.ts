@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { deleteNetdev, listNetdevs } from './netdev.ts';
+import { deleteOwnNetdev, listNetdevs } from './netdev.ts';
 
 export interface Mark {
   pid: number;
@@ -104,12 +104,13 @@ export async function removeLeftovers(
   keeps: (netdev: string, mark: Mark) => boolean = () => false,
 ): Promise<string[]> {
   const removed: string[] = [];
-  for (const { name, alias } of listNetdevs(null)) {
+  for (const { index, name, alias } of listNetdevs(null)) {
     const mark = parseMark(alias);
     if (!mark) continue;
     const stays = owner?.isOwn(mark) ? keeps(name, mark) : mark.isStopped || isOwnerAlive(mark);
     if (stays) continue;
-    await deleteNetdev(name);
+    // Its daemon may have come back since it was listed, and then the mark is another.
+    await deleteOwnNetdev(index, (now) => now === alias);
     removed.push(name);
   }
   return removed;
