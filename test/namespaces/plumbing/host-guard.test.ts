@@ -135,6 +135,14 @@ test('ends with its process', async () => {
   await until('the host to hear its netdev again', () => ping('10.77.0.2'));
 });
 
+test('of a netdev that tswitch made it stays when the process has ended', async () => {
+  const index = await foreignPair();
+  const module = plumbingUrl('host-guard.ts');
+  const script = `const { guardOwnNetdev } = await import('${module}'); await guardOwnNetdev('${OWN}', ${index});`;
+  await run(process.execPath, ['--input-type=module', '-e', script]);
+  expect(await broadcast(index)).toEqual({ host: 0, tap: 2 });
+});
+
 test('a netdev that is gone', () => {
   expect(() => guardNetdev(0x7fff_0000)).toThrow(expect.objectContaining({ code: 'NETDEV_NOT_FOUND' }));
 });
