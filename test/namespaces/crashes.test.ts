@@ -57,7 +57,12 @@ test(`${KILLS} times: 0 changes lost, 0 half made`, async () => {
         .send(change.method, change.path, change.body && JSON.stringify(change.body))
         .catch(() => null);
       if (!reply) break;
-      expect(reply.status, reply.text).toBeLessThan(300);
+      // What the life before had under way may be in the way still. A change that is refused is not made.
+      if (reply.status === 409) {
+        underWay = null;
+        continue;
+      }
+      expect(reply.status, reply.text + daemon.log).toBeLessThan(300);
       known = underWay;
       underWay = null;
       acknowledged++;

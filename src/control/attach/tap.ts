@@ -2,7 +2,8 @@
  * Kind `tap`: a TAP that the daemon holds open and whose netdev it moves into the namespace. It ends with its descriptor, unless
  * the daemon keeps its state: then it stays for the daemon's next life, which attaches to it where it is.
  */
-import { EBUSY } from '../../../native-bindings/abi/errno.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EBUSY, EINVAL } from '../../../native-bindings/abi/errno.ts';
 import { SyscallError } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
 import { type FarEnd, listNetdevs, moveTap, setNetdevMtu } from '../plumbing/netdev.ts';
@@ -14,6 +15,9 @@ import type { Attach, AttachContext, PortSockets } from './attachment.ts';
 import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
 import { netdevName } from './netdev-name.ts';
 import { markTap, watchTap } from './tap-watch.ts';
+
+const NAME_TRIES_MAX = 20;
+const NAME_PAUSE_MS = 50;
 
 export const attachTap: Attach = async (request, context) => {
   using setUp = new DisposableStack();
@@ -84,13 +88,31 @@ async function openTap(
     socket.close();
   }
   const netdev = netdevName(request.name);
-  const socket = TapSocket.open(netdev);
+  const socket = await makeTap(netdev);
   try {
     await moveTap({ netdev, alias: owner.mark(request.name), ...farEnd });
     return { socket, isOld: false };
   } catch (error) {
     socket.close();
     throw error;
+  }
+}
+
+/** A new TAP. What a daemon that was killed had under way may have its name for a moment. */
+async function makeTap(netdev: string): Promise<TapSocket> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return TapSocket.open(netdev);
+    } catch (error) {
+      if (!(error instanceof SyscallError && error.errno === EINVAL)) throw error;
+      if (tries === NAME_TRIES_MAX) {
+        throw new TswitchError(
+          'NETDEV_BUSY',
+          `a netdev ${netdev} that is no TAP is in the way: remove it, or name the port otherwise`,
+        );
+      }
+      await sleep(NAME_PAUSE_MS);
+    }
   }
 }
 
