@@ -6,7 +6,7 @@ import { knowsUdpSegmentation } from '../ports/open-tap.ts';
 import type { Fault } from '../shared/commands.ts';
 import { netdevName } from './attach/netdev-name.ts';
 import { planBeginning } from './begin.ts';
-import { type Log, SILENT } from './log.ts';
+import { faultFields, type Log, SILENT } from './log.ts';
 import type { SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
@@ -15,6 +15,12 @@ import { Switch } from './running-switch.ts';
 import type { Store } from './store/store.ts';
 import { chooseTapIo } from './tap-io.ts';
 import type { WishRequest } from './wish/wish.ts';
+
+/**
+ * A daemon that is killed leaves programs running that make netdevs for it (`ip`). They end within moments, on a busy machine
+ * within seconds, and what they made by then is looked for again.
+ */
+const SWEEPS_MS = [1000, 5000, 20_000];
 
 export interface SwitchOptions {
   workers: number;
@@ -49,12 +55,24 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
     const paired = wish.ports.filter(({ kind, netdev }) => kind !== 'tap' && netdev === null);
     const wished = new Set(paired.map(({ name }) => name));
     const keeps = (netdev: string, { port }: Mark): boolean => wished.has(port) && netdev === netdevName(port);
-    for (const netdev of await removeLeftovers(owner, keeps))
-      log.info('removed what a dead daemon left behind', { netdev });
+    await sweep(owner, keeps, log);
     await made.begin(beginning);
+    if (store) {
+      const isSettled = (netdev: string, mark: Mark): boolean => owner.isOfThisLife(mark) || keeps(netdev, mark);
+      for (const ms of SWEEPS_MS) setTimeout(() => void sweep(owner, isSettled, log), ms).unref();
+    }
     return made;
   } catch (error) {
     await made.close();
     throw error;
+  }
+}
+
+async function sweep(owner: Owner, keeps: (netdev: string, mark: Mark) => boolean, log: Log): Promise<void> {
+  try {
+    for (const netdev of await removeLeftovers(owner, keeps))
+      log.info('removed what a dead daemon left behind', { netdev });
+  } catch (error) {
+    log.error('cannot remove what a dead daemon left behind', faultFields(error));
   }
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EBUSY, EINVAL } from '../../../native-bindings/abi/errno.ts';
 import { SyscallError } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
-import { type FarEnd, listNetdevs, moveTap, setNetdevMtu } from '../plumbing/netdev.ts';
+import { deleteOwnNetdev, type FarEnd, listNetdevs, moveTap, readNetdev, setNetdevMtu } from '../plumbing/netdev.ts';
 import { inNetns } from '../plumbing/netns.ts';
 import { type Mark, madeDigest } from '../plumbing/ownership.ts';
 import { TapSocket } from '../../ports/open-tap.ts';
@@ -76,8 +76,8 @@ async function openTap(
   made: string,
 ): Promise<{ socket: TapSocket; isOld: boolean }> {
   const { netns } = farEnd;
-  for (const { name, alias, mtu } of listNetdevs(netns)) {
-    const mark = owner.ownMark(alias, request.name);
+  for (const { name, alias, mtu, kind } of listNetdevs(netns)) {
+    const mark = kind === 'tun' ? owner.ownMark(alias, request.name) : null;
     if (!mark) continue;
     const socket = attachToTap(netns, name);
     if (mark.made === made) {
@@ -88,7 +88,7 @@ async function openTap(
     socket.close();
   }
   const netdev = netdevName(request.name);
-  const socket = await makeTap(netdev);
+  const socket = await makeTap(netdev, (alias) => owner.ownMark(alias, request.name) !== null);
   try {
     await moveTap({ netdev, alias: owner.mark(request.name), ...farEnd });
     return { socket, isOld: false };
@@ -98,8 +98,11 @@ async function openTap(
   }
 }
 
-/** A new TAP. What a daemon that was killed had under way may have its name for a moment. */
-async function makeTap(netdev: string): Promise<TapSocket> {
+/**
+ * A new TAP. What a daemon that was killed had under way may have its name: for a moment, or, where the port was of another kind
+ * then, until it is removed.
+ */
+async function makeTap(netdev: string, isOwn: (alias: string | null) => boolean): Promise<TapSocket> {
   for (let tries = 1; ; tries++) {
     try {
       return TapSocket.open(netdev);
@@ -111,6 +114,8 @@ async function makeTap(netdev: string): Promise<TapSocket> {
           `a netdev ${netdev} that is no TAP is in the way: remove it, or name the port otherwise`,
         );
       }
+      const found = readNetdev(null, netdev);
+      if (found) await deleteOwnNetdev(found.index, isOwn);
       await sleep(NAME_PAUSE_MS);
     }
   }

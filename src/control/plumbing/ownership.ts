@@ -54,6 +54,12 @@ export class Owner {
     return mark && mark.port === port && this.isOwn(mark) ? mark : null;
   }
 
+  /** Made, or taken over, by this very process. */
+  isOfThisLife(mark: Mark): boolean {
+    const isThisProcess = mark.pid === process.pid && mark.pidns === pidNamespace();
+    return mark.id === this.id && isThisProcess && mark.start === processStat(process.pid)?.start;
+  }
+
   /** Two that run at the same time with one id are two daemons, one of which has a copy of the other's state. */
   isOwn(mark: Mark): boolean {
     if (mark.id !== this.id) return false;
