@@ -138,7 +138,8 @@ test('into a file, by two ports: bounded by rotation, whole at every moment, and
   await lan.patchPort(red.name, { mirror: null });
   await lan.patchPort(blue.name, { mirror: null });
   const [older, newer] = [`${file}.1`, file].map((path) => readPcapng(readFileSync(path)));
-  expect(statSync(`${file}.1`).size).toBeLessThan(maxBytes + 300_000);
+  // What comes at once is written at once, and then the file is full.
+  expect(statSync(`${file}.1`).size).toBeLessThan(2 * maxBytes);
   const all = [...older!.packets, ...newer!.packets];
   expect(all.filter(({ port }) => port === red.name)).toHaveLength(sent / 2);
   expect(all.filter(({ port }) => port === blue.name)).toHaveLength(sent / 2);

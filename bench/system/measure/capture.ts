@@ -17,7 +17,7 @@ const INTERVAL_MS = 20;
 const TIMEOUT_MS = 10_000;
 /** Windows with a capture, and as many without. */
 const PAIRS = 3;
-const SPARE_SECONDS = 10;
+const SPARE_SECONDS = 30;
 
 /** At `frameBytes` and `snaplen`. */
 export const capture: Measurement = {
