@@ -7,7 +7,7 @@ import { GATHER_LIST_BYTES, type GatherList } from '../../src/ports/gather-list.
 import type { Port } from '../../src/ports/port.ts';
 import { Board } from '../../src/shared/board.ts';
 import { CAPTURE_RING_BYTES, CaptureRingReader } from '../../src/shared/capture-ring.ts';
-import { OFFLOADS_ALL, type PortConfig } from '../../src/shared/commands.ts';
+import { OFFLOADS_ALL, PORT_CONFIG_DEFAULT, type PortConfig } from '../../src/shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../../src/shared/logic-load.ts';
 import { Fdb } from '../../src/switching/fdb.ts';
 import type { AnyLogic } from '../../src/switching/logic.ts';
@@ -21,27 +21,7 @@ const AGEING_TICKS = 3000;
 const SLOT_BYTES = 128;
 const SEED = 1;
 
-export const ACCESS: PortConfig = {
-  mode: 'access',
-  vlan: 1,
-  trunks: [],
-  cvlans: [],
-  tpid: 0x88a8,
-  priorityTags: 'never',
-  mtu: 1500,
-  learning: true,
-  floodUnknown: true,
-  floodMulticast: true,
-  floodBroadcast: true,
-  isolated: false,
-  broadcastLimit: null,
-  multicastLimit: null,
-  unknownLimit: null,
-  blocked: false,
-  up: true,
-  offloads: OFFLOADS_ALL,
-  mirror: null,
-};
+export const ACCESS: PortConfig = { ...PORT_CONFIG_DEFAULT, offloads: OFFLOADS_ALL };
 
 export interface Arrivals {
   /** Taken in turn, to fill a batch over and over. */

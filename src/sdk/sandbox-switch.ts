@@ -8,7 +8,7 @@ import { LOGIC_BUFFER_BYTES, RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT } fro
 import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../ports/memory-port.ts';
 import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
-import type { PortConfig } from '../shared/commands.ts';
+import { PORT_CONFIG_DEFAULT, type PortConfig } from '../shared/commands.ts';
 import type { LogicDifference, LogicFault, LogicLoad, LogicScope } from '../shared/logic-load.ts';
 import { Drop, DROP_NAMES } from '../switching/drop-reasons.ts';
 import { Fdb, TICKS_PER_SECOND } from '../switching/fdb.ts';
@@ -21,28 +21,6 @@ const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
 
 /** What of a port may be said, with the names and meaning of `tswitch port add`; the rest has its default. */
 export type SandboxPort = Partial<Omit<PortConfig, 'name' | 'offloads'>>;
-
-const PORT: PortConfig = {
-  mode: 'access',
-  vlan: 1,
-  trunks: [],
-  cvlans: [],
-  tpid: 0x88a8,
-  priorityTags: 'never',
-  mtu: 1500,
-  learning: true,
-  floodUnknown: true,
-  floodMulticast: true,
-  floodBroadcast: true,
-  isolated: false,
-  broadcastLimit: null,
-  multicastLimit: null,
-  unknownLimit: null,
-  blocked: false,
-  up: true,
-  offloads: 0,
-  mirror: null,
-};
 
 export interface SandboxLogic {
   logic: AnyLogic;
@@ -113,7 +91,7 @@ export class Sandbox {
     configs.forEach(([name, config], handle) => {
       const port = new MemoryPort(handle, memory, buffers + handle * MEMORY_PORT_BUFFER_BYTES);
       this.#ports.set(name, port);
-      this.#dataPath.openPort(port, { ...PORT, ...config, name });
+      this.#dataPath.openPort(port, { ...PORT_CONFIG_DEFAULT, ...config, name });
     });
     const filtered = Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT);
     this.#dataPath.configure({ forwardReserved: filtered });

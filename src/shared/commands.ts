@@ -44,6 +44,29 @@ export interface PortConfig {
   mirror: WireMirror | null;
 }
 
+/** A port as it is where nothing else is said, its other side taking no offloads. */
+export const PORT_CONFIG_DEFAULT: PortConfig = {
+  mode: 'access',
+  vlan: 1,
+  trunks: [],
+  cvlans: [],
+  tpid: 0x88a8,
+  priorityTags: 'never',
+  mtu: 1500,
+  learning: true,
+  floodUnknown: true,
+  floodMulticast: true,
+  floodBroadcast: true,
+  isolated: false,
+  broadcastLimit: null,
+  multicastLimit: null,
+  unknownLimit: null,
+  blocked: false,
+  up: true,
+  offloads: 0,
+  mirror: null,
+};
+
 /** Copies of a port's frames. Those for a file are recorded (see CaptureOrders); the worker sends those for a port. */
 export interface WireMirror {
   /** Handle of the port that gets them; null: a file does. */

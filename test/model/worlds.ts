@@ -2,9 +2,8 @@
  * Small random worlds for the storm: a few ports, VLANs and addresses, so that frames meet; and steps that send frames and
  * change the world between them.
  */
-import type { PortConfig } from '../../src/shared/commands.ts';
+import { PORT_CONFIG_DEFAULT, type PortConfig } from '../../src/shared/commands.ts';
 import { BROADCAST, frame, mac } from '../support/frames.ts';
-import { PORT_DEFAULTS } from '../support/lan.ts';
 import { Random } from './random.ts';
 import { carries, type Filter, type SwitchOptions } from './reference-switch.ts';
 
@@ -72,7 +71,7 @@ class WorldMaker {
     if (this.#vids.length === 0) this.#vids.push(random.pick(VIDS));
     this.#macs = Array.from({ length: (this.#isLimited ? 5 : 3) + random.int(4) }, (_, n) => mac(n + 1));
     this.#names = NAMES.slice(0, 2 + random.int(NAMES.length - 1));
-    this.#ports = Object.fromEntries(this.#names.map((name) => [name, { ...PORT_DEFAULTS, ...this.#config() }]));
+    this.#ports = Object.fromEntries(this.#names.map((name) => [name, { ...PORT_CONFIG_DEFAULT, ...this.#config() }]));
     this.#options = this.#limits();
   }
 

@@ -8,18 +8,17 @@ import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts'
 import { O_CLOEXEC, O_RDWR } from '../../native-bindings/abi/fcntl.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import { Board } from '../../src/shared/board.ts';
-import type { Command } from '../../src/shared/commands.ts';
+import { PORT_CONFIG_DEFAULT, type Command } from '../../src/shared/commands.ts';
 import { Fdb } from '../../src/switching/fdb.ts';
 import { Workers } from '../../src/control/workers.ts';
 import { until } from '../support/lab.ts';
-import { PORT_DEFAULTS } from '../support/lan.ts';
 
 /** A worker that is given this throws: a packet port has at least one ring. */
 const POISON: Command = {
   do: 'open',
   handle: 7,
   resources: { kind: 'packet', sendFd: -1, sendFinishedFd: -1, rings: [] },
-  config: PORT_DEFAULTS,
+  config: PORT_CONFIG_DEFAULT,
 };
 
 /** As in src/control/workers.ts. */
@@ -117,7 +116,7 @@ test('a worker that hangs is replaced, once, and that it hung is told', async ()
     // A descriptor that blocks where a TAP's never does: the worker is stuck in readv until something is written.
     const fd = check('open', sys.open(fifo, O_RDWR | O_CLOEXEC));
     await workers.command(() => [
-      { do: 'open', handle: 3, resources: { kind: 'tap', fd, receives: true }, config: PORT_DEFAULTS },
+      { do: 'open', handle: 3, resources: { kind: 'tap', fd, receives: true }, config: PORT_CONFIG_DEFAULT },
     ]);
     await until('the worker to be replaced', () => workers.views()[0]!.restarts === 1);
     expect(ended).toMatchObject([{ worker: 0, error: null }]);

@@ -2,7 +2,7 @@
 import { DataPath } from '../../src/datapath/data-path.ts';
 import explain from '../../src/datapath/explain.ts';
 import { Board, Counter, FIRST_DROP_COUNTER, ROW_COUNTERS } from '../../src/shared/board.ts';
-import type { PortConfig } from '../../src/shared/commands.ts';
+import { PORT_CONFIG_DEFAULT, type PortConfig } from '../../src/shared/commands.ts';
 import type { Explanation } from '../../src/shared/explain-task.ts';
 import { GATHER_LIST_BYTES } from '../../src/ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../../src/ports/memory-port.ts';
@@ -22,28 +22,6 @@ import {
 import { learning } from '../../src/switching/logics/learning.ts';
 import { RESERVED_ADDRESSES, RESERVED_FILTERED_DEFAULT } from '../../src/limits.ts';
 import { macBytes, tagsOf } from './frames.ts';
-
-export const PORT_DEFAULTS: PortConfig = {
-  mode: 'access',
-  vlan: 1,
-  trunks: [],
-  cvlans: [],
-  tpid: 0x88a8,
-  priorityTags: 'never',
-  mtu: 1500,
-  learning: true,
-  floodUnknown: true,
-  floodMulticast: true,
-  floodBroadcast: true,
-  isolated: false,
-  broadcastLimit: null,
-  multicastLimit: null,
-  unknownLimit: null,
-  blocked: false,
-  up: true,
-  offloads: 0,
-  mirror: null,
-};
 
 const KINDS = { dynamic: KIND_DYNAMIC, static: KIND_STATIC, sticky: KIND_STICKY };
 type Kind = keyof typeof KINDS;
@@ -78,7 +56,7 @@ export class Lan {
     names.forEach((name, handle) => {
       const port = new MemoryPort(handle, memory, GATHER_LIST_BYTES + handle * MEMORY_PORT_BUFFER_BYTES);
       this.ports.set(name, port);
-      const config = { ...PORT_DEFAULTS, ...ports[name] };
+      const config = { ...PORT_CONFIG_DEFAULT, ...ports[name] };
       this.#configs.set(name, config);
       this.dataPath.openPort(port, config);
       this.fdb.setPortLimit(handle, options.portLimits?.[name] ?? -1);

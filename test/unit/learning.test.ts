@@ -1,4 +1,5 @@
 /** The learning logic where another user of the FDB changes it in the middle of a batch. */
+import { PORT_CONFIG_DEFAULT } from '../../src/shared/commands.ts';
 import { expect, test } from 'vitest';
 import { Batch } from '../../src/frame/batch.ts';
 import { mutedSender } from '../../src/datapath/logic-outbox.ts';
@@ -12,7 +13,6 @@ import { PortTable } from '../../src/switching/port-table.ts';
 import { Reach } from '../../src/switching/reach.ts';
 import { FLOOD, UNDECIDED } from '../../src/switching/verdict.ts';
 import { mac, macBytes } from '../support/frames.ts';
-import { PORT_DEFAULTS } from '../support/lan.ts';
 
 const VLAN = 1;
 const NOW = 5;
@@ -44,7 +44,7 @@ function decide(destinations: readonly string[], meanwhile: (other: Fdb) => void
   other.learn(...key(RECEIVER), 1, NOW);
   other.learn(...key(OTHER), 2, NOW);
   const ports = new PortTable();
-  for (let handle = 0; handle < 4; handle++) ports.configure(handle, PORT_DEFAULTS);
+  for (let handle = 0; handle < 4; handle++) ports.configure(handle, PORT_CONFIG_DEFAULT);
   const reach = new Interrupted(ports);
   const happenings = new Happenings(Board.create(1).buffers.happenings[0]!);
   const parts = { ports, reach, fdb: new Fdb(buffer, 1), happenings, sender: mutedSender, clock: new LogicClock() };
