@@ -18,6 +18,8 @@ export interface PortOrdersOptions {
   /** The table of the moment. */
   fdb: () => Fdb;
   mirroring: Mirroring;
+  /** Commands to go with ports that the workers are given, so that they are recorded from their first frame on. */
+  recording: () => (worker: number) => Command[];
   /** What loop protection says of a port. */
   safety: (handle: number) => { blocked: LoopBlock | null; protection: SwitchEvent[] };
 }
@@ -37,19 +39,29 @@ export class PortOrders {
         board.cursors.fill(0, board.cursor(worker, handle), board.cursor(worker, handle + 1));
       }
     }
-    await workers.command((worker) => records.map((record) => this.#introduce(record, worker)));
+    const recording = this.#options.recording();
+    const states = records.map(portState);
+    await workers.command((worker) => [
+      ...records.map((record) => this.#introduce(record, worker)),
+      ...recording(worker),
+    ]);
+    for (const [index, record] of records.entries()) record.inForce = states[index]!;
   }
 
   /** Brings the workers to the port's settings and state. */
   async configure(record: PortRecord): Promise<void> {
     const command = this.#configureCommand(record);
+    const state = portState(record);
     await this.#options.workers.command(() => [command]);
+    record.inForce = state;
   }
 
   /** No worker uses what the port is made of any more. @param isLost they go on knowing it, as a port that is down */
   async close(record: PortRecord, isLost = false): Promise<void> {
     const close: Command = { do: 'close', handle: record.handle };
+    const state = portState(record);
     await this.#options.workers.command(() => (isLost ? [close, this.#configureCommand(record)] : [close]));
+    record.inForce = state;
   }
 
   /** Commands that bring ports to a worker that starts now. */

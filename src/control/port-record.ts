@@ -10,6 +10,8 @@ export interface PortRecord {
   attachment: Attachment;
   settings: PortSettings;
   link: LinkState;
+  /** The state that all workers act by; null: they have not been given the port yet. */
+  inForce: PortState | null;
   /** The state that was told last; null: the port has not been told of yet. */
   told: PortState | null;
   /** Its link was down since the last event, however shortly. */
@@ -34,6 +36,7 @@ export function newRecord(
   return {
     ...made,
     link: attachment.link,
+    inForce: null,
     told: null,
     hasFlapped: false,
     hasGoneDown: false,

@@ -49,7 +49,7 @@ import { Reports } from './reports.ts';
 import { patchedSettings } from './settings.ts';
 import { keeperOf, stateView } from './store/keeper.ts';
 import type { Store } from './store/store.ts';
-import { forwardReserved, portState, vlanViews } from './views.ts';
+import { forwardReserved, shownState, vlanViews } from './views.ts';
 import { type ApplyOptions, type ApplyResult, Configuration } from './wish/configuration.ts';
 import { handsOf } from './wish/hands.ts';
 import type { Problem } from './wish/problem.ts';
@@ -155,6 +155,7 @@ export class Switch implements SwitchControl {
       keeps: store !== null,
       uso,
       fdb: () => this.#macs.fdb,
+      recording: () => this.#capturing.portsComing(),
       mirroring: new Mirroring({ files: mirrorFiles, events: this.events, find, log }),
       safety: (handle) => this.#protection.of(this.#nameOf(handle)),
       log,
@@ -246,7 +247,7 @@ export class Switch implements SwitchControl {
 
   portState(name: string): PortState | null {
     const record = this.#ports.registry.find(name);
-    return record && portState(record);
+    return record && shownState(record);
   }
 
   vlans(): VlanView[] {

@@ -30,7 +30,8 @@ const OFFLOAD_BITS: Record<OffloadName, number> = {
 };
 
 type Configured = Pick<PortRecord, 'settings' | 'link'> & { request: { name: string } };
-type Named = Configured & { attachment: Pick<PortRecord['attachment'], 'identity' | 'xdp'> };
+type Known = Configured & Pick<PortRecord, 'inForce'>;
+type Named = Known & { attachment: Pick<PortRecord['attachment'], 'identity' | 'xdp'> };
 
 export function portConfig(record: Configured, blocked: boolean, mirror: WireMirror | null): PortConfig {
   const { settings } = record;
@@ -63,6 +64,12 @@ export function portState({ settings, link }: Configured): PortState {
   return settings.admin === 'up' && link.up ? 'up' : 'down';
 }
 
+/** As users see it: a port that cannot carry frames shows it at once; that it can, once every worker knows. */
+export function shownState(record: Known): PortState {
+  const state = portState(record);
+  return state === 'up' ? (record.inForce ?? 'down') : state;
+}
+
 export function portView(
   record: Named,
   stats: PortStats,
@@ -71,7 +78,7 @@ export function portView(
   return {
     ...record.attachment.identity,
     ...record.settings,
-    state: portState(record),
+    state: shownState(record),
     xdpMode: record.attachment.xdp?.mode ?? null,
     queues: record.attachment.xdp?.queues ?? null,
     ...safety,

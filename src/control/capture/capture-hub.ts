@@ -139,11 +139,17 @@ export class CaptureHub {
     return this.#counts.read(sink);
   }
 
-  /** A port came or went. What this tells the workers is told before anything else is. */
-  portsChanged(): void {
+  /** Ports are going to be given to the workers: commands to go with them, so that they are recorded from their first frame on. */
+  portsComing(): (worker: number) => Command[] {
+    if (this.#sinks.size > 0) this.#tellPorts();
+    return (worker) => this.snapshot(worker);
+  }
+
+  /** A port went. What this tells the workers is told before anything else is. */
+  portGone(): void {
     if (this.#sinks.size === 0) return;
     this.#tellPorts();
-    // Whoever changed the port waits for the workers anyway.
+    // Nobody waits for it: there are no frames of that port any more.
     void this.#command().catch(() => {});
   }
 

@@ -31,13 +31,18 @@ export class Capturing {
     this.captures = new Captures({ hub: this.#hub, checkPort, log });
     this.mirrorFiles = new MirrorFiles(this.#hub, log);
     this.#unsubscribe = events.observe(({ event }) => {
-      if (event === 'port.added' || event === 'port.removed') this.#hub.portsChanged();
+      if (event === 'port.removed') this.#hub.portGone();
     });
   }
 
   /** Commands that bring a worker that starts now to what the others record. */
   snapshot(worker: number): Command[] {
     return this.#hub.snapshot(worker);
+  }
+
+  /** Ports are going to be given to the workers: commands to go with them. */
+  portsComing(): (worker: number) => Command[] {
+    return this.#hub.portsComing();
   }
 
   /** While the workers still work: what they have recorded is written. */
