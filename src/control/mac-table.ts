@@ -155,6 +155,7 @@ export class MacTable {
     } else {
       if (old.ageingTicks !== settings.ageingSeconds * TICKS_PER_SECOND) {
         old.ageingTicks = settings.ageingSeconds * TICKS_PER_SECOND;
+        void this.#sweep();
       }
       limitMoves(old, settings);
     }

@@ -12,13 +12,13 @@ import {
   type FdbMemory,
   HOME,
   isAged,
+  KIND_DYNAMIC,
+  KIND_STICKY,
   kindOf,
   linkOf,
   META,
   MOVES,
   noEntry,
-  SLOT_SHIFT,
-  slotShiftFor,
   STICKY_CALENDAR,
   SWEEP_ALL,
   SWEPT,
@@ -89,9 +89,9 @@ export class FdbCollector {
     const ageing = header[AGEING]!;
     const isLate = this.#writer.order.isSweepLate(now);
     const { count, isWhole } = isLate
-      ? yield* this.#walk(({ kind, seen }) => isAged(kind, seen, now, ageing), aged)
+      ? yield* this.#walk(({ kind, seen }) => isAged(kind, seen, now, ageing), aged, { relinks: true })
       : yield* this.#walkCalendars(now, aged);
-    // With another ageing time since, the calendars were made anew, and what was seen of them says nothing.
+    // With another ageing time since, slots may have another width, and what was seen of the calendars says nothing.
     if (isWhole && header[AGEING] === ageing && this.#writer.lockPatiently()) {
       header[SWEPT] = now;
       if (isLate) header[SWEEP_ALL] = 0;
@@ -100,22 +100,25 @@ export class FdbCollector {
     return count;
   }
 
-  /** Makes the calendars anew if the ageing time asks for slots of another width. */
+  /** Gives the calendars' slots another width if the ageing time asks for it. */
   fitSlots(): void {
-    const { header } = this.#memory;
-    if (header[SLOT_SHIFT] === slotShiftFor(header[AGEING]!) || !this.#writer.lockPatiently()) return;
-    this.#writer.order.rebuild();
+    const { order } = this.#writer;
+    if (!order.needsOtherSlots || !this.#writer.lockPatiently()) return;
+    order.setSlots();
     this.#writer.unlock();
   }
 
-  *#walk(matches: Matcher, removed: Visitor | null): Generator<void, Collected> {
+  /** @param options.relinks puts entries that stay into the calendars' right lists */
+  *#walk(matches: Matcher, removed: Visitor | null, { relinks = false } = {}): Generator<void, Collected> {
     const { length } = this.#memory.entries;
     let count = 0;
     for (let begin = 0; begin < length; begin += CHUNK * ENTRY_WORDS) {
       if (!this.#writer.lockPatiently()) return { count, isWhole: false };
       const gone: FdbEntry[] = [];
       try {
-        this.#clearChunk(begin, Math.min(begin + CHUNK * ENTRY_WORDS, length), matches, gone);
+        const end = Math.min(begin + CHUNK * ENTRY_WORDS, length);
+        this.#clearChunk(begin, end, matches, gone);
+        if (relinks) this.#relinkChunk(begin, end);
       } finally {
         this.#writer.unlock();
       }
@@ -143,6 +146,14 @@ export class FdbCollector {
       if (links[link + MOVES]! <= 0) continue;
       entry.handle = links[link + HOME]!;
       if (matches(entry)) links[link + MOVES] = 0;
+    }
+  }
+
+  #relinkChunk(begin: number, end: number): void {
+    const { entries } = this.#memory;
+    for (let at = begin; at < end; at += ENTRY_WORDS) {
+      const kind = kindOf(entries[at + META]!);
+      if (kind === KIND_DYNAMIC || kind === KIND_STICKY) this.#writer.order.relink(at);
     }
   }
 

@@ -145,6 +145,20 @@ export class FdbOrder {
     return true;
   }
 
+  /** Whether the ageing time asks for slots of another width. */
+  get needsOtherSlots(): boolean {
+    return this.#header[SLOT_SHIFT] !== slotShiftFor(this.#header[AGEING]!);
+  }
+
+  /**
+   * Gives slots the width that the ageing time asks for. Entries stay in the lists they are in, which mean other times now, until
+   * they are come across; the next sweep comes across all of them.
+   */
+  setSlots(): void {
+    this.#header[SLOT_SHIFT] = slotShiftFor(this.#header[AGEING]!);
+    this.#header[SWEEP_ALL] = 1;
+  }
+
   /** Whether so much time went by since the last sweep that old slots may be mistaken for new ones. */
   isSweepLate(now: number): boolean {
     const header = this.#header;
@@ -155,9 +169,8 @@ export class FdbOrder {
   /** Makes counts, tournament and calendars anew from the entries, whatever is in them. */
   rebuild(): void {
     const { counts, tournament, heads, filled, filledWords } = this.#memory;
-    const header = this.#header;
     const entries = this.#entries;
-    header[SLOT_SHIFT] = slotShiftFor(header[AGEING]!);
+    this.setSlots();
     // Looked at before it is cleared: a look does not make untouched memory resident.
     for (let list = 0; list < heads.length; list++) if (heads[list] !== 0) heads[list] = 0;
     filled.fill(0);
@@ -171,7 +184,6 @@ export class FdbOrder {
       isFirst = false;
       this.add(at);
     }
-    header[SWEEP_ALL] = 1;
   }
 
   #setCount(handle: number, count: number): void {

@@ -125,7 +125,7 @@ export class Fdb {
     return this.#header[AGEING]!;
   }
 
-  /** May look through the whole table, with the lock. */
+  /** In constant time. Until the next sweep has been through the table, a full one may give up an entry that is not the oldest. */
   set ageingTicks(ticks: number) {
     Atomics.store(this.#header, AGEING, ticks);
     this.#collector.fitSlots();

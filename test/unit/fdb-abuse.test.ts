@@ -186,6 +186,20 @@ describe('an address that moves to and fro', () => {
   });
 });
 
+test('slots of another width: the first sweep puts all entries in order again', () => {
+  const fdb = table(1000);
+  for (let n = 0; n < 1000; n++) fdb.learn(...key(n), VICTIM, n);
+  // Slots of 32 ticks.
+  fdb.ageingTicks = 100_000;
+  expectConsistent(fdb.buffer);
+  for (let n = 0; n < 1000; n++) expect(fdb.lookup(...key(n), 1000)).toBe(VICTIM);
+  expect(fdb.sweep(1000)).toBe(0);
+  expectConsistent(fdb.buffer);
+  for (let n = 0; n < 32; n++) fdb.learn(...key(1000 + n), VICTIM, 1000);
+  for (let n = 0; n < 1032; n++) expect(fdb.lookup(...key(n), 1000)).toBe(n < 32 ? -1 : VICTIM);
+  expectConsistent(fdb.buffer);
+});
+
 test('a changed ageing time counts for what is there, and the order is kept', () => {
   const fdb = table(100);
   for (let n = 0; n < 100; n++) fdb.learn(...key(n), VICTIM, n);
