@@ -7,10 +7,10 @@ import { Daemon } from '../support/kept-daemon.ts';
 import { type Host, ip, Lab, until } from '../support/lab.ts';
 
 const IS_LONG = process.env['TSWITCH_LONG'] === '1';
-const CYCLES = IS_LONG ? 2000 : 60;
+const CYCLES = IS_LONG ? 2000 : 200;
 /** Until everything that is made once is made. */
 const WARM_UP = IS_LONG ? 200 : 20;
-const VANISHINGS = IS_LONG ? 500 : 20;
+const VANISHINGS = IS_LONG ? 500 : 50;
 const MIB = 1024 * 1024;
 /** A fresh heap grows for a while yet; what a port takes is some MiB, and would show. */
 const GROWTH_MIB_MAX = IS_LONG ? 5 : 64;
