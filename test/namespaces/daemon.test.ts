@@ -56,10 +56,15 @@ describe('SIGHUP', () => {
     expect((await cliRunner('/no/daemon')(add)).code).toBe(0);
     const daemon = await Daemon.start(lab, { args: ['--token-file', file] });
     daemon.child.kill('SIGHUP');
-    await until('the reload', () => daemon.stderr.includes(' info  reloaded parts=tokens'));
+    await until('the reload', () => daemon.stderr.includes(' info  reloaded tokens=unchanged'));
+    expect((await cliRunner('/no/daemon')(['token', 'add', 'phone', '--token-file', file])).code).toBe(0);
+    expect((await cliRunner('/no/daemon')(['token', 'rm', 'laptop', '--token-file', file])).code).toBe(0);
+    daemon.child.kill('SIGHUP');
+    await until('what changed', () => daemon.stderr.includes(' info  reloaded tokens="added phone; removed laptop"'));
     writeFileSync(file, 'no tokens');
     daemon.child.kill('SIGHUP');
     await until('the failure', () => /error reload failed part=tokens reason=".*is damaged/.test(daemon.stderr));
+    await until('what it came to', () => daemon.stderr.includes(' info  reloaded tokens=failed'));
     expect((await daemon.api.get('/v1/switch')).status).toBe(200);
   });
 
@@ -81,9 +86,11 @@ describe('SIGHUP', () => {
     write(20);
     await reload();
     expect(await vlan()).toMatchObject({ vlan: 20, mac: address });
-    expect(daemon.stderr).toContain(`info  configuration applied file=${file} actions=1`);
+    expect(daemon.stderr).toMatch(/info  configuration changed action=".*p.*vlan 10 -> 20"/);
+    expect(daemon.stderr).toContain('info  reloaded configuration="1 action"');
     await daemon.api.patch('/v1/ports/p', { vlan: 30 });
     await reload();
+    expect(daemon.stderr).toContain('info  reloaded configuration=unchanged');
     expect(await vlan()).toMatchObject({ vlan: 30, mac: address });
     write(4095);
     await reload();

@@ -8,6 +8,7 @@ import type { ConfigAtStart } from './config-at-start.ts';
 import { reload, type Reloadable } from './reload.ts';
 import { Signals } from './signals.ts';
 import { stateFile } from './state-file.ts';
+import { reloadableTokens } from './token-reload.ts';
 
 export interface DaemonOptions {
   workers: number;
@@ -45,7 +46,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     const { tokens, api, networks } = await startApi(cli, options, control, log);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
-    const parts: Reloadable[] = tokens === null ? [] : [{ name: 'tokens', reload: () => tokens.reload() }];
+    const parts: Reloadable[] = tokens === null ? [] : [reloadableTokens(tokens)];
     if (file) parts.push((await load(importConfig)).reloadableConfig(file.path, file.read, control, log));
     cli.print(`tswitch ${VERSION} listening on ${places}`);
     ready();

@@ -7,22 +7,26 @@ import { CliError } from '../errors.ts';
 export interface Reloadable {
   /** For the log, such as `tokens`. */
   readonly name: string;
-  /** Reads it anew; rejects and keeps what was there, or says in its error what it did instead. */
-  readonly reload: () => void | Promise<void>;
+  /**
+   * Reads it anew, and gives what is other now, in words, or `unchanged`; rejects and keeps what was there, or says in its error
+   * what it did instead.
+   */
+  readonly reload: () => string | Promise<string>;
 }
 
 /** Reads all anew, in order; one that cannot be read keeps none of the others back. */
 export async function reload(parts: readonly Reloadable[], log: Log): Promise<void> {
-  const done: string[] = [];
+  const changes: Record<string, string> = {};
   for (const part of parts) {
     try {
-      await part.reload();
-      done.push(part.name);
+      changes[part.name] = await part.reload();
     } catch (error) {
+      changes[part.name] = 'failed';
       const reason =
         error instanceof TswitchError || error instanceof CliError ? { reason: error.message } : faultFields(error);
       log.error('reload failed', { part: part.name, ...reason });
     }
   }
-  log.info('reloaded', { parts: done.join(',') || 'nothing' });
+  if (parts.length > 0) log.info('reloaded', changes);
+  else log.info('reloaded nothing: there is neither --config nor --token-file');
 }
