@@ -48,14 +48,19 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   });
   for (const remark of beginning.remarks) log.warn(remark);
   const { wish } = beginning;
-  const owner = new Owner(store?.kept?.instance);
+  const owner = new Owner({ id: store?.kept?.instance, stateFile: store?.path ?? null });
   const made = new Switch({ workers, log, giveFault, store, owner, tapIo, uso, settings: wish.switch });
   try {
     // Only ports that have an own end here: one of a port that is a TAP by now would be in its way for good.
     const paired = wish.ports.filter(({ kind, netdev }) => kind !== 'tap' && netdev === null);
     const wished = new Set(paired.map(({ name }) => name));
     const keeps = (netdev: string, { port }: Mark): boolean => wished.has(port) && netdev === netdevName(port);
-    await sweep(owner, keeps, log);
+    const awaited = await sweep(owner, keeps, log);
+    if (awaited.length > 0) {
+      const message =
+        'left what a tswitch that has ended may come back for: start it with its --state, or `ip link del`';
+      log.info(message, { netdevs: awaited.join(' ') });
+    }
     await made.begin(beginning);
     if (store) {
       const isSettled = (netdev: string, mark: Mark): boolean => owner.isOfThisLife(mark) || keeps(netdev, mark);
@@ -68,11 +73,14 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   }
 }
 
-async function sweep(owner: Owner, keeps: (netdev: string, mark: Mark) => boolean, log: Log): Promise<void> {
+/** @returns what was left in place for other daemons to come back */
+async function sweep(owner: Owner, keeps: (netdev: string, mark: Mark) => boolean, log: Log): Promise<string[]> {
   try {
-    for (const netdev of await removeLeftovers(owner, keeps))
-      log.info('removed what a dead daemon left behind', { netdev });
+    const { removed, awaited } = await removeLeftovers(owner, keeps);
+    for (const netdev of removed) log.info('removed what a dead daemon left behind', { netdev });
+    return awaited;
   } catch (error) {
     log.error('cannot remove what a dead daemon left behind', faultFields(error));
+    return [];
   }
 }

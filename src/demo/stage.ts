@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, write
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { removeLeftovers } from '../control/plumbing/ownership.ts';
+import { Owner, removeLeftovers } from '../control/plumbing/ownership.ts';
 import { endProcess, isAlive, processId, run } from './processes.ts';
 import type { ProcessId } from './processes.ts';
 
@@ -116,7 +116,7 @@ async function removeAll(record: StageRecord): Promise<void> {
   if (record.daemon) {
     await endProcess(record.daemon, DAEMON_END_MS_MAX);
     // What it had no chance to remove if it was killed. Whoever answers on the socket by now is another.
-    await removeLeftovers();
+    await removeLeftovers(new Owner());
     if (!(await isAnswered(record.socket))) rmSync(record.socket, { force: true });
   }
   for (const { name, inode } of record.namespaces) {

@@ -2,13 +2,14 @@
  * A daemon that ends, in order or not, and its next life: ports that are still there are taken over as they are, what is left of
  * others is removed, what is foreign is not touched, and what was acknowledged is in force.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PortView, SwitchView } from '../../src/control/model.ts';
 import { listNetdevs, readNetdev } from '../../src/control/plumbing/netdev.ts';
 import { Owner, parseMark } from '../../src/control/plumbing/ownership.ts';
 import type { Wish } from '../../src/control/wish/wish.ts';
+import { refusal } from '../support/api-client.ts';
 import { Daemon } from '../support/kept-daemon.ts';
 import { type Host, ip, Lab, sleep, until } from '../support/lab.ts';
 
@@ -80,8 +81,8 @@ describe.each([
 
     await end();
     expect(readNetdev(null, own!.name)?.index).toBe(own!.index);
-    // Somebody else's daemon starts meanwhile: what was stopped in order is not its to remove.
-    if (how === 'stopped') await (await lab.switch()).close();
+    // Somebody else's daemon starts meanwhile: what has a next life is not its to remove.
+    await (await lab.switch()).close();
     await daemon.start();
     expect(await a.pings('10.58.0.2')).toBe(true);
     expect([await farEnd(a), await farEnd(b)]).toEqual(before);
@@ -150,7 +151,7 @@ test('what is left of ports that nobody wishes is removed; what is foreign is no
   await daemon.kill();
   // As a daemon leaves it that is killed while it makes a port.
   const [half, stranger] = [lab.netdevName(), (await lab.netns('c')).name];
-  const mark = new Owner(instance).mark('half').replace(/start=\d+/, 'start=1');
+  const mark = new Owner({ id: instance }).mark('half').replace(/start=\d+/, 'start=1');
   await ip('link', 'add', half, 'type', 'veth', 'peer', 'name', lab.netdevName());
   await ip('link', 'set', half, 'alias', mark);
   lab.defer(() => ip('link', 'del', half).catch(() => undefined));
@@ -168,6 +169,29 @@ test('what is left of ports that nobody wishes is removed; what is foreign is no
   expect(daemon.log).toContain(`there is a netdev ${own}`);
   await ip('link', 'del', own);
   await until('the port to be back', async () => (await port(a.name))?.state === 'up');
+});
+
+test('a daemon with other state leaves what a killed one may come back for, says so, and has no use for its names', async () => {
+  await daemon.start();
+  await plugBoth();
+  const { netdev } = (await port(a.name))!;
+  await daemon.kill();
+  const other = new Daemon(lab);
+  await other.start('--ephemeral');
+  expect(other.log).toMatch(new RegExp(`left what a tswitch that has ended may come back for.*${netdev}`));
+  const reply = other.api.post('/v1/ports', { name: a.name, kind: 'veth', netns: b.name, ifname: 'eth7' });
+  const [status, code, message] = await refusal(reply);
+  expect([status, code]).toEqual([409, 'NETDEV_EXISTS']);
+  expect(message).toContain('start that one with its --state, or `ip link del');
+  await other.kill();
+  await daemon.start();
+  expect(await a.pings('10.58.0.2')).toBe(true);
+
+  // State that was moved away leaves nobody who could come back.
+  await daemon.kill();
+  for (const file of [daemon.state, `${daemon.state}.last-good`]) rmSync(file);
+  await daemon.start();
+  expect(readNetdev(null, netdev!)).toBe(null);
 });
 
 test('ephemeral: nothing is kept, and nothing is left', async () => {

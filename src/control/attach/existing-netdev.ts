@@ -63,10 +63,12 @@ function refuseUnfit({ name, flags, alias }: Netdev): void {
     );
   }
   const mark = parseMark(alias);
-  if (mark && (mark.isStopped || isOwnerAlive(mark))) {
+  if (!mark) return;
+  const isAlive = isOwnerAlive(mark);
+  if (isAlive || mark.state !== null) {
     throw new TswitchError(
       'NETDEV_BUSY',
-      `${name} belongs to port ${mark.port} of a tswitch that ${mark.isStopped ? 'means to come back' : 'runs'}: attach another netdev`,
+      `${name} belongs to port ${mark.port} of a tswitch that ${isAlive ? 'runs' : 'may come back'}: attach another netdev`,
     );
   }
 }

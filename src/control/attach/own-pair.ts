@@ -17,7 +17,7 @@ import {
   setNetdevMtu,
 } from '../plumbing/netdev.ts';
 import { resolveNetns } from '../plumbing/netns.ts';
-import { type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
+import { isOwnerAlive, type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { AttachContext, Attachment } from './attachment.ts';
 import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
@@ -28,7 +28,7 @@ import { type NetnsMemory, rememberNetns, unknownNetns } from './netns-memory.ts
 export interface OwnPair extends Pick<Attachment, 'identity' | 'netdevMtu' | 'remembered' | 'setMtu'> {
   /** The own end. */
   netdev: Netdev;
-  /** From now on, disposing `undo` leaves the pair, marked as one whose daemon means to come back. */
+  /** From now on, disposing `undo` leaves the pair, marked as what a daemon left in order. */
   leaveBehind: () => void;
 }
 
@@ -51,7 +51,7 @@ export async function ownPair(
   const left = readNetdev(null, netdevName(name));
   const mark = left && owner.ownMark(left.alias, name);
   if (!left || !mark) {
-    refuseStopped(left);
+    refuseAwaited(left);
     return makePair(request, context, undo, options);
   }
   // One that is down was in another namespace meanwhile, or will not do as it is.
@@ -162,11 +162,11 @@ function digestOf({ kind, netns, ifname, addresses, mac, gateway }: NormalPortRe
 }
 
 /** @throws TswitchError NETDEV_EXISTS, with what to do about it */
-function refuseStopped(left: Netdev | null): void {
+function refuseAwaited(left: Netdev | null): void {
   const mark = parseMark(left?.alias ?? null);
-  if (!left || !mark?.isStopped) return;
+  if (!left || !mark || mark.state === null || isOwnerAlive(mark)) return;
   throw new TswitchError(
     'NETDEV_EXISTS',
-    `${left.name} belongs to port ${mark.port} of a tswitch that was stopped and means to come back: start that one with its --state, or \`ip link del ${left.name}\` if it is not wanted any more`,
+    `${left.name} belongs to port ${mark.port} of a tswitch that has ended and keeps its state: start that one with its --state, or \`ip link del ${left.name}\` if it is not wanted any more`,
   );
 }

@@ -2,7 +2,7 @@
  * Whose netdev is this? Everything tswitch makes carries a mark in its alias, which says which daemon made it for which port.
  * A daemon that was killed leaves netdevs behind; the next one recognises them by an owner that no longer runs, and touches
  * nothing else. The start time tells a daemon from a stranger who got its pid. A daemon that keeps its state has one id in all
- * of its lives, and takes over what an earlier one made.
+ * of its lives, and takes over what an earlier one made; so its mark says that it may come back, and others leave what it left.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -18,15 +18,17 @@ export interface Mark {
   id: string;
   /** Digest of what it was made to be; null: it is not complete. */
   made: string | null;
-  /** Its daemon ended in order and means to come back: nobody else is to remove it. */
+  /** Digest of where its daemon keeps its state, and so may come back for it; null: nowhere. */
+  state: string | null;
+  /** That daemon ended in order. */
   isStopped: boolean;
   port: string;
 }
 
-/** At most some 170 bytes, as a port's name has no more than 64; an alias holds 255 (IFALIASZ - 1, linux/if.h). */
+/** At most some 190 bytes, as a port's name has no more than 64; an alias holds 255 (IFALIASZ - 1, linux/if.h). */
 const MARK =
-  /^tswitch pid=([0-9]+) start=([0-9]+) pidns=([0-9]+) id=([0-9a-f]+)(?: made=([0-9a-f]+))?( stopped)? port=(\S+)$/;
-const MADE_DIGITS = 8;
+  /^tswitch pid=([0-9]+) start=([0-9]+) pidns=([0-9]+) id=([0-9a-f]+)(?: made=([0-9a-f]+))?(?: state=([0-9a-f]+))?( stopped)? port=(\S+)$/;
+const DIGEST_DIGITS = 8;
 
 /** Fields of /proc/PID/stat, counted behind the name in parentheses, which may hold spaces and parentheses itself. */
 const STAT_STATE = 0;
@@ -35,17 +37,20 @@ const STAT_START = 19;
 /** One daemon as the owner of netdevs. */
 export class Owner {
   readonly id: string;
+  readonly #state: string | null;
 
-  /** @param id of its earlier lives */
-  constructor(id: string = randomBytes(4).toString('hex')) {
-    this.id = id;
+  /** @param options.id of its earlier lives @param options.stateFile absolute path; null: nothing is kept */
+  constructor({ id, stateFile = null }: { id?: string | undefined; stateFile?: string | null } = {}) {
+    this.id = id ?? randomBytes(4).toString('hex');
+    this.#state = stateFile === null ? null : digestOf(stateFile);
   }
 
   /** The alias for a netdev that this daemon makes or takes over. */
   mark(port: string, { made = null, isStopped = false }: Partial<Pick<Mark, 'made' | 'isStopped'>> = {}): string {
     const start = processStat(process.pid)?.start ?? 0;
     const by = `pid=${process.pid} start=${start} pidns=${pidNamespace()} id=${this.id}`;
-    return `tswitch ${by}${made === null ? '' : ` made=${made}`}${isStopped ? ' stopped' : ''} port=${port}`;
+    const digests = `${made === null ? '' : ` made=${made}`}${this.#state === null ? '' : ` state=${this.#state}`}`;
+    return `tswitch ${by}${digests}${isStopped ? ' stopped' : ''} port=${port}`;
   }
 
   /** The netdev's mark, if this daemon made it for this port, in this life or one before; else null. */
@@ -60,6 +65,11 @@ export class Owner {
     return mark.id === this.id && isThisProcess && mark.start === processStat(process.pid)?.start;
   }
 
+  /** Whether another daemon, which has ended, may come back for it: not to where this one has its state now. */
+  isAwaited({ state }: Mark): boolean {
+    return state !== null && state !== this.#state;
+  }
+
   /** Two that run at the same time with one id are two daemons, one of which has a copy of the other's state. */
   isOwn(mark: Mark): boolean {
     if (mark.id !== this.id) return false;
@@ -70,20 +80,25 @@ export class Owner {
 
 /** What a netdev is made to be, for its mark: with another digest it has to be made anew. */
 export function madeDigest(parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, MADE_DIGITS);
+  return digestOf(JSON.stringify(parts));
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_DIGITS);
 }
 
 /** Null for any alias that is not a mark. */
 export function parseMark(alias: string | null): Mark | null {
   const match = MARK.exec(alias ?? '');
   if (!match) return null;
-  const [, pid = '', start = '', pidns = '', id = '', made, stopped, port = ''] = match;
+  const [, pid = '', start = '', pidns = '', id = '', made, state, stopped, port = ''] = match;
   return {
     pid: Number(pid),
     start: Number(start),
     pidns: Number(pidns),
     id,
     made: made ?? null,
+    state: state ?? null,
     isStopped: stopped !== undefined,
     port,
   };
@@ -98,28 +113,39 @@ export function isOwnerAlive(mark: Mark): boolean {
   return !stat.hasEnded && stat.start === mark.start;
 }
 
+/** What dead daemons left in the daemon's namespace: names of netdevs. */
+export interface Leftovers {
+  removed: string[];
+  /** Their daemons keep their state, and may come back for them. */
+  awaited: string[];
+}
+
 /**
- * Deletes the netdevs of the daemon's namespace that a dead daemon left there, and of the caller's own those that it does not
- * keep; gives their names.
+ * Deletes the netdevs of the daemon's namespace that dead daemons left there, except those that one may come back for; and of
+ * the caller's own those that it does not keep.
  *
- * @param owner the caller; null: nothing is its own yet
+ * @param owner the caller
  * @param keeps whether a netdev of its own is still wanted
  */
 export async function removeLeftovers(
-  owner: Owner | null = null,
+  owner: Owner,
   keeps: (netdev: string, mark: Mark) => boolean = () => false,
-): Promise<string[]> {
-  const removed: string[] = [];
+): Promise<Leftovers> {
+  const leftovers: Leftovers = { removed: [], awaited: [] };
   for (const { index, name, alias } of listNetdevs(null)) {
     const mark = parseMark(alias);
     if (!mark) continue;
-    const stays = owner?.isOwn(mark) ? keeps(name, mark) : mark.isStopped || isOwnerAlive(mark);
-    if (stays) continue;
+    const isOwn = owner.isOwn(mark);
+    if (isOwn ? keeps(name, mark) : isOwnerAlive(mark)) continue;
+    if (!isOwn && owner.isAwaited(mark)) {
+      leftovers.awaited.push(name);
+      continue;
+    }
     // Its daemon may have come back since it was listed, and then the mark is another.
     await deleteOwnNetdev(index, (now) => now === alias);
-    removed.push(name);
+    leftovers.removed.push(name);
   }
-  return removed;
+  return leftovers;
 }
 
 function pidNamespace(): number {

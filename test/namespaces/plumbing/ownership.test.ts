@@ -1,4 +1,4 @@
-/** Marks: what a dead daemon left is removed, and nothing else. */
+/** Marks: what a dead daemon left that does not come back is removed, and nothing else. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -11,10 +11,12 @@ test('a mark round-trips, fits an alias, and this process is its living owner', 
   const text = owner.mark('p'.repeat(64));
   const mark = parseMark(text)!;
   expect(text.length).toBeLessThan(256);
-  expect(mark).toMatchObject({ pid: process.pid, made: null, isStopped: false, port: 'p'.repeat(64) });
-  const whole = owner.mark('p'.repeat(64), { made: '01234567', isStopped: true });
+  expect(mark).toMatchObject({ pid: process.pid, made: null, state: null, isStopped: false, port: 'p'.repeat(64) });
+  const keeper = new Owner({ id: owner.id, stateFile: '/var/lib/tswitch/state.db' });
+  const whole = keeper.mark('p'.repeat(64), { made: '01234567', isStopped: true });
   expect(whole.length).toBeLessThan(256);
-  expect(parseMark(whole)).toEqual({ ...mark, made: '01234567', isStopped: true });
+  const state = expect.stringMatching(/^[0-9a-f]{8}$/) as unknown;
+  expect(parseMark(whole)).toEqual({ ...mark, made: '01234567', state, isStopped: true });
   expect(isOwnerAlive(mark)).toBe(true);
   expect(isOwnerAlive({ ...mark, start: mark.start + 1 })).toBe(false);
   expect(isOwnerAlive({ ...mark, pid: 4_194_305 })).toBe(false);
@@ -49,18 +51,20 @@ test('its own is what an earlier life made for the same port, and nothing of a d
   expect(owner.isOwn({ ...mark, pid: parent, start })).toBe(false);
 });
 
-test('removes what a dead owner left, and nothing else', async () => {
+test('removes what a dead owner left that cannot come back for it, and nothing else', async () => {
   const mark = owner.mark('red');
-  const names = ['dead', 'live', 'away', 'none', 'stop', 'mine', 'kept'].map((name) => `${PREFIX}-${name}`);
-  const dead = mark.replace(/start=\d+/, 'start=1');
-  const caller = new Owner();
+  const names = ['dead', 'live', 'away', 'none', 'mine', 'kept', 'next', 'late'].map((name) => `${PREFIX}-${name}`);
+  const died = (text: string): string => text.replace(/start=\d+/, 'start=1');
+  const caller = new Owner({ stateFile: '/lab/state.db' });
   const aliases = [
-    dead,
+    died(mark),
     mark,
     mark.replace(/pidns=\d+/, 'pidns=1'),
     'tswitch of mine',
-    dead.replace(' port', ' stopped port'),
-    ...['old', 'wished'].map((port) => caller.mark(port, { isStopped: true }).replace(/start=\d+/, 'start=1')),
+    ...['old', 'wished'].map((port) => died(caller.mark(port, { isStopped: true }))),
+    // Of a daemon with other state, and of one whose state was in the place of the caller's.
+    died(new Owner({ stateFile: '/other/state.db' }).mark('red')),
+    died(new Owner({ stateFile: '/lab/state.db' }).mark('red')),
   ];
   try {
     for (const [index, name] of names.entries()) {
@@ -69,9 +73,12 @@ test('removes what a dead owner left, and nothing else', async () => {
         ['link', 'set', 'dev', name, 'alias', aliases[index]!],
       ]);
     }
-    const removed = await removeLeftovers(caller, (netdev, { port }) => port === 'wished' && netdev === names[6]);
-    expect(removed.filter((name) => names.includes(name))).toEqual([names[0], names[5]]);
-    expect(names.map((name) => readNetdev(null, name) !== null)).toEqual([false, true, true, true, true, false, true]);
+    const keeps = (netdev: string, { port }: { port: string }): boolean => port === 'wished' && netdev === names[5];
+    const { removed, awaited } = await removeLeftovers(caller, keeps);
+    expect(removed.filter((name) => names.includes(name))).toEqual([names[0], names[4], names[7]]);
+    expect(awaited.filter((name) => names.includes(name))).toEqual([names[6]]);
+    const stay = [false, true, true, true, false, true, true, false];
+    expect(names.map((name) => readNetdev(null, name) !== null)).toEqual(stay);
   } finally {
     for (const name of names) await deleteNetdev(name);
   }
