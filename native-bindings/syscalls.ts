@@ -21,6 +21,8 @@ export interface Syscalls {
   /** For flags without O_CREAT: no mode is passed. */
   open(path: string, flags: number): number;
   close(fd: number): number;
+  /** The same for what has the kernel wait when it is closed: this thread goes on meanwhile. */
+  closeWaiting(fd: number): Promise<number>;
   fcntl(fd: number, command: number, argument: number): number;
   /** With a structure, as an array or by its address. */
   ioctl(fd: number, request: number, argument: Uint8Array | number): number;
@@ -42,6 +44,8 @@ export interface Syscalls {
   /** The peer's address is not asked for. */
   accept(fd: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** The same for options that have the kernel wait: this thread goes on meanwhile. */
+  setsockoptWaiting(fd: number, level: number, option: number, value: Uint8Array): Promise<number>;
   /** Gives the length of the value read. */
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   recv(fd: number, address: number, bytes: number, flags: number): number;
@@ -94,6 +98,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
   const recvBytes = ffi.bind('recv', 'long', ['int', 'bytes', 'long', 'int']);
   const sendBytes = ffi.bind('send', 'long', ['int', 'bytes', 'long', 'int']);
   const setsockopt = ffi.bind('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
+  const setsockoptWaiting = ffi.bindWaiting('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
   const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
   const accept = ffi.bind('accept', 'int', ['int', 'bytes', 'bytes']);
   const prctl = ffi.bind('prctl', 'int', ['int', 'long', 'long', 'long', 'long']);
@@ -105,6 +110,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
 
     open: ffi.bind('open', 'int', ['string', 'int']),
     close: ffi.bind('close', 'int', ['int']),
+    closeWaiting: ffi.bindWaiting('close', 'int', ['int']),
     fcntl: ffi.bind('fcntl', 'int', ['int', 'int', 'long']),
     ioctl: (fd, request, argument) =>
       typeof argument === 'number' ? ioctlInt(fd, request, argument) : ioctlBytes(fd, request, argument),
@@ -123,6 +129,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     listen: ffi.bind('listen', 'int', ['int', 'int']),
     accept: (fd) => accept(fd, null, null),
     setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
+    setsockoptWaiting: (fd, level, option, value) => setsockoptWaiting(fd, level, option, value, value.length),
     getsockopt(fd, level, option, value) {
       const length = new Uint32Array([value.length]);
       const result = getsockopt(fd, level, option, value, new Uint8Array(length.buffer));

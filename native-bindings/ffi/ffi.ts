@@ -23,10 +23,18 @@ export type CArgument = number | string | Uint8Array | null;
 /** Gives the C function's result, or -errno where the C function returned -1 (for `address`: all bits set). */
 export type CFunction = (...args: CArgument[]) => number;
 
+/** The same, as a promise. */
+export type CWaitingFunction = (...args: CArgument[]) => Promise<number>;
+
 export interface Ffi {
   readonly name: 'koffi' | 'ffi-rs';
   /** Binds a function of libc, of six parameters at most. Throws where libc has no such function. */
   bind(name: string, result: CResult, parameters: readonly CType[]): CFunction;
+  /**
+   * The same for what may wait in the kernel: each call is made on a helper thread while this one goes on. That thread need not be
+   * in the namespaces that this one is in. Byte arrays must not be changed until the promise has settled.
+   */
+  bindWaiting(name: string, result: CResult, parameters: readonly CType[]): CWaitingFunction;
   /**
    * The address of the array's first byte. It stays valid for as long as the array's buffer is referenced. An empty
    * array has none: throws a RangeError.

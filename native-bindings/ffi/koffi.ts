@@ -32,6 +32,23 @@ export function openKoffi(): Ffi {
       const call = withErrno(libc.func(name, RESULTS[result], types), parameters.length, koffi.errno);
       return parameters.includes('string') ? checkingStrings(call) : call;
     },
+    bindWaiting(name, result, parameters) {
+      const native = libc.func(
+        name,
+        RESULTS[result],
+        parameters.map((type) => PARAMETERS[type]),
+      );
+      return (...args) => {
+        for (const argument of args) if (typeof argument === 'string') refuseZeroInside(argument);
+        return new Promise((resolve, reject) => {
+          native.async(...args, (error: Error | null, value: number | bigint) => {
+            if (error) reject(error);
+            // In the callback, errno is that of its call.
+            else resolve(value === -1 ? -koffi.errno() : Number(value));
+          });
+        });
+      };
+    },
     addressOf(bytes) {
       refuseEmpty(bytes);
       return Number(koffi.address(bytes));

@@ -17,10 +17,14 @@ import { PortOrders, type PortOrdersOptions } from './port-orders.ts';
 import { newRecord, offloadsOf, type PortRecord, settingsOf } from './port-record.ts';
 import { PortRegistry } from './port-registry.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
+import { someAtATime } from './turns.ts';
 import { portView } from './views.ts';
 
-/** Ports that are attached at the same time when a daemon begins: most of it is waiting for other programs. */
-const ATTACHED_AT_A_TIME = 8;
+/**
+ * Ports that are attached at the same time when a daemon begins, and let go of when it ends: most of it is waiting for other
+ * programs and for the kernel.
+ */
+const PORTS_AT_A_TIME = 8;
 
 export interface PortsOptions extends PortOrdersOptions {
   changes: ChangeQueue;
@@ -96,16 +100,11 @@ export class Ports {
     namespaces: ReadonlyMap<string, NetnsMemory>,
     beforeOpen: () => void,
   ): Promise<void> {
-    const waiting = requests.map((request, handle) => ({ request, handle }));
     const attached: Attached[] = [];
-    const attachNext = async (): Promise<void> => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const { request, handle } = next;
-        const remembered = namespaces.get(request.name) ?? null;
-        attached[handle] = await this.#links.attach(request, handle, { remembered, orLost: true });
-      }
-    };
-    await Promise.all(Array.from({ length: ATTACHED_AT_A_TIME }, attachNext));
+    await someAtATime(PORTS_AT_A_TIME, requests, async (request, handle) => {
+      const remembered = namespaces.get(request.name) ?? null;
+      attached[handle] = await this.#links.attach(request, handle, { remembered, orLost: true });
+    });
     const records = requests.map((request, handle) => this.#enter(request, handle, attached[handle]!, false));
     for (const record of records) await this.#options.mirroring.resume(record);
     beforeOpen();
@@ -174,10 +173,10 @@ export class Ports {
 
   /** After the workers have ended, as a change of its own. */
   async close(): Promise<void> {
-    for (const record of this.registry.all()) {
+    await someAtATime(PORTS_AT_A_TIME, this.registry.all(), async (record) => {
       this.#links.forsake(record);
       await this.#links.letGo(record.attachment, { leaves: this.#options.keeps && !record.isTemporary });
-    }
+    });
     this.registry.clear();
     this.#links.close();
   }

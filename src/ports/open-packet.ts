@@ -87,21 +87,23 @@ export class PacketSockets {
     this.resources = resources;
   }
 
-  /** Opens the sockets on the netdev, in the calling thread's network namespace. Throws SyscallError. */
-  static open(ifindex: number, arena: Arena, options: PacketOptions): PacketSockets {
+  /**
+   * Opens the sockets on the netdev, in the calling thread's network namespace. The kernel waits for a grace period of RCU with
+   * each ring, some ms, and several ports can wait at the same time. Rejects with SyscallError.
+   */
+  static async open(ifindex: number, arena: Arena, options: PacketOptions): Promise<PacketSockets> {
     const fds: number[] = [];
     const regions: Region[] = [];
     try {
       const divisor = arena.isHalfFree ? 1 : CROWDED;
-      const rings = [SMALL, LARGE].map((whole) => {
-        const plan = { ...whole, blocks: whole.blocks / divisor };
-        const fd = openPacketSocket(fds, true);
-        setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
-        setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-        requestRing(fd, plan);
+      const plans = [SMALL, LARGE].map((whole) => ({ ...whole, blocks: whole.blocks / divisor }));
+      const ringFds = plans.map(() => openRingSocket(fds));
+      for (const [k, plan] of plans.entries()) await requestRing(ringFds[k]!, plan);
+      const rings = plans.map((plan, k) => {
+        const fd = ringFds[k]!;
         const region = arena.map(plan.blockBytes * plan.blocks, fd);
         regions.push(region);
-        attachLengthFilter(fd, whole === SMALL);
+        attachLengthFilter(fd, plan.slotBytes === SMALL.slotBytes);
         return { fd, geometry: { ...plan, offset: region.offset } };
       });
       const sendFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: true });
@@ -113,7 +115,7 @@ export class PacketSockets {
       });
       return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, sendFinishedFd, rings });
     } catch (error) {
-      closeAll(arena, fds, regions);
+      await closeAll(arena, fds, regions);
       throw error;
     }
   }
@@ -129,14 +131,15 @@ export class PacketSockets {
   }
 
   /** After every worker has acknowledged that it no longer uses them. */
-  close(): void {
-    closeAll(this.#arena, this.#fds, this.#regions);
+  close(): Promise<void> {
+    return closeAll(this.#arena, this.#fds, this.#regions);
   }
 }
 
-function closeAll(arena: Arena, fds: number[], regions: Region[]): void {
+/** The kernel waits for a grace period with each socket, and for another with each ring; for several at once it does not wait longer. */
+async function closeAll(arena: Arena, fds: number[], regions: Region[]): Promise<void> {
   for (const region of regions) arena.release(region);
-  for (const fd of fds) sys.close(fd);
+  await Promise.all(fds.map((fd) => sys.closeWaiting(fd)));
 }
 
 /** @param fds the socket is added to those; @param options.hasHeaders whether it sends frames behind virtio-net headers */
@@ -164,13 +167,21 @@ export function listenToAll(ifindex: number): { close(): void } {
   return { close: () => fds.forEach((fd) => sys.close(fd)) };
 }
 
-function requestRing(fd: number, plan: RingPlan): void {
+function openRingSocket(fds: number[]): number {
+  const fd = openPacketSocket(fds, true);
+  setInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+  setInt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  return fd;
+}
+
+async function requestRing(fd: number, plan: RingPlan): Promise<void> {
   const request = new DataView(new ArrayBuffer(TPACKET_REQ.size));
   request.setUint32(TPACKET_REQ.blockSize, plan.blockBytes, true);
   request.setUint32(TPACKET_REQ.blockNr, plan.blocks, true);
   request.setUint32(TPACKET_REQ.frameSize, plan.slotBytes, true);
   request.setUint32(TPACKET_REQ.frameNr, plan.blocks * plan.slotsPerBlock, true);
-  check('setsockopt(PACKET_RX_RING)', sys.setsockopt(fd, SOL_PACKET, PACKET_RX_RING, new Uint8Array(request.buffer)));
+  const bytes = new Uint8Array(request.buffer);
+  check('setsockopt(PACKET_RX_RING)', await sys.setsockoptWaiting(fd, SOL_PACKET, PACKET_RX_RING, bytes));
 }
 
 /** Classic BPF: takes the frames that are short enough for the small ring, or all the others. */

@@ -230,6 +230,24 @@ describe.each([
     expect(ffi.bind('lseek', 'long', ['int', 'long', 'int'])(file, 2 ** 40 + 1, 0)).toBe(2 ** 40 + 1);
   });
 
+  test('a call that waits leaves this thread free, and tells errno of its own', async () => {
+    const [output, input] = pair((fds) => libcPipe(fds, O_CLOEXEC));
+    const read = ffi.bindWaiting('read', 'long', ['int', 'bytes', 'long']);
+    const bytes = new Uint8Array(8);
+    const waiting = read(output, bytes, bytes.length);
+    const failures = await Promise.all([
+      read(-1, bytes, 8),
+      sys.setsockoptWaiting(output, socket.SOL_SOCKET, socket.SO_RCVBUF, new Uint8Array(4)),
+      read(input, bytes, 8),
+    ]);
+    expect(failures).toEqual([-errno.EBADF, -errno.ENOTSOCK, -errno.EBADF]);
+    expect(sys.writeBytes(input, Uint8Array.of(1, 2, 3))).toBe(3);
+    expect(await waiting).toBe(3);
+    expect([...bytes]).toEqual([1, 2, 3, 0, 0, 0, 0, 0]);
+    const [one] = datagramPair();
+    expect(await sys.setsockoptWaiting(one, socket.SOL_SOCKET, socket.SO_RCVBUF, Uint8Array.of(0, 0x20, 0, 0))).toBe(0);
+  });
+
   test('socket options keep their length', () => {
     const [one] = datagramPair();
     const value = new Uint8Array(16);

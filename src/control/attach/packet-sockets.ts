@@ -3,18 +3,23 @@ import { PacketSockets } from '../../ports/open-packet.ts';
 import type { AttachContext, LinkState, PortSockets } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
 
-/** Opens each worker's sockets on the netdev, until `undo` is disposed. */
-export function openPacketSockets(
+/**
+ * Opens each worker's sockets on the netdev, until `undo` is disposed. Whatever is to be known of the netdev meanwhile must be
+ * watched by then.
+ */
+export async function openPacketSockets(
   ifindex: number,
   context: AttachContext,
   undo: AsyncDisposableStack,
   options: { bypassQdisc: boolean; promiscuous: boolean },
-): PortSockets[] {
-  return context.arenas.map((arena) => {
-    const opened = PacketSockets.open(ifindex, arena, { ...options, shared: context.arenas.length > 1 });
+): Promise<PortSockets[]> {
+  const sockets: PortSockets[] = [];
+  for (const arena of context.arenas) {
+    const opened = await PacketSockets.open(ifindex, arena, { ...options, shared: context.arenas.length > 1 });
     undo.defer(() => opened.close());
-    return opened;
-  });
+    sockets.push(opened);
+  }
+  return sockets;
 }
 
 /**

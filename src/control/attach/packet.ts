@@ -10,7 +10,7 @@ import { openPacketSockets } from './packet-sockets.ts';
 export const attachPacket: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
   const { netdev, ...existing } = takeNetdev(request, context, undo);
-  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: false, promiscuous: true });
+  const sockets = await openPacketSockets(netdev.index, context, undo, { bypassQdisc: false, promiscuous: true });
   const resources = undo.move();
   return {
     ...existing,

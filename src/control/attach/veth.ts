@@ -8,8 +8,8 @@ export const attachVeth: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
   const switchOff = context.uso ? [] : ['tx-udp-segmentation'];
   const { netdev, leaveBehind, ...pair } = await ownPair(request, context, undo, { queues: 1, switchOff });
-  const sockets = openPacketSockets(netdev.index, context, undo, { bypassQdisc: true, promiscuous: false });
   watchLink(netdev.index, context, undo, context.onLink);
+  const sockets = await openPacketSockets(netdev.index, context, undo, { bypassQdisc: true, promiscuous: false });
   const resources = undo.move();
   return {
     ...pair,
