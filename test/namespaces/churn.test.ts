@@ -33,7 +33,8 @@ const devices = (): string[] =>
     .map(({ name }) => name)
     .toSorted();
 
-test(`${CYCLES} ports added and removed: descriptors, devices and memory are what they were`, async () => {
+const CHURN = { timeout: 180_000 + CYCLES * 1000 };
+test(`${CYCLES} ports added and removed: descriptors, devices and memory are what they were`, CHURN, async () => {
   const cycle = async (k: number): Promise<void> => {
     const kind = k % 2 === 0 ? 'veth' : 'tap';
     expect((await daemon.api.post('/v1/ports', { name: 'p', kind, netns: host.name })).status).toBe(201);
@@ -52,7 +53,8 @@ test(`${CYCLES} ports added and removed: descriptors, devices and memory are wha
   expect(growth).toBeLessThanOrEqual(GROWTH_MIB_MAX);
 });
 
-test(`${VANISHINGS} netdevs that vanish and come back: the daemon lives, and so do the ports`, async () => {
+const VANISHING = { timeout: 180_000 + VANISHINGS * 3000 };
+test(`${VANISHINGS} netdevs that vanish and come back: the daemon lives, and so do the ports`, VANISHING, async () => {
   const { pid } = daemon;
   for (const kind of ['veth', 'tap']) {
     const request = { name: kind, kind, netns: host.name, ifname: kind };

@@ -38,7 +38,7 @@ beforeEach(async () => {
 });
 afterEach(() => lab.close());
 
-test(`${KILLS} times: 0 changes lost, 0 half made`, async () => {
+test(`${KILLS} times: 0 changes lost, 0 half made`, { timeout: 180_000 + KILLS * 10_000 }, async () => {
   const random = new Random(SEED);
   let known: Summary = { ageing: 300, ports: {}, entries: {} };
   let acknowledged = 0;

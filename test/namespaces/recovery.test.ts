@@ -12,7 +12,7 @@ const PING_SECONDS = 0.005;
 const lab = new Lab();
 afterEach(() => lab.close());
 
-test(`${PORTS} ports, ${KILLS} times`, async () => {
+test(`${PORTS} ports, ${KILLS} times`, { timeout: 180_000 + KILLS * 30_000 }, async () => {
   const [a, b, crowd] = [await lab.netns('a'), await lab.netns('b'), await lab.netns('crowd')];
   const daemon = new Daemon(lab);
   await daemon.start();

@@ -102,7 +102,7 @@ test('the next generation is whole or not there, however the daemon ends', () =>
   store.close();
 });
 
-describe('damage', () => {
+describe('damage', { timeout: IS_LONG ? 1_800_000 : 180_000 }, () => {
   /** Opens a damaged copy of the sample; expects the last state, and that damage which mattered was told and set aside. */
   function expectLastGood(place: string): void {
     const store = open(join(place, 'state.db'));
