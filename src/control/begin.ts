@@ -7,6 +7,10 @@ import { randomMac } from './attach/netdev-name.ts';
 import { afterReboot, type NetnsMemory } from './attach/netns-memory.ts';
 import { TswitchError } from './errors.ts';
 import { SETTINGS_DEFAULT } from './settings.ts';
+import { PORTS_MAX } from '../limits.ts';
+import type { OwnedPort } from './model.ts';
+import { normalizePortRequest } from './port-request.ts';
+import type { BeginningPort } from './ports.ts';
 import type { Kept } from './store/kept.ts';
 import { completeWish, type MachineDefaults, type NormalWish } from './wish/complete.ts';
 import { refusalOf } from './wish/problem.ts';
@@ -19,8 +23,8 @@ export interface Beginning {
   /** What is kept; null: it has to be kept anew. */
   kept: Wish | null;
   pending: Pending | null;
-  /** What the ports' namespaces were known by, as far as that still means something. */
-  namespaces: Map<string, NetnsMemory>;
+  /** Those that are wished, and owners' ones. */
+  ports: BeginningPort[];
   /** What the log should say of it. */
   remarks: string[];
 }
@@ -28,6 +32,8 @@ export interface Beginning {
 export interface BeginningOptions {
   kept: Kept | null;
   document: WishRequest | null;
+  /** Ports that others wish for. */
+  owned: readonly OwnedPort[];
   defaults: Pick<MachineDefaults, 'offloads'>;
   /** The kernel's run. */
   boot: string;
@@ -38,7 +44,7 @@ export interface BeginningOptions {
 const NOTHING: Wish = { switch: SETTINGS_DEFAULT, ports: [], fdb: [] };
 
 /** @throws TswitchError BAD_REQUEST with everything that is wrong with the document, STATE_FAILED for kept state that means nothing */
-export function planBeginning({ kept, document, defaults, boot, now }: BeginningOptions): Beginning {
+export function planBeginning({ kept, document, owned, defaults, boot, now }: BeginningOptions): Beginning {
   const remarks: string[] = [];
   const machine = { ...defaults, mtu: () => undefined };
   let pending = kept?.pending ?? null;
@@ -56,15 +62,20 @@ export function planBeginning({ kept, document, defaults, boot, now }: Beginning
     pending = null;
   }
   const wish = withMacs(complete(wished, kept?.wish ?? NOTHING, machine));
-  const places = new Map(wish.ports.map(({ name, netns }) => [name, netns]));
+  const namespaces = new Map(kept ? knownNamespaces(kept, boot) : []);
   return {
     wish,
     generation: kept?.generation ?? 0,
     kept: kept && kept.boot === boot && kept.pending === pending ? kept.wish : null,
     pending,
-    namespaces: new Map(
-      kept ? knownNamespaces(kept, boot).filter(([port, { spec }]) => places.get(port) === spec) : [],
-    ),
+    ports: [
+      ...wish.ports.map((request): BeginningPort => {
+        const memory = namespaces.get(request.name);
+        const remembered = memory && memory.spec === request.netns ? memory : null;
+        return { request, remembered, wishedBy: 'configuration' };
+      }),
+      ...besides(wish, owned),
+    ],
     remarks,
   };
 }
@@ -81,6 +92,15 @@ function complete(wished: WishRequest, before: Wish, defaults: MachineDefaults):
       error,
     );
   }
+}
+
+/** Owners' ports whose names are free. Of those that have no place their owners are told when they ask for them. */
+function besides({ ports }: NormalWish, owned: readonly OwnedPort[]): BeginningPort[] {
+  const names = new Set(ports.map(({ name }) => name));
+  return owned
+    .filter(({ request: { name } }) => !names.has(name))
+    .slice(0, Math.max(0, PORTS_MAX - ports.length))
+    .map(({ request, remembered }) => ({ request: normalizePortRequest(request), remembered, wishedBy: 'owner' }));
 }
 
 /** A port has its address also while it is lost. */

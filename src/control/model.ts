@@ -1,4 +1,5 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
+import type { NetnsMemory } from './attach/netns-memory.ts';
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
 import type { LogicControl } from './logic/model.ts';
@@ -111,6 +112,16 @@ export type PortRequest = Pick<PortIdentity, 'name' | 'kind'> &
     /** Default route of the far end. */
     gateway?: string;
   };
+
+/**
+ * A port that belongs to a wish of somebody else's (a network's, say), who keeps it himself: it is no part of the configuration.
+ * A pair, whose own end tells the daemon's next life what it was made for.
+ */
+export interface OwnedPort {
+  request: PortRequest & { kind: 'veth' };
+  /** What its namespace must be; null: whatever its name or path leads to. */
+  remembered: NetnsMemory | null;
+}
 
 export type PortPatch = Partial<Omit<PortSettings, 'mirror'>> & { mirror?: MirrorRequest | null };
 
@@ -360,16 +371,15 @@ export interface SwitchControl {
   patchPort(name: string, patch: PortPatch): Promise<PortView>;
   removePort(name: string): Promise<void>;
   /**
-   * A port that belongs to somebody else's wish (a network's, say): it is no part of the configuration, and whoever adds it
-   * removes it.
+   * Adds a port that is somebody else's wish; whoever adds it removes it.
    *
    * @param options.orLost a port that cannot be attached now is added all the same, and comes back by itself
    */
-  addOwnedPort(request: PortRequest, options?: { orLost?: boolean }): Promise<PortView>;
+  addOwnedPort(port: OwnedPort, options?: { orLost?: boolean }): Promise<PortView>;
   /** One that is not there is fine. */
   removeOwnedPort(name: string): Promise<void>;
-  /** Null: there is no such port. */
-  portState(name: string): PortState | null;
+  /** Null: no owner has such a port. */
+  ownedPortState(name: string): PortState | null;
   vlans(): VlanView[];
   /** By VLAN and address. A table of many entries is looked through in slices, so what changes meanwhile may be missing. */
   fdb(filter: FdbFilter, page: { limit: number; cursor?: string }): Promise<FdbPage>;

@@ -194,7 +194,7 @@ export class PortLinks {
       throw error;
     }
     if (record.link.lost) return;
-    if (keeps && !record.isTemporary) record.attachment.keep();
+    if (keeps && record.wishedBy !== 'examination') record.attachment.keep();
     this.#lost.remove(record);
     log.info('port back', { port: nameOf(record) });
     orders.tell(record, 'it came back');

@@ -3,6 +3,12 @@ import { OFFLOAD_NAMES, type OffloadName, type PortKind, type PortSettings, type
 import type { Attachment, LinkState } from './attach/attachment.ts';
 import type { NormalPortRequest } from './port-request.ts';
 
+/**
+ * Who wishes for a port: the configuration; an owner, such as a network, who keeps his wish himself; or nobody any longer than an
+ * examination lasts.
+ */
+export type WishedBy = 'configuration' | 'owner' | 'examination';
+
 export interface PortRecord {
   readonly handle: number;
   /** As it was asked for: a lost port comes back by it. */
@@ -18,8 +24,7 @@ export interface PortRecord {
   hasFlapped: boolean;
   /** It was down since its addresses were forgotten last, however shortly. */
   hasGoneDown: boolean;
-  /** Made for an examination, or owned by a network: no part of the configuration. */
-  isTemporary: boolean;
+  readonly wishedBy: WishedBy;
   /** Being removed: a worker that starts now is not told of it. */
   isClosing: boolean;
   /** It is lost, and nothing of its attachment is in use any more. */
@@ -30,7 +35,7 @@ export interface PortRecord {
 
 /** @param made.attachment lost, where the port could not be attached yet */
 export function newRecord(
-  made: Pick<PortRecord, 'handle' | 'request' | 'attachment' | 'settings' | 'isTemporary'>,
+  made: Pick<PortRecord, 'handle' | 'request' | 'attachment' | 'settings' | 'wishedBy'>,
 ): PortRecord {
   const { attachment } = made;
   return {

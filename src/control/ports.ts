@@ -14,7 +14,7 @@ import type { Owner } from './plumbing/ownership.ts';
 import { PortCounts } from './port-counts.ts';
 import { type Attached, PortLinks } from './port-links.ts';
 import { PortOrders, type PortOrdersOptions } from './port-orders.ts';
-import { newRecord, offloadsOf, type PortRecord, settingsOf } from './port-record.ts';
+import { newRecord, offloadsOf, type PortRecord, settingsOf, type WishedBy } from './port-record.ts';
 import { PortRegistry } from './port-registry.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
 import { someAtATime } from './turns.ts';
@@ -25,6 +25,23 @@ import { portView } from './views.ts';
  * programs and for the kernel.
  */
 const PORTS_AT_A_TIME = 8;
+
+/** A port that a daemon begins with. */
+export interface BeginningPort {
+  /** With a MAC address for its far end. */
+  request: NormalPortRequest;
+  /** What was known of its namespace. */
+  remembered: NetnsMemory | null;
+  wishedBy: WishedBy;
+}
+
+export interface AddOptions {
+  wishedBy?: WishedBy;
+  /** A port that cannot be attached now is added all the same, as a lost one, which comes back by itself. */
+  orLost?: boolean;
+  /** What its namespace must be. */
+  remembered?: NetnsMemory | null;
+}
 
 export interface PortsOptions extends PortOrdersOptions {
   changes: ChangeQueue;
@@ -65,17 +82,13 @@ export class Ports {
     return offloadsOf(kind, this.#options.uso);
   }
 
-  /**
-   * As part of a change.
-   *
-   * @param options.isTemporary no part of the configuration
-   * @param options.orLost a port that cannot be attached now is added all the same, as a lost one, which comes back by itself
-   */
-  async add(request: PortRequest, { orLost = false, isTemporary = false } = {}): Promise<PortView> {
+  /** As part of a change. */
+  async add(request: PortRequest, options: AddOptions = {}): Promise<PortView> {
+    const { wishedBy = 'configuration', ...how } = options;
     const normal = normalizePortRequest(request);
     this.registry.refuseTaken(normal.name, normal.netdev);
     const handle = this.registry.freeHandle();
-    const record = this.#enter(normal, handle, await this.#links.attach(normal, handle, { orLost }), isTemporary);
+    const record = this.#enter(normal, handle, await this.#links.attach(normal, handle, how), wishedBy);
     try {
       await this.#options.mirroring.set(normal.name, record.settings.mirror);
       await this.#orders.open([record]);
@@ -91,21 +104,16 @@ export class Ports {
    * All ports that a daemon begins with, as part of a change: what an earlier life left of them is taken over, what cannot be
    * attached now is lost, and comes back by itself.
    *
-   * @param requests with MAC addresses for their far ends
-   * @param namespaces what was known of the ports' namespaces
    * @param beforeOpen called when all ports are there and none of them forwards yet
    */
-  async begin(
-    requests: readonly NormalPortRequest[],
-    namespaces: ReadonlyMap<string, NetnsMemory>,
-    beforeOpen: () => void,
-  ): Promise<void> {
+  async begin(ports: readonly BeginningPort[], beforeOpen: () => void): Promise<void> {
     const attached: Attached[] = [];
-    await someAtATime(PORTS_AT_A_TIME, requests, async (request, handle) => {
-      const remembered = namespaces.get(request.name) ?? null;
+    await someAtATime(PORTS_AT_A_TIME, ports, async ({ request, remembered }, handle) => {
       attached[handle] = await this.#links.attach(request, handle, { remembered, orLost: true });
     });
-    const records = requests.map((request, handle) => this.#enter(request, handle, attached[handle]!, false));
+    const records = ports.map(({ request, wishedBy }, handle) => {
+      return this.#enter(request, handle, attached[handle]!, wishedBy);
+    });
     for (const record of records) await this.#options.mirroring.resume(record);
     beforeOpen();
     await this.#orders.open(records);
@@ -136,13 +144,13 @@ export class Ports {
 
   /** What was added is part of what is kept now, so it may outlive the daemon. */
   keepAll(): void {
-    for (const { attachment, isTemporary } of this.registry.all()) if (!isTemporary) attachment.keep();
+    for (const { attachment, wishedBy } of this.registry.all()) if (wishedBy !== 'examination') attachment.keep();
   }
 
-  /** What the ports' namespaces are known by. */
+  /** What the namespaces of the configuration's ports are known by. */
   namespaces(): [string, NetnsMemory][] {
-    return this.registry.all().flatMap(({ request, attachment: { remembered }, isTemporary }) => {
-      return remembered && !isTemporary ? [[request.name, remembered] as [string, NetnsMemory]] : [];
+    return this.registry.all().flatMap(({ request, attachment: { remembered }, wishedBy }) => {
+      return remembered && wishedBy === 'configuration' ? [[request.name, remembered] as [string, NetnsMemory]] : [];
     });
   }
 
@@ -175,16 +183,16 @@ export class Ports {
   async close(): Promise<void> {
     await someAtATime(PORTS_AT_A_TIME, this.registry.all(), async (record) => {
       this.#links.forsake(record);
-      await this.#links.letGo(record.attachment, { leaves: this.#options.keeps && !record.isTemporary });
+      await this.#links.letGo(record.attachment, { leaves: this.#options.keeps && record.wishedBy !== 'examination' });
     });
     this.registry.clear();
     this.#links.close();
   }
 
-  #enter(request: NormalPortRequest, handle: number, attached: Attached, isTemporary: boolean): PortRecord {
+  #enter(request: NormalPortRequest, handle: number, attached: Attached, wishedBy: WishedBy): PortRecord {
     const { attachment } = attached;
     const settings = settingsOf(request, attachment.netdevMtu, this.#options.uso);
-    const record = newRecord({ handle, request, attachment, settings, isTemporary });
+    const record = newRecord({ handle, request, attachment, settings, wishedBy });
     this.registry.insert(record);
     this.#links.follow(record, attached);
     this.#orders.limitLearning(record);

@@ -30,6 +30,7 @@ import type {
   FdbPage,
   FdbRequest,
   FdbUsage,
+  OwnedPort,
   PortPatch,
   PortRequest,
   PortState,
@@ -62,6 +63,8 @@ export interface RunningSwitchOptions {
   log: Log;
   giveFault: ((fault: (worker: number, fault: Fault) => Promise<void>) => void) | null;
   store: Store | null;
+  /** What of others' kept state had to be set aside. */
+  notices: readonly string[];
   owner: Owner;
   tapIo: TapIo;
   /** Whether the kernel carries UDP segmentation in virtio-net headers. */
@@ -83,10 +86,11 @@ export class Switch implements SwitchControl {
   readonly #happenings: HappeningsReader;
   readonly #reports: Reports;
   readonly #store: Store | null;
+  readonly #notices: readonly string[];
   readonly #doctor = new Doctor({
     ports: () => this.ports(),
     port: (name) => this.port(name),
-    addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { isTemporary: true })),
+    addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { wishedBy: 'examination' })),
     removePort: (name) => this.#changes.run(() => this.#ports.remove(name)),
     settings: () => this.settings(),
   });
@@ -95,9 +99,10 @@ export class Switch implements SwitchControl {
   #closed: Promise<void> | null = null;
 
   constructor(options: RunningSwitchOptions) {
-    const { workers, log, store, owner, tapIo, uso, settings } = options;
+    const { workers, log, store, notices, owner, tapIo, uso, settings } = options;
     this.#log = log;
     this.#store = store;
+    this.#notices = notices;
     this.#settings = settings;
     const board = Board.create(workers);
     const now = (): number => this.#now();
@@ -199,16 +204,16 @@ export class Switch implements SwitchControl {
   }
 
   /** Brings the switch to what it begins with, before anybody else asks for a change. */
-  begin({ wish, namespaces, ...before }: Beginning): Promise<void> {
+  begin({ wish, ports, ...before }: Beginning): Promise<void> {
     return this.#changes.run(async () => {
-      for (const notice of this.#store?.notices ?? []) this.events.emit('state.damaged', { notice });
+      for (const notice of this.#allNotices()) this.events.emit('state.damaged', { notice });
       const giveEntries = (): void => {
         for (const entry of wish.fdb) this.#macs.give(entry, { evenIfIdle: true });
       };
       // Settings and given addresses are in force before the first frame is; the workers are still loading meanwhile.
       await Promise.all([
         this.#workers.command(() => [this.#switchCommand(this.#settings)]),
-        this.#ports.begin(wish.ports, namespaces, giveEntries),
+        this.#ports.begin(ports, giveEntries),
       ]);
       this.#configuration.begin(before);
       if (this.#store) this.#ports.keepAll();
@@ -235,19 +240,19 @@ export class Switch implements SwitchControl {
     return this.#configuration.change(() => this.#ports.remove(name));
   }
 
-  addOwnedPort(request: PortRequest, { orLost = false } = {}): Promise<PortView> {
-    return this.#changes.run(() => this.#ports.add(request, { isTemporary: true, orLost }));
+  addOwnedPort({ request, remembered }: OwnedPort, { orLost = false } = {}): Promise<PortView> {
+    return this.#changes.run(() => this.#ports.add(request, { wishedBy: 'owner', remembered, orLost }));
   }
 
   removeOwnedPort(name: string): Promise<void> {
     return this.#changes.run(async () => {
-      if (this.#ports.registry.find(name)) await this.#ports.remove(name);
+      if (this.#ports.registry.find(name)?.wishedBy === 'owner') await this.#ports.remove(name);
     });
   }
 
-  portState(name: string): PortState | null {
+  ownedPortState(name: string): PortState | null {
     const record = this.#ports.registry.find(name);
-    return record && shownState(record);
+    return record?.wishedBy === 'owner' ? shownState(record) : null;
   }
 
   vlans(): VlanView[] {
@@ -283,7 +288,7 @@ export class Switch implements SwitchControl {
       ffi: ffi.name,
       tapIo: this.#workers.tapIo,
       version: VERSION,
-      state: stateView(this.#store, this.#configuration.generation),
+      state: stateView(this.#store, this.#allNotices(), this.#configuration.generation),
     };
   }
 
@@ -381,6 +386,10 @@ export class Switch implements SwitchControl {
     const { kind } = happening;
     if (kind === LEARNED || kind === MOVED) this.#macs.onHappening(happening);
     else this.#protection.onHappening(happening);
+  }
+
+  #allNotices(): string[] {
+    return [...(this.#store?.notices ?? []), ...this.#notices];
   }
 
   #nameOf(handle: number): string {

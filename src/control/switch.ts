@@ -7,7 +7,7 @@ import type { Fault } from '../shared/commands.ts';
 import { netdevName } from './attach/netdev-name.ts';
 import { planBeginning } from './begin.ts';
 import { faultFields, type Log, SILENT } from './log.ts';
-import type { SwitchControl } from './model.ts';
+import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
 import { offloadsOf } from './port-record.ts';
@@ -32,16 +32,21 @@ export interface SwitchOptions {
   store?: Store | null;
   /** What to begin with, in place of what is kept. */
   document?: WishRequest | null;
+  /** Ports that others wish for, and keep: what an earlier life left of them is taken over too. */
+  owned?: readonly OwnedPort[];
+  /** What of others' kept state had to be set aside, in words for people. */
+  notices?: readonly string[];
 }
 
 /** @throws TswitchError BAD_REQUEST with all that is wrong with the document, STATE_FULL, STATE_FAILED */
 export async function createSwitch(options: SwitchOptions): Promise<SwitchControl> {
-  const { workers, log = SILENT, giveFault = null, store = null, document = null } = options;
+  const { workers, log = SILENT, giveFault = null, store = null, document = null, owned = [], notices = [] } = options;
   const tapIo = chooseTapIo(log);
   const uso = knowsUdpSegmentation();
   const beginning = planBeginning({
     kept: store?.kept ?? null,
     document,
+    owned,
     defaults: { offloads: (kind) => offloadsOf(kind, uso) },
     boot: readBootId(),
     now: Date.now(),
@@ -49,11 +54,11 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   for (const remark of beginning.remarks) log.warn(remark);
   const { wish } = beginning;
   const owner = new Owner({ id: store?.kept?.instance, stateFile: store?.path ?? null });
-  const made = new Switch({ workers, log, giveFault, store, owner, tapIo, uso, settings: wish.switch });
+  const made = new Switch({ workers, log, giveFault, store, notices, owner, tapIo, uso, settings: wish.switch });
   try {
     // Only ports that have an own end here: one of a port that is a TAP by now would be in its way for good.
-    const paired = wish.ports.filter(({ kind, netdev }) => kind !== 'tap' && netdev === null);
-    const wished = new Set(paired.map(({ name }) => name));
+    const paired = beginning.ports.filter(({ request: { kind, netdev } }) => kind !== 'tap' && netdev === null);
+    const wished = new Set(paired.map(({ request }) => request.name));
     const keeps = (netdev: string, { port }: Mark): boolean => wished.has(port) && netdev === netdevName(port);
     const awaited = await sweep(owner, keeps, log);
     if (awaited.length > 0) {

@@ -1,5 +1,7 @@
 /** The document of networks: its first content, and finding things in it. */
 import { randomBytes } from 'node:crypto';
+import { afterReboot } from '../control/attach/netns-memory.ts';
+import { readBootId } from '../control/plumbing/boot-id.ts';
 import { MTU_DEFAULT } from '../limits.ts';
 import { TswitchError } from '../control/errors.ts';
 import type {
@@ -25,7 +27,26 @@ export function firstDocument(vlan: number, subnets: SubnetRecord[]): NetworksDo
     containers: [],
     sysctls: [],
     ipv6Prefix: newIpv6Prefix(),
+    boot: readBootId(),
   };
+}
+
+/** Start of a process that no process has. */
+const ENDED = -1;
+
+/** The document as it holds in this run of the kernel: of another one no process lives on. */
+export function inThisBoot(document: NetworksDocument, boot = readBootId()): NetworksDocument {
+  if (document.boot === boot) return document;
+  const networks = document.networks.map((network) => ({
+    ...network,
+    endpoints: network.endpoints.map((endpoint) => {
+      return { ...endpoint, remembered: endpoint.remembered && afterReboot(endpoint.remembered) };
+    }),
+  }));
+  const containers = document.containers.map((container) => {
+    return { ...container, process: container.process && { ...container.process, start: ENDED } };
+  });
+  return { ...document, networks, containers, boot };
 }
 
 function always(driver: NetworkDriver): NetworkRecord {
@@ -107,13 +128,7 @@ export function withNetwork(document: NetworksDocument, id: string, now: Network
   return { ...document, networks: others };
 }
 
-/** For what is to be kept no longer than the daemon runs. */
+/** For networks that end with the daemon. */
 export function memoryStore(): NetworkStore {
-  let kept: NetworksDocument | null = null;
-  return {
-    load: () => kept,
-    save: async (document) => {
-      kept = document;
-    },
-  };
+  return { kept: null, keeps: false, notices: [], save: () => Promise.resolve() };
 }

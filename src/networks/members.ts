@@ -1,6 +1,6 @@
 /** Containers into networks and out again: each as a whole, or not at all. */
+import { rememberProcess } from '../control/attach/netns-memory.ts';
 import { TswitchError } from '../control/errors.ts';
-import { resolveNetns } from '../control/plumbing/netns.ts';
 import { chooseAddresses, release } from './addresses/choice.ts';
 import { removeResolvConf, writeResolvConf } from './containers/files.ts';
 import { addDefaultRoutes } from './default-routes.ts';
@@ -8,7 +8,8 @@ import { refusePublished } from './gateway/published.ts';
 import { endpointsOf, findEndpoint, newId, withNetwork } from './document.ts';
 import type { Gateways } from './gateway/gateways.ts';
 import type { ConnectRequest, EndpointRecord, Link, NetworkRecord } from './model.ts';
-import { checkedLabel, containerName, isSameName, memberPort, netnsOf } from './names.ts';
+import { checkedLabel, containerName, gatewayMac, isSameName, memberPort, netnsOf } from './names.ts';
+import { portOfMember } from './owned-ports.ts';
 import type { State } from './state.ts';
 
 export class Members {
@@ -26,7 +27,8 @@ export class Members {
     const netns = netnsOf(request.container);
     const name = containerName(netns, request.name);
     this.#refuseOthers(network, netns, name);
-    (await resolveNetns(netns)).close();
+    refuseMac(network, request.mac);
+    const remembered = await rememberProcess(netns);
     const aliases = (request.aliases ?? []).map((alias) => checkedLabel(alias, 'aliases'));
     const links = (request.links ?? []).map((link) => checkedLink(network, link));
     const published = request.publish ?? [];
@@ -36,20 +38,18 @@ export class Members {
 
     await using undo = new AsyncDisposableStack();
     await this.#gateways.ensure(network, undo);
-    const wanted = { netns, ifname, addresses, name, ...(request.mac === undefined ? {} : { mac: request.mac }) };
-    const port = await control.addOwnedPort(portRequest(network, wanted));
+    const place = { name, netns, ifname, addresses, remembered, mac: request.mac ?? null };
+    const port = await control.addOwnedPort(portOfMember(network, place));
     undo.defer(() => control.removeOwnedPort(port.name));
+    const given = await addDefaultRoutes(netns, [{ network, endpoint: place }]);
     const endpoint: EndpointRecord = {
+      ...place,
       id: newId(),
-      name,
-      netns,
-      ifname,
       mac: port.mac ?? '',
-      addresses,
       aliases,
       links,
       published,
-      isDefaultRoute: await addDefaultRoutes(netns, ifname, network),
+      isDefaultRoute: given.length > 0,
     };
     const now = { ...network, subnets, endpoints: [...network.endpoints, endpoint] };
     if (published.length > 0) {
@@ -72,7 +72,9 @@ export class Members {
     };
     // What is kept comes first: a port without a member is removed by the next start at the latest.
     await this.#state.commit(withNetwork(this.#state.document, network.id, now));
-    if (endpoint.published.length > 0) await this.#gateways.follow(now);
+    if (endpoint.published.length > 0) {
+      await this.#state.attempt(`published ports of network ${network.name}`, () => this.#gateways.follow(now));
+    }
     await this.#state.control.removeOwnedPort(memberPort(network.name, endpoint.name));
     if (endpoint.isDefaultRoute) await this.#handOver(endpoint.netns);
     await this.#syncFiles(endpoint.netns);
@@ -85,20 +87,23 @@ export class Members {
     await this.#state.attempt(`the gateway of network ${network.name}`, () => this.#gateways.ensure(network));
     for (const endpoint of network.endpoints) {
       await this.#state.attempt(`${endpoint.name} in network ${network.name}`, async () => {
-        const port = await control.addOwnedPort(portRequest(network, endpoint), { orLost: true });
-        if (port.state !== 'lost') await this.dress(network, endpoint);
+        const port = portOfMember(network, endpoint);
+        // The switch began with it, unless something else has its name or place.
+        if (control.ownedPortState(port.request.name) === null) await control.addOwnedPort(port, { orLost: true });
+        if (control.ownedPortState(port.request.name) !== 'lost') await this.dress(network, endpoint);
       });
     }
     await this.#state.attempt(`published ports of network ${network.name}`, () => this.#gateways.follow(network));
   }
 
   /** Gives a member that came back what its interface cannot carry by itself. */
-  async dress(network: NetworkRecord, { netns, ifname, isDefaultRoute }: EndpointRecord): Promise<void> {
-    if (isDefaultRoute) await addDefaultRoutes(netns, ifname, network);
+  async dress(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
+    const { netns, isDefaultRoute } = endpoint;
+    if (isDefaultRoute) await addDefaultRoutes(netns, [{ network, endpoint }]);
     await this.#syncFiles(netns);
   }
 
-  /** Takes down what members have of us; what is kept stays as it is. */
+  /** Takes down what members have of us, though they are members still. */
   async close(network: NetworkRecord): Promise<void> {
     for (const { name, netns } of network.endpoints) {
       await this.#state.control.removeOwnedPort(memberPort(network.name, name));
@@ -109,23 +114,29 @@ export class Members {
   /** The container asks the gateway of one of its networks for names, which answers those of all of them. */
   async #syncFiles(netns: string): Promise<void> {
     await this.#state.attempt(`the resolv.conf of namespace ${netns}`, async () => {
-      await removeResolvConf(netns);
-      const named = endpointsOf(this.#state.document, netns).find(({ network }) => network.dns);
-      await writeResolvConf(netns, named?.network.subnets.map(({ gateway }) => gateway) ?? []);
+      const named = endpointsOf(this.#state.document, netns).find(({ network: { dns, subnets } }) => {
+        return dns && subnets.length > 0;
+      });
+      if (named)
+        await writeResolvConf(
+          netns,
+          named.network.subnets.map(({ gateway }) => gateway),
+        );
+      else await removeResolvConf(netns);
     });
   }
 
-  /** The container's default routes went: another of its networks gives them. */
+  /** The container's default routes went: others of its networks give them. */
   async #handOver(netns: string): Promise<void> {
-    for (const { network, endpoint } of endpointsOf(this.#state.document, netns)) {
-      await this.#state.attempt(`the default route of ${endpoint.name}`, async () => {
-        if (!(await addDefaultRoutes(netns, endpoint.ifname, network))) return;
+    await this.#state.attempt(`the default route of namespace ${netns}`, async () => {
+      const places = endpointsOf(this.#state.document, netns);
+      for (const { network, endpoint } of await addDefaultRoutes(netns, places)) {
         const endpoints = network.endpoints.map((each) => {
           return each.id === endpoint.id ? { ...each, isDefaultRoute: true } : each;
         });
         await this.#state.commit(withNetwork(this.#state.document, network.id, { ...network, endpoints }));
-      });
-    }
+      }
+    });
   }
 
   #refuseOthers(network: NetworkRecord, netns: string, name: string): void {
@@ -155,22 +166,13 @@ export class Members {
   }
 }
 
-function portRequest(
-  network: NetworkRecord,
-  endpoint: Pick<EndpointRecord, 'name' | 'netns' | 'ifname' | 'addresses'> & { mac?: string },
-) {
-  const { name, netns, ifname, addresses, mac } = endpoint;
-  return {
-    name: memberPort(network.name, name),
-    kind: 'veth' as const,
-    netns,
-    ifname,
-    addresses,
-    mtu: network.mtu,
-    isolated: network.isolated,
-    ...(mac === undefined ? {} : { mac }),
-    ...(network.vlan === null ? {} : { vlan: network.vlan }),
-  };
+/** @throws TswitchError ADDRESS_IN_USE */
+function refuseMac({ id, name, endpoints }: NetworkRecord, wanted: string | undefined): void {
+  const mac = wanted?.toLowerCase();
+  const member = endpoints.find((endpoint) => endpoint.mac === mac);
+  if (!member && mac !== gatewayMac(id)) return;
+  const owner = member ? `member ${member.name}` : 'the gateway';
+  throw new TswitchError('ADDRESS_IN_USE', `${mac} in network ${name} is taken: ${owner} has it`);
 }
 
 /** @throws TswitchError CONTAINER_NOT_FOUND where nobody in the network has the name */

@@ -1,4 +1,5 @@
 /** What the callers of networks say and see, and what is kept of them. */
+import type { NetnsMemory } from '../control/attach/netns-memory.ts';
 
 export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
 export type NetworkDriver = (typeof NETWORK_DRIVERS)[number];
@@ -96,6 +97,8 @@ export interface EndpointRecord {
   published: Published[];
   /** Whether the namespace's default routes go by this network. */
   isDefaultRoute: boolean;
+  /** What the namespace is known by where it is a process's: never is a stranger with its pid taken for it. */
+  remembered: NetnsMemory | null;
 }
 
 export interface SubnetRecord extends SubnetSettings {
@@ -177,15 +180,22 @@ export interface NetworksDocument {
   sysctls: SysctlChange[];
   /** The first 48 bits of the IPv6 subnets that are allotted (RFC 4193, section 3.2.2), like `fd12:3456:789a`. */
   ipv6Prefix: string;
+  /** The kernel's run (boot_id) in which pids mean something. */
+  boot: string;
 }
 
 /** Where the document is kept. `save` resolves once it cannot be lost any more. */
 export interface NetworkStore {
-  load(): NetworksDocument | null;
+  /** What was kept before, as far as it still means something; null: nothing was. */
+  readonly kept: NetworksDocument | null;
+  /** Whether what is saved outlives the daemon. */
+  readonly keeps: boolean;
+  /** What had to be set aside, in words for people. */
+  readonly notices: readonly string[];
   save(document: NetworksDocument): Promise<void>;
 }
 
-export interface EndpointView extends EndpointRecord {
+export interface EndpointView extends Omit<EndpointRecord, 'remembered'> {
   /** The port of the switch. */
   port: string;
   state: 'up' | 'down' | 'lost';
@@ -225,6 +235,6 @@ export interface NetworksControl {
   /** @param container its name in the network, or its namespace */
   disconnect(name: string, container: string): Promise<void>;
   readonly containers: ContainersControl;
-  /** Takes down gateways and ports; what is kept stays as it is. */
+  /** Takes down gateways and members' ports, or, if networks are kept, leaves them for the daemon's next life. */
   close(): Promise<void>;
 }

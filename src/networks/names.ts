@@ -26,6 +26,11 @@ export function gatewayIfname(id: string): string {
   return `${GATEWAY_PREFIX}${id.slice(0, 8)}`;
 }
 
+/** Its MAC address, locally administered: the same in all of the daemon's lives, so that members need not ask for it anew. */
+export function gatewayMac(id: string): string {
+  return `02:${[0, 2, 4, 6, 8].map((at) => id.slice(at, at + 2)).join(':')}`;
+}
+
 function fitting(name: string): string {
   if (name.length <= PORT_NAME_CHARACTERS_MAX) return name;
   return `${name.slice(0, 40)}-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;

@@ -51,7 +51,7 @@ export class Networks implements NetworksControl {
 
   /** Brings back what the store has kept, or begins with the networks that exist always. */
   static async start(options: NetworksOptions): Promise<Networks> {
-    const kept = options.store.load();
+    const { kept } = options.store;
     const document = kept ?? firstDocument(VID_MAX, await poolOfBridge(options.log));
     if (!kept) await options.store.save(document);
     const networks = new Networks(new State(options, document));
@@ -59,6 +59,7 @@ export class Networks implements NetworksControl {
       await networks.#state.attempt('rules of networks that are gone', removeLeftTables);
       await networks.#state.attempt('files of namespaces that are gone', removeLeftFiles);
       for (const network of document.networks) await networks.#members.restore(network);
+      await networks.#state.attempt('settings that no network needs', () => networks.#gateways.settle());
     });
     return networks;
   }
@@ -142,6 +143,7 @@ export class Networks implements NetworksControl {
     this.#unobserve();
     this.containers.close();
     return this.#changes.run(async () => {
+      if (this.#state.keeps) return this.#gateways.leave();
       await this.#gateways.close();
       for (const network of this.#state.document.networks) await this.#members.close(network);
     });
@@ -182,6 +184,9 @@ export class Networks implements NetworksControl {
   #onEvent({ event, port, reason }: SwitchEvent): void {
     if (port === undefined || (event !== 'port.removed' && !(event === 'port.up' && reason === 'it came back'))) return;
     const change = async (): Promise<void> => {
+      // Meanwhile another may have its name, or it may have gone.
+      const isThere = this.#state.control.ownedPortState(port) !== null;
+      if (isThere === (event === 'port.removed')) return;
       const gateway = this.#gateways.ownerOf(port);
       if (gateway !== null && event === 'port.removed') return this.#gateways.drop(gateway);
       for (const network of this.#state.document.networks) {
@@ -212,8 +217,9 @@ export class Networks implements NetworksControl {
   }
 
   #endpointView(network: NetworkRecord, endpoint: NetworkRecord['endpoints'][number]): EndpointView {
+    const { remembered: _, ...shown } = endpoint;
     const port = memberPort(network.name, endpoint.name);
-    return { ...endpoint, port, state: this.#state.control.portState(port) ?? 'lost' };
+    return { ...shown, port, state: this.#state.control.ownedPortState(port) ?? 'lost' };
   }
 }
 

@@ -22,6 +22,11 @@ export class State {
     this.#document = document;
   }
 
+  /** Whether networks outlive the daemon. */
+  get keeps(): boolean {
+    return this.#store.keeps;
+  }
+
   get document(): NetworksDocument {
     return this.#document;
   }

@@ -4,10 +4,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { EndpointView, NetworkView } from '../../src/networks/model.ts';
 import { refusal } from '../support/api-client.ts';
 import type { Daemon } from '../support/daemon.ts';
-import { type Host, ip, Lab, until } from '../support/lab.ts';
+import { type Host, ip, Lab, sleep, until } from '../support/lab.ts';
 import { daemonIn } from '../support/network-lab.ts';
 
-const COUNT = process.env['TSWITCH_LONG'] === '1' ? 100 : 10;
+const IS_LONG = process.env['TSWITCH_LONG'] === '1';
+/** Networks with a member each that are there at once: as many as ports allow, with their gateways. */
+const AT_ONCE = 100;
+const ROUNDS = IS_LONG ? 10 : 1;
+/** Containers that these members are. */
+const CONTAINERS = 10;
+/** Moments at which a namespace dies while it is connected. */
+const DEATHS = IS_LONG ? 100 : 12;
 
 const lab = new Lab();
 let host: Host;
@@ -141,7 +148,10 @@ test('whoever removes the port takes the member out of the network', async () =>
 
 test('what is refused says why, and leaves nothing', async () => {
   await create({ name: 'red', subnets: [{ subnet: '10.71.0.0/29' }], vlan: 100 });
-  await join('red', a, { name: 'first' });
+  const taken = await join('red', a, { name: 'first' });
+  const { gateway } = await inspect('red');
+  await create({ name: 'small', subnets: [{ subnet: '10.74.0.0/30' }] });
+  await join('small', a, { name: 'first' });
   await host.run('ip', 'link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1');
   await host.run('ip', 'address', 'add', '10.99.0.1/16', 'dev', 'lan0');
   await host.run('ip', 'link', 'set', 'lan0', 'up');
@@ -161,6 +171,12 @@ test('what is refused says why, and leaves nothing', async () => {
     [connect('red', { container: b.name, name: 'FIRST' }), 409, 'CONTAINER_EXISTS', a.name],
     [connect('red', { container: b.path.replace('/run', '/run/.') }), 400, 'BAD_REQUEST', '--name'],
     [connect('red', { container: b.name, name: 'a_b' }), 400, 'BAD_REQUEST', 'must be a host name'],
+    [connect('red', { container: b.name, aliases: ['a.b'] }), 400, 'BAD_REQUEST', 'must be a host name'],
+    [connect('red', { container: b.name, aliases: ['-a'] }), 400, 'BAD_REQUEST', 'must be a host name'],
+    [connect('red', { container: b.name, mac: taken.mac }), 409, 'ADDRESS_IN_USE', 'member first has it'],
+    [connect('red', { container: b.name, mac: gateway!.mac }), 409, 'ADDRESS_IN_USE', 'the gateway has it'],
+    [connect('red', { container: b.name, addresses: ['10.71.0.1'] }), 409, 'ADDRESS_IN_USE', 'the gateway has it'],
+    [connect('small', { container: b.name }), 507, 'POOL_EXHAUSTED', 'disconnect a member'],
     [connect('red', { container: b.name, addresses: ['10.71.0.2'] }), 409, 'ADDRESS_IN_USE', 'member first'],
     [connect('red', { container: b.name, addresses: ['10.72.0.2'] }), 400, 'BAD_REQUEST', 'in no subnet'],
     [
@@ -244,21 +260,66 @@ test('as people use it: the words, columns and shapes of docker network', async 
   expect(await tswitch(['network', 'create', 'x', '--gateway', '10.1.1.1'])).toMatchObject({ code: 2 });
 });
 
-test(`${COUNT} networks with a member each, made and removed, leave nothing over`, { timeout: 1_200_000 }, async () => {
-  await join('bridge', b);
-  const state = async (): Promise<unknown[]> => [
-    (await links(host)).toSorted(),
-    await links(a),
-    (await host.run('nft', 'list', 'tables')).trim(),
-    (await daemon.api.get<{ ports: { name: string }[] }>('/v1/ports')).body.ports.map(({ name }) => name),
-  ];
-  const before = await state();
-  for (let index = 0; index < COUNT; index++) {
-    await create({ name: 'many', subnets: [{ subnet: '10.71.0.0/24' }] });
-    expect((await connect('many', { container: a.name })).status).toBe(200);
-    expect((await disconnect('many', a.name)).status).toBe(204);
-    expect((await daemon.api.send('DELETE', '/v1/networks/many')).status).toBe(204);
+test('a namespace that dies half-way: refused, or a member that is lost, and nothing of it stays', async () => {
+  await create({ name: 'red', subnets: [{ subnet: '10.71.0.0/24' }] });
+  await join('red', a);
+  const before = [await links(host), (await inspect('red')).containers.length];
+  const name = `tswt-${process.pid}-doomed`;
+  const codes = new Set<unknown>();
+  for (let death = 0; death < DEATHS; death++) {
+    await ip('netns', 'add', name);
+    const reply = refusalOrNull(connect('red', { container: name }));
+    await sleep(death * (120 / DEATHS));
+    await ip('netns', 'del', name);
+    const code = await reply;
+    codes.add(code);
+    if (code === null) expect((await disconnect('red', name)).status).toBe(204);
+    expect((await inspect('red')).containers.length).toBe(before[1]);
+    await until('the pair to be gone', async () => String(await links(host)) === String(before[0]));
   }
-  expect(await state()).toEqual(before);
-  expect(existsSync(`/etc/netns/${a.name}`)).toBe(false);
+  expect(codes).not.toContain('INTERNAL');
+  expect(await a.pings('10.71.0.1')).toBe(true);
 });
+
+/** The code of an error; null: it was done. */
+async function refusalOrNull(reply: Promise<{ status: number }>): Promise<string | null> {
+  return (await reply).status === 200 ? null : (await refusal(reply as never))[1];
+}
+
+test(
+  `${AT_ONCE * ROUNDS} networks with a member each, made and removed, leave nothing over`,
+  { timeout: 1_800_000 },
+  async () => {
+    await join('bridge', b);
+    const members = await Promise.all(Array.from({ length: CONTAINERS }, (_, index) => lab.netns(`many${index}`)));
+    const all = Array.from({ length: AT_ONCE }, (_, index) => ({
+      name: `many${index}`,
+      member: members[index % CONTAINERS]!,
+      subnets: [{ subnet: `10.80.${index}.0/24` }],
+    }));
+    const state = async (): Promise<unknown[]> => [
+      (await links(host)).toSorted(),
+      await Promise.all(members.map(links)),
+      (await host.run('nft', 'list', 'tables')).trim(),
+      await host.run('ip', 'route'),
+      (await daemon.api.get<{ ports: { name: string }[] }>('/v1/ports')).body.ports.map(({ name }) => name),
+      members.map(({ name }) => existsSync(`/etc/netns/${name}`)),
+      (await networks()).map(({ name }) => name),
+    ];
+    const before = await state();
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { name, member, subnets } of all) {
+        await create({ name, subnets });
+        expect((await connect(name, { container: member.name })).status).toBe(200);
+      }
+      expect(await links(members[0]!)).toHaveLength(1 + AT_ONCE / CONTAINERS);
+      for (const index of [0, AT_ONCE - 1]) expect(await all[index]!.member.pings(`10.80.${index}.1`)).toBe(true);
+      for (const { name, member } of all) {
+        expect((await disconnect(name, member.name)).status).toBe(204);
+        expect((await daemon.api.send('DELETE', `/v1/networks/${name}`)).status).toBe(204);
+      }
+      expect(await state()).toEqual(before);
+    }
+    for (const member of members) await remove(member);
+  },
+);

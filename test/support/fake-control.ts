@@ -139,11 +139,11 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       requests.delete(name);
       events.emit('port.removed', { port: name });
     },
-    addOwnedPort: (request) => control.addPort(request),
+    addOwnedPort: ({ request }) => control.addPort(request),
     removeOwnedPort: async (name) => {
       if (ports.has(name)) await control.removePort(name);
     },
-    portState: (name) => ports.get(name)?.state ?? null,
+    ownedPortState: (name) => ports.get(name)?.state ?? null,
     vlans: () => [{ vlan: 10, ports: [...ports.keys()].map((name) => ({ name, tagged: false })) }],
     fdb: async (filter, { limit, cursor = '0' }) => {
       const found = fdb.filter((entry) => isAmong(entry, filter));

@@ -21,6 +21,22 @@ export function daemonIn(lab: Lab, host: Host, place: { hasOwnFiles?: boolean } 
   return Daemon.start(lab, { args: ['--workers', '1'], program: [...enter, process.execPath, MAIN] });
 }
 
+/** A namespace that plays the host, and one hop away from it the world. */
+export async function hostAndWorld(lab: Lab): Promise<[Host, Host]> {
+  const [host, world] = [await lab.netns('host'), await lab.netns('world')];
+  await ip('-n', host.name, 'link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', world.name);
+  for (const [at, ifname, addresses] of [
+    [host, 'wan0', HOST_ADDRESSES],
+    [world, 'eth0', WORLD_ADDRESSES],
+  ] as const) {
+    await at.run('ip', 'address', 'add', `${addresses[0]}/24`, 'dev', ifname);
+    await at.run('ip', 'address', 'add', `${addresses[1]}/64`, 'dev', ifname, 'nodad');
+    await at.run('ip', 'link', 'set', ifname, 'up');
+  }
+  world.solicitPatiently();
+  return [host, world];
+}
+
 export class NetworkLab {
   readonly host: Host;
   readonly world: Host;
@@ -34,17 +50,7 @@ export class NetworkLab {
 
   /** @param beforeStart is given the host's name before the daemon runs there */
   static async open(lab: Lab, beforeStart?: (host: Host) => unknown): Promise<NetworkLab> {
-    const [host, world] = [await lab.netns('host'), await lab.netns('world')];
-    await ip('-n', host.name, 'link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', world.name);
-    for (const [at, ifname, addresses] of [
-      [host, 'wan0', HOST_ADDRESSES],
-      [world, 'eth0', WORLD_ADDRESSES],
-    ] as const) {
-      await at.run('ip', 'address', 'add', `${addresses[0]}/24`, 'dev', ifname);
-      await at.run('ip', 'address', 'add', `${addresses[1]}/64`, 'dev', ifname, 'nodad');
-      await at.run('ip', 'link', 'set', ifname, 'up');
-    }
-    world.solicitPatiently();
+    const [host, world] = await hostAndWorld(lab);
     await beforeStart?.(host);
     return new NetworkLab(host, world, await daemonIn(lab, host, { hasOwnFiles: beforeStart !== undefined }));
   }

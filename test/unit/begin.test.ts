@@ -1,6 +1,7 @@
 /** What a daemon begins with: what wins over what, and what is remembered over a reboot. */
 import { describe, expect, test } from 'vitest';
 import { type Beginning, planBeginning } from '../../src/control/begin.ts';
+import { PORTS_MAX } from '../../src/limits.ts';
 import { normalizePortRequest } from '../../src/control/port-request.ts';
 import { settingsOf } from '../../src/control/port-record.ts';
 import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
@@ -32,7 +33,7 @@ function keptWith(change: Partial<Kept> = {}): Kept {
 }
 
 function begin(kept: Kept | null, document: WishRequest | null = null, boot = 'boot'): Beginning {
-  return planBeginning({ kept, document, defaults: { offloads: () => ['csum'] }, boot, now: NOW });
+  return planBeginning({ kept, document, owned: [], defaults: { offloads: () => ['csum'] }, boot, now: NOW });
 }
 
 const names = ({ wish }: Beginning): string[] => wish.ports.map(({ name }) => name);
@@ -115,8 +116,28 @@ test('after a reboot no process is the one it was, and no namespace', () => {
     wish,
     namespaces: [...namespaces, ['moved', { spec: 'elsewhere', inode: 7, process: null }]],
   });
-  expect([...begin(kept).namespaces]).toEqual(namespaces);
+  const known = ({ ports }: Beginning): unknown[] => ports.map(({ request, remembered }) => [request.name, remembered]);
+  expect(known(begin(kept))).toEqual([...namespaces, ['moved', null]]);
   const rebooted = begin(kept, null, 'another');
-  expect([...rebooted.namespaces]).toEqual([['pid', { spec: '12', inode: 6, process: { ...process, start: -1 } }]]);
+  expect(known(rebooted)).toEqual([
+    ['red', null],
+    ['pid', { spec: '12', inode: 6, process: { ...process, start: -1 } }],
+    ['moved', null],
+  ]);
   expect(rebooted.kept).toBe(null);
+});
+
+test('owners’ ports come beside those that are wished, as far as names and places are free', () => {
+  const owned = ['red', 'web:a'].map((name) => {
+    return { request: { name, kind: 'veth' as const, netns: 'a', mac: MAC }, remembered: null };
+  });
+  const options = { document: null, defaults: { offloads: () => [] }, boot: 'boot', now: NOW };
+  const { ports, wish } = planBeginning({ ...options, kept: keptWith(), owned });
+  expect(ports.map(({ request, wishedBy }) => [request.name, wishedBy])).toEqual([
+    ['red', 'configuration'],
+    ['web:a', 'owner'],
+  ]);
+  expect(wish.ports.map(({ name }) => name)).toEqual(['red']);
+  const full = keptWith({ wish: wishOf(...Array.from({ length: PORTS_MAX }, (_, index) => `p${index}`)) });
+  expect(planBeginning({ ...options, kept: full, owned }).ports).toHaveLength(PORTS_MAX);
 });

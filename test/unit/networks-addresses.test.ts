@@ -27,7 +27,17 @@ function networkOf(...subnets: (Pick<SubnetSettings, 'subnet'> & Partial<SubnetS
 
 function endpoint(name: string, addresses: string[]): EndpointRecord {
   const place = { netns: name, ifname: 'eth0', mac: '02:00:00:00:00:01' };
-  return { id: name, name, ...place, addresses, aliases: [], links: [], published: [], isDefaultRoute: false };
+  return {
+    id: name,
+    name,
+    ...place,
+    addresses,
+    aliases: [],
+    links: [],
+    published: [],
+    isDefaultRoute: false,
+    remembered: null,
+  };
 }
 
 /** A member joins: the network as it is then. */

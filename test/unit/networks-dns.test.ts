@@ -11,7 +11,7 @@ import { normalizeSubnet } from '../../src/networks/network-request.ts';
 
 function member(name: string, addresses: string[], fields: Partial<EndpointRecord> = {}): EndpointRecord {
   const place = { id: name, name, netns: name, ifname: 'eth0', mac: '02:00:00:00:00:01', addresses };
-  return { ...place, aliases: [], links: [], published: [], isDefaultRoute: false, ...fields };
+  return { ...place, aliases: [], links: [], published: [], isDefaultRoute: false, remembered: null, ...fields };
 }
 
 function network(name: string, subnet: string, endpoints: EndpointRecord[]): NetworkRecord {

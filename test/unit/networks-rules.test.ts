@@ -17,6 +17,7 @@ function network(published: Published[], internal = false): NetworkRecord {
     links: [],
     published,
     isDefaultRoute: true,
+    remembered: null,
   };
   const settings = { driver: 'bridge' as const, isolated: false, mtu: 1500, dns: true, labels: {} };
   const subnets = ['10.1.0.0/24', 'fd00::/64'].map((subnet) => normalizeSubnet({ subnet }));
@@ -105,7 +106,7 @@ test.each`
   ${[published({ protocol: 'udp' }), published({ hostPort: 8081 })]} | ${null}
 `('$wanted beside 8080/tcp: $says', ({ wanted, says }) => {
   const web = network([published()]);
-  const document = { networks: [web], containers: [], sysctls: [], ipv6Prefix: '' };
+  const document = { networks: [web], containers: [], sysctls: [], ipv6Prefix: '', boot: '' };
   const check = (): void => refusePublished(document, web, wanted);
   if (says === null) expect(check).not.toThrow();
   else expect(check).toThrow(says);

@@ -18,6 +18,8 @@ const params = z.object({
 });
 const nothing = strictObject({});
 const BODY = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+/** What any change of what is kept may be refused with. */
+const KEPT = ['STATE_FULL', 'STATE_FAILED'] as const;
 
 const listContainers = createRoute({
   method: 'get',
@@ -57,6 +59,7 @@ const createContainer = createRoute({
       'NOT_SUPPORTED',
       'POOL_EXHAUSTED',
       'LIMIT_REACHED',
+      ...KEPT,
       ...BODY,
     ),
   },
@@ -82,7 +85,7 @@ const started = createRoute({
   request: { params, query: nothing, body: jsonBody(startedRequest) },
   responses: {
     200: json(containerView, 'The container.'),
-    ...errors('BAD_REQUEST', 'CONTAINER_NOT_FOUND', 'CONTAINER_RUNNING', 'NOT_SUPPORTED', ...BODY),
+    ...errors('BAD_REQUEST', 'CONTAINER_NOT_FOUND', 'CONTAINER_RUNNING', 'NOT_SUPPORTED', ...KEPT, ...BODY),
   },
 });
 
@@ -106,7 +109,7 @@ const removeContainer = createRoute({
   request: { params, query: containerQuery },
   responses: {
     204: { description: 'Removed.' },
-    ...errors('BAD_REQUEST', 'NOT_PERMITTED', 'CONTAINER_NOT_FOUND', 'CONTAINER_RUNNING', 'NOT_SUPPORTED'),
+    ...errors('BAD_REQUEST', 'NOT_PERMITTED', 'CONTAINER_NOT_FOUND', 'CONTAINER_RUNNING', 'NOT_SUPPORTED', ...KEPT),
   },
 });
 

@@ -19,6 +19,8 @@ const params = z.object({
 });
 const nothing = strictObject({});
 const BODY = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+/** What any change may be refused with. */
+const KEPT = ['STATE_FULL', 'STATE_FAILED'] as const;
 
 const listNetworks = createRoute({
   method: 'get',
@@ -51,6 +53,7 @@ const createNetwork = createRoute({
       'POOL_EXHAUSTED',
       'LIMIT_REACHED',
       'NOT_SUPPORTED',
+      ...KEPT,
       ...BODY,
     ),
   },
@@ -68,7 +71,7 @@ const pruneNetworks = createRoute({
       z.object({ removed: z.array(networkName).openapi({ description: 'Their names.' }) }),
       'What was removed.',
     ),
-    ...errors('BAD_REQUEST', 'NOT_SUPPORTED'),
+    ...errors('BAD_REQUEST', 'NOT_SUPPORTED', ...KEPT),
   },
 });
 
@@ -92,7 +95,7 @@ const removeNetwork = createRoute({
   request: { params, query: nothing },
   responses: {
     204: { description: 'Removed.' },
-    ...errors('BAD_REQUEST', 'NETWORK_NOT_FOUND', 'NETWORK_IN_USE', 'NOT_SUPPORTED'),
+    ...errors('BAD_REQUEST', 'NETWORK_NOT_FOUND', 'NETWORK_IN_USE', 'NOT_SUPPORTED', ...KEPT),
   },
 });
 
@@ -122,6 +125,7 @@ const connect = createRoute({
       'NOT_SUPPORTED',
       'POOL_EXHAUSTED',
       'LIMIT_REACHED',
+      ...KEPT,
       ...BODY,
     ),
   },
@@ -136,7 +140,15 @@ const disconnect = createRoute({
   request: { params, query: nothing, body: jsonBody(disconnectRequest) },
   responses: {
     204: { description: 'Disconnected.' },
-    ...errors('BAD_REQUEST', 'NOT_PERMITTED', 'NETWORK_NOT_FOUND', 'CONTAINER_NOT_FOUND', 'NOT_SUPPORTED', ...BODY),
+    ...errors(
+      'BAD_REQUEST',
+      'NOT_PERMITTED',
+      'NETWORK_NOT_FOUND',
+      'CONTAINER_NOT_FOUND',
+      'NOT_SUPPORTED',
+      ...KEPT,
+      ...BODY,
+    ),
   },
 });
 

@@ -1,6 +1,7 @@
 /** The life of the daemon: start, readiness, reloads, end. */
 import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
 import type { SwitchControl } from '../../control/model.ts';
+import type { NetworkStore } from '../../networks/model.ts';
 import { VERSION } from '../../version.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../errors.ts';
@@ -41,9 +42,10 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   process.stderr.on('error', () => {});
   const log = core.createLog({ level: options.logLevel, format: options.logFormat });
   const manager = core.ServiceManager.fromEnvironment(process.env, log);
-  const { control, file } = await startSwitch(cli, options, core, log);
+  const started = await startSwitch(cli, options, core, log);
+  const { control, file } = started;
   try {
-    const { tokens, api, networks } = await startApi(cli, options, control, log);
+    const { tokens, api, networks } = await startApi(cli, options, started, log);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [reloadableTokens(tokens)];
@@ -66,31 +68,45 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   }
 }
 
+interface Started {
+  control: SwitchControl;
+  /** Of networks. */
+  store: NetworkStore;
+  /** The configuration that it began with. */
+  file: { path: string; read: ConfigAtStart } | null;
+}
+
 async function startSwitch(
   cli: Cli,
   { workers, state, config, ephemeral }: DaemonOptions,
-  { claimSocket, createSwitch, Store }: Awaited<ReturnType<typeof importCore>>,
+  { claimSocket, createSwitch, Store, NetworkFiles, memoryStore, ownedPorts }: Awaited<ReturnType<typeof importCore>>,
   log: Log,
-): Promise<{ control: SwitchControl; file: { path: string; read: ConfigAtStart } | null }> {
+): Promise<Started> {
   const read = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
   await claimSocket(cli.socket);
   const path = state ?? stateFile(cli.socket, process.env.STATE_DIRECTORY);
   const store = ephemeral ? null : Store.open(path, { log });
+  const networks = store ? NetworkFiles.open(`${store.path}.networks`, log) : memoryStore();
   try {
-    const control = await createSwitch({ workers, log, store, document: read?.document ?? null });
-    return { control, file: config !== undefined && read ? { path: config, read } : null };
+    const control = await createSwitch({
+      workers,
+      log,
+      store,
+      document: read?.document ?? null,
+      owned: networks.kept ? ownedPorts(networks.kept) : [],
+      notices: networks.notices,
+    });
+    return { control, store: networks, file: config !== undefined && read ? { path: config, read } : null };
   } catch (error) {
     throw read ? read.explain(error) : error;
   }
 }
 
-async function startApi(cli: Cli, options: DaemonOptions, control: SwitchControl, log: Log) {
+async function startApi(cli: Cli, options: DaemonOptions, { control, store }: Started, log: Log) {
   const { group = null, listen, tokenFile, auth, allowHost = [], allowLogicOverTcp: allowLogic = false } = options;
-  const { serveApi, TokenStore, Networks, memoryStore, fileStore } = await load(importServer);
+  const { serveApi, TokenStore, Networks } = await load(importServer);
   const tokens = tokenFile === undefined ? null : new TokenStore(tokenFile);
   const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost, allowLogic };
-  const { file } = control.settings().state;
-  const store = file === null ? memoryStore() : fileStore(`${file}.networks`, log);
   const networks = await Networks.start({ control, store, log });
   try {
     return {
@@ -115,27 +131,38 @@ async function load<T>(importer: () => Promise<T>): Promise<T> {
 
 /** What forwards frames: loaded first, so that a daemon that comes back forwards as soon as it can. */
 async function importCore() {
-  const [capabilities, socket, control, store, log, manager] = await Promise.all([
+  const [capabilities, socket, control, store, networks, document, owned, log, manager] = await Promise.all([
     import('../../control/plumbing/capabilities.ts'),
     import('../../api/claim-socket.ts'),
     import('../../control/switch.ts'),
     import('../../control/store/store.ts'),
+    import('../../networks/file-store.ts'),
+    import('../../networks/document.ts'),
+    import('../../networks/owned-ports.ts'),
     import('../../control/log.ts'),
     import('../../control/service-manager.ts'),
   ]);
-  return { ...capabilities, ...socket, ...control, ...store, ...log, ...manager };
+  return {
+    ...capabilities,
+    ...socket,
+    ...control,
+    ...store,
+    ...networks,
+    ...document,
+    ...owned,
+    ...log,
+    ...manager,
+  };
 }
 
 /** What answers requests. */
 async function importServer() {
-  const [server, tokens, networks, documents, files] = await Promise.all([
+  const [server, tokens, networks] = await Promise.all([
     import('../../api/server.ts'),
     import('../../api/tokens.ts'),
     import('../../networks/networks.ts'),
-    import('../../networks/document.ts'),
-    import('../../networks/file-store.ts'),
   ]);
-  return { ...server, ...tokens, ...networks, ...documents, ...files };
+  return { ...server, ...tokens, ...networks };
 }
 
 async function importConfig() {

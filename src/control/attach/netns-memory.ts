@@ -5,7 +5,7 @@
 import { readlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TswitchError } from '../errors.ts';
-import { type Netns, netnsPath } from '../plumbing/netns.ts';
+import { type Netns, netnsPath, resolveNetns } from '../plumbing/netns.ts';
 import { processStat } from '../plumbing/ownership.ts';
 
 /** A file of /proc that belongs to a process, and whether it is that process's namespace. */
@@ -35,6 +35,21 @@ export interface ProcessMemory {
 export async function rememberNetns({ spec, inode }: Netns): Promise<NetnsMemory> {
   const found = await processOf(spec);
   return { spec, inode, process: found && { ...found, start: processStat(found.pid)?.start ?? ENDED } };
+}
+
+/**
+ * What the namespace is known by where it is a process's; null for one that is found by its name.
+ *
+ * @throws TswitchError, as resolveNetns
+ */
+export async function rememberProcess(spec: string): Promise<NetnsMemory | null> {
+  const netns = await resolveNetns(spec);
+  try {
+    const memory = await rememberNetns(netns);
+    return memory.process ? memory : null;
+  } finally {
+    netns.close();
+  }
 }
 
 /** Of a port whose namespace nobody can name any more. */

@@ -3,8 +3,9 @@
  * generation is on the disk when `write` returns, whatever ends the process or the machine then.
  */
 import { DatabaseSync } from 'node:sqlite';
-import { damaged, type Found, NOTHING, type Sealed, unseal } from './kept.ts';
+import { damaged, type Found, NOTHING, unseal } from './kept.ts';
 import type { Migration } from './migrations.ts';
+import type { Sealed } from './sealed-file.ts';
 import { isDamage } from './store-errors.ts';
 
 /** A daemon that was killed lets go of the file when its last thread has ended. */

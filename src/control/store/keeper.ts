@@ -33,8 +33,12 @@ export function keeperOf(store: Store, { instance, ports, events }: KeeperOption
   };
 }
 
-/** @param store null: nothing is kept */
-export function stateView(store: Store | null, generation: number): StateView {
-  const problems = store ? [...store.notices, ...(store.problem === null ? [] : [store.problem])] : [];
+/**
+ * @param store null: nothing is kept
+ * @param notices what had to be set aside
+ */
+export function stateView(store: Store | null, notices: readonly string[], generation: number): StateView {
+  const unkept = store?.problem ?? null;
+  const problems = [...notices, ...(unkept === null ? [] : [unkept])];
   return { file: store?.path ?? null, generation, problems };
 }

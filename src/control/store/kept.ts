@@ -2,10 +2,10 @@
  * What a daemon keeps beyond its own end: the wish, a document that waits to be confirmed, and what it knew its ports' namespaces
  * by. As text it carries a digest, since a byte that flipped in a row passes SQLite's own checks.
  */
-import { createHash } from 'node:crypto';
 import type { NetnsMemory } from '../attach/netns-memory.ts';
 import type { Pending, Wish } from '../wish/wish.ts';
 import { MIGRATIONS, type Migration } from './migrations.ts';
+import { isWhole, type Sealed, sealText } from './sealed-file.ts';
 
 export interface Kept {
   /** Tells what this daemon made from what others made, in all of its lives; hexadecimal digits. */
@@ -20,15 +20,6 @@ export interface Kept {
   pending: Pending | null;
   /** By the port's name. */
   namespaces: [string, NetnsMemory][];
-}
-
-/** Kept state as it is written. */
-export interface Sealed {
-  /** Version of the text's format, from 1. */
-  schema: number;
-  /** Of schema and text, in hex. */
-  sha256: string;
-  text: string;
 }
 
 /** What was found in one of the files; all null: nothing was ever kept there. */
@@ -48,22 +39,17 @@ export function damaged(damage: string): Found {
 }
 
 export function seal(kept: Kept, migrations: readonly Migration[] = MIGRATIONS): Sealed {
-  const schema = migrations.length;
-  const text = JSON.stringify(kept);
-  return { schema, sha256: digestOf(schema, text), text };
+  return sealText(migrations.length, JSON.stringify(kept));
 }
 
 /** Brings what an earlier version wrote to the present format. */
-export function unseal({ schema, sha256, text }: Sealed, migrations: readonly Migration[] = MIGRATIONS): Found {
-  if (digestOf(schema, text) !== sha256) return damaged('its content does not match its digest');
+export function unseal(sealed: Sealed, migrations: readonly Migration[] = MIGRATIONS): Found {
+  const { schema, text } = sealed;
+  if (!isWhole(sealed)) return damaged('its content does not match its digest');
   if (schema > migrations.length) return { ...NOTHING, newer: schema };
   const read: unknown = JSON.parse(text);
   const kept = migrations.slice(schema).reduce((document, { upgrade }) => upgrade(document), read);
   return isKept(kept) ? { ...NOTHING, kept } : damaged('it holds something else than a state of tswitch');
-}
-
-function digestOf(schema: number, text: string): string {
-  return createHash('sha256').update(`${schema}\n${text}`).digest('hex');
 }
 
 /** What each port means is checked where it is added. */

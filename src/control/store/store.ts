@@ -1,27 +1,18 @@
 /**
- * Kept state, in two files that hold the same: a database (database.ts) and beside it `FILE.last-good` (second-file.ts). A
+ * Kept state, in two files that hold the same: a database (database.ts) and beside it `FILE.last-good` (sealed-file.ts). A
  * generation is in both, on the disk, before the change that made it is acknowledged. What is damaged is set aside under
  * another name and said; the newest whole generation of either is used. Where there was state and none of it is whole, the
  * daemon refuses to start: a switch that is empty for no reason told cuts everybody off.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { TswitchError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Database } from './database.ts';
-import { damaged, type Found, type Kept, seal } from './kept.ts';
+import { damaged, type Found, type Kept, NOTHING, seal, unseal } from './kept.ts';
 import { type Migration, MIGRATIONS } from './migrations.ts';
-import { SecondFile } from './second-file.ts';
+import { SealedFile } from './sealed-file.ts';
+import { setAside } from './set-aside.ts';
 import { explainStoreError, isDamage } from './store-errors.ts';
 
 const FILE_MODE = 0o600;
@@ -48,7 +39,7 @@ export class Store {
   readonly kept: Kept | null;
   /** What had to be set aside since the daemon started, in words for people; empty: all was well. */
   readonly notices: string[] = [];
-  readonly #second: SecondFile;
+  readonly #second: SealedFile;
   readonly #options: Required<StoreOptions>;
   #database: Database;
   #documentBytes = 0;
@@ -71,10 +62,10 @@ export class Store {
   private constructor(path: string, options: Required<StoreOptions>) {
     this.path = path;
     this.#options = options;
-    this.#second = new SecondFile(`${path}${SECOND_SUFFIX}`);
+    this.#second = new SealedFile(`${path}${SECOND_SUFFIX}`, 'state');
     prepareFile(path);
     const [database, inDatabase] = this.#openDatabase();
-    const inSecond = this.#second.read(options.migrations);
+    const inSecond = this.#readSecond();
     try {
       this.kept = this.#choose(inDatabase, inSecond);
     } catch (error) {
@@ -167,6 +158,12 @@ export class Store {
     }
   }
 
+  #readSecond(): Found {
+    const read = this.#second.read();
+    if (read === null) return NOTHING;
+    return typeof read === 'string' ? damaged(read) : unseal(read, this.#options.migrations);
+  }
+
   /** The newest of what is whole. */
   #choose(inDatabase: Found, inSecond: Found): Kept | null {
     // That the database is of a later version, its second file confirms, or nobody denies it; else a bit has flipped.
@@ -196,8 +193,7 @@ export class Store {
   }
 
   #setAside(path: string, suffixes: readonly string[], damage: string): void {
-    const place = freePlace(`${path}.damaged-${new Date().toISOString().replaceAll(':', '-')}`);
-    for (const suffix of suffixes) if (existsSync(path + suffix)) renameSync(path + suffix, place + suffix);
+    const place = setAside(path, suffixes);
     const notice = `the state file ${path} is damaged: ${damage}; it lies in ${place} now, and the last good state is used`;
     this.notices.push(notice);
     this.#options.log.error('kept state is damaged', { reason: damage, file: path, place });
@@ -231,9 +227,4 @@ function makeFolder(folder: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-}
-
-function freePlace(path: string): string {
-  if (!existsSync(path)) return path;
-  for (let number = 2; ; number++) if (!existsSync(`${path}.${number}`)) return `${path}.${number}`;
 }

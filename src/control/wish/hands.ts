@@ -42,8 +42,8 @@ export interface HandsOptions {
 export function handsOf({ ports, owner, macs, settings, patchSettings }: HandsOptions): Hands {
   return {
     wish: () => {
-      const lasting = ports.registry.all().filter(({ isTemporary }) => !isTemporary);
-      const wished = lasting.map((record) => {
+      const all = ports.registry.all().filter(({ wishedBy }) => wishedBy === 'configuration');
+      const wished = all.map((record) => {
         return wishedPort(record.request, record.attachment.identity.mac, record.settings);
       });
       return inOrder({ switch: settings(), ports: wished, fdb: macs.given() });

@@ -11,23 +11,16 @@ import { netnsPath } from '../../control/plumbing/netns.ts';
 const FOLDER = '/etc/netns';
 const MARK = '# Written by tswitch, which removes it when the container leaves the network.\n';
 
-/**
- * Has the namespace ask the gateways for names.
- *
- * @returns whether the file was written
- */
-export async function writeResolvConf(netns: string, gateways: readonly string[]): Promise<boolean> {
-  if (!isNetnsName(netns) || gateways.length === 0) return false;
+/** Has the namespace ask the gateways for names. Written in place: who runs there has this very file mounted already. */
+export async function writeResolvConf(netns: string, gateways: readonly string[]): Promise<void> {
+  if (!isNetnsName(netns)) return;
   const folder = join(FOLDER, netns);
-  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'resolv.conf');
   const text = MARK + gateways.map((gateway) => `nameserver ${gateway}\n`).join('');
-  try {
-    await writeFile(join(folder, 'resolv.conf'), text, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
+  const found = await readFile(file, 'utf8').catch(() => null);
+  if (found === text || (found !== null && !found.startsWith(MARK))) return;
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, text);
 }
 
 /** Removes the file if it is ours, and the folder if nothing else is in it. */

@@ -6,7 +6,8 @@
 import { DnsServer } from '../dns/server.ts';
 import { applyRuleset, deleteTable } from './firewall.ts';
 import type { GatewayView, NetworkRecord } from '../model.ts';
-import { gatewayIfname, gatewayPort } from '../names.ts';
+import { gatewayIfname, gatewayMac } from '../names.ts';
+import { portOfGateway } from '../owned-ports.ts';
 import { Proxies } from './proxies.ts';
 import { rulesetOf, tableOf } from './rules.ts';
 import type { State } from '../state.ts';
@@ -17,39 +18,38 @@ export class Gateway {
   readonly port: string;
   /** Whether the host must forward for it. */
   readonly forwards: boolean;
-  readonly #ifname: string;
-  readonly #mac: string;
-  readonly #table: string;
+  readonly #id: string;
   readonly #proxies = new Proxies();
-  readonly #resources: AsyncDisposableStack;
+  /** What answers: ends with the daemon. */
+  readonly #servers: AsyncDisposableStack;
+  /** Interface, rules: the next life of the daemon finds them in place. */
+  readonly #place: AsyncDisposableStack;
 
-  private constructor(network: NetworkRecord, port: { name: string; mac: string | null }, undo: AsyncDisposableStack) {
-    this.port = port.name;
+  private constructor(
+    network: NetworkRecord,
+    port: string,
+    servers: AsyncDisposableStack,
+    place: AsyncDisposableStack,
+  ) {
+    this.port = port;
     this.forwards = !network.internal;
-    this.#ifname = gatewayIfname(network.id);
-    this.#mac = port.mac ?? '';
-    this.#table = tableOf(network.id);
-    this.#resources = undo;
+    this.#id = network.id;
+    this.#servers = servers;
+    this.#place = place;
+    servers.defer(() => this.#proxies.close());
   }
 
-  /** All of it, or nothing. */
+  /** All of it, or nothing. What the switch began with already is taken as it is. */
   static async up(state: State, network: NetworkRecord): Promise<Gateway> {
-    await using undo = new AsyncDisposableStack();
-    const port = await state.control.addOwnedPort({
-      name: gatewayPort(network.name),
-      kind: 'veth',
-      netns: 'host',
-      ifname: gatewayIfname(network.id),
-      addresses: network.subnets.map(({ subnet, gateway }) => {
-        return `${gateway}/${parseSubnet(subnet, 'subnet').prefixBits}`;
-      }),
-      mtu: network.mtu,
-      ...(network.vlan === null ? {} : { vlan: network.vlan }),
-    });
-    undo.defer(() => state.control.removeOwnedPort(port.name));
-    const table = tableOf(network.id);
-    await applyRuleset(rulesetOf({ ...network, endpoints: [] }));
-    undo.defer(() => deleteTable(table));
+    const { control } = state;
+    await using place = new AsyncDisposableStack();
+    await using servers = new AsyncDisposableStack();
+    const port = portOfGateway(network);
+    const { name } = port.request;
+    if (control.ownedPortState(name) === null) await control.addOwnedPort(port);
+    place.defer(() => control.removeOwnedPort(name));
+    await applyRuleset(rulesetOf(network));
+    place.defer(() => deleteTable(tableOf(network.id)));
     if (!network.internal) {
       for (const family of [4, 6] as const) {
         if (network.subnets.some(({ subnet }) => parseSubnet(subnet, 'subnet').family === family)) {
@@ -60,15 +60,14 @@ export class Gateway {
     if (network.dns) {
       const addresses = network.subnets.map((subnet) => subnet.gateway);
       const dns = await DnsServer.open({ document: () => state.document, id: network.id, addresses });
-      undo.defer(() => dns.close());
+      servers.defer(() => dns.close());
     }
-    const gateway = new Gateway(network, port, undo.move());
-    gateway.#resources.defer(() => gateway.#proxies.close());
-    return gateway;
+    return new Gateway(network, name, servers.move(), place.move());
   }
 
   view(): GatewayView {
-    return { port: this.port, ifname: this.#ifname, mac: this.#mac, nftTable: this.#table };
+    const id = this.#id;
+    return { port: this.port, ifname: gatewayIfname(id), mac: gatewayMac(id), nftTable: tableOf(id) };
   }
 
   /** Publishes what members publish now. After a failure call it with the network as it was before. */
@@ -78,6 +77,12 @@ export class Gateway {
   }
 
   async down(): Promise<void> {
-    await this.#resources.disposeAsync();
+    await this.leave();
+    await this.#place.disposeAsync();
+  }
+
+  /** At the end of a daemon that comes back. */
+  async leave(): Promise<void> {
+    await this.#servers.disposeAsync();
   }
 }

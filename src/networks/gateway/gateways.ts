@@ -23,7 +23,7 @@ export class Gateways {
     try {
       this.#up.set(network.id, await Gateway.up(this.#state, network));
     } catch (error) {
-      await this.#settle();
+      await this.settle();
       throw error;
     }
     undo?.defer(() => this.drop(network.id));
@@ -38,13 +38,21 @@ export class Gateways {
     const gateway = this.#up.get(id);
     this.#up.delete(id);
     await gateway?.down();
-    await this.#settle();
+    await this.settle();
   }
 
   /** The network whose gateway has this port; null: none has. */
   ownerOf(port: string): string | null {
     for (const [id, gateway] of this.#up) if (gateway.port === port) return id;
     return null;
+  }
+
+  /** At the end of a daemon that comes back: interfaces and rules stay. */
+  async leave(): Promise<void> {
+    for (const gateway of this.#up.values()) {
+      await this.#state.attempt('a gateway could not be left in order', () => gateway.leave());
+    }
+    this.#up.clear();
   }
 
   async close(): Promise<void> {
@@ -54,7 +62,7 @@ export class Gateways {
   }
 
   /** With the last network that needs them, and no other daemon's there, the host's settings are put back. */
-  async #settle(): Promise<void> {
+  async settle(): Promise<void> {
     if (this.#state.document.sysctls.length === 0) return;
     for (const { forwards } of this.#up.values()) if (forwards) return;
     if ((await networkTables()).length > this.#up.size) return;

@@ -25,11 +25,19 @@ export class Proxies {
   /** By the ids of endpoints. */
   readonly #open = new Map<string, Proxy[]>();
 
-  /** Those of these members are there afterwards, and no others. @throws TswitchError ADDRESS_IN_USE, ADDRESS_REFUSED */
+  /**
+   * Those of these members are there afterwards, and no others.
+   *
+   * @throws TswitchError ADDRESS_IN_USE, ADDRESS_REFUSED: the first that was met; all the others are there nevertheless
+   */
   async follow(endpoints: readonly EndpointRecord[]): Promise<void> {
     const wanted = new Set(endpoints.map(({ id }) => id));
     for (const id of this.#open.keys()) if (!wanted.has(id)) await this.#close(id);
-    for (const endpoint of endpoints) if (!this.#open.has(endpoint.id)) await this.#openAll(endpoint);
+    const errors: unknown[] = [];
+    for (const endpoint of endpoints) {
+      if (!this.#open.has(endpoint.id)) await this.#openAll(endpoint).catch((error: unknown) => errors.push(error));
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   async close(): Promise<void> {

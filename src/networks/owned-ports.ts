@@ -1,0 +1,39 @@
+/** The ports that networks have of the switch: one for each member, and one for the gateway. Pure. */
+import type { OwnedPort } from '../control/model.ts';
+import { parseSubnet } from './addresses/subnet.ts';
+import type { EndpointRecord, NetworkRecord, NetworksDocument } from './model.ts';
+import { gatewayIfname, gatewayMac, gatewayPort, memberPort } from './names.ts';
+
+type Place = Pick<EndpointRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'remembered'> & { mac: string | null };
+
+/** With all that makes it the same port again in the daemon's next life. */
+export function portOfMember(
+  network: NetworkRecord,
+  { name, netns, ifname, addresses, mac, remembered }: Place,
+): OwnedPort {
+  const far = { netns, ifname, addresses, mac, mtu: network.mtu };
+  const settings = { isolated: network.isolated, ...vlanOf(network) };
+  return { request: { name: memberPort(network.name, name), kind: 'veth', ...far, ...settings }, remembered };
+}
+
+/** Its far end is in the host, with the gateway's addresses. */
+export function portOfGateway(network: NetworkRecord): OwnedPort {
+  const { id, name, subnets, mtu } = network;
+  const addresses = subnets.map(({ subnet, gateway }) => `${gateway}/${parseSubnet(subnet, 'subnet').prefixBits}`);
+  const far = { netns: 'host', ifname: gatewayIfname(id), addresses, mac: gatewayMac(id), mtu };
+  return { request: { name: gatewayPort(name), kind: 'veth', ...far, ...vlanOf(network) }, remembered: null };
+}
+
+/** All that are wished. A network without members needs none. */
+export function ownedPorts({ networks }: NetworksDocument): OwnedPort[] {
+  return networks
+    .filter(({ endpoints }) => endpoints.length > 0)
+    .flatMap((network) => [
+      portOfGateway(network),
+      ...network.endpoints.map((endpoint) => portOfMember(network, endpoint)),
+    ]);
+}
+
+function vlanOf({ vlan }: NetworkRecord): { vlan?: number } {
+  return vlan === null ? {} : { vlan };
+}
