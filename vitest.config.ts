@@ -1,4 +1,8 @@
-/** Two projects: `unit` runs side by side; `kernel` needs root and real namespaces, so its files run one after another. */
+/**
+ * Two projects: `unit` needs no root; `kernel` makes real namespaces, netdevs and daemons, so each of its files has a network
+ * namespace to itself. A file of it waits more than it works, so twice as many run as there are processors.
+ */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -31,7 +35,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'kernel', include: KERNEL, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'kernel',
+          include: KERNEL,
+          maxWorkers: 2 * availableParallelism(),
+          execArgv: ['--require', fileURLToPath(new URL('test/support/own-netns.ts', import.meta.url))],
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },

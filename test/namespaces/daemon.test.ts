@@ -8,7 +8,7 @@ import { isAlive, processId } from '../../src/demo/processes.ts';
 import { cliRunner, MAIN } from '../support/cli-runner.ts';
 import { Daemon } from '../support/daemon.ts';
 import { frame, mac } from '../support/frames.ts';
-import { type Host, ip, Lab, runProgram, until } from '../support/lab.ts';
+import { type Host, ip, Lab, netdevExists, runProgram, until } from '../support/lab.ts';
 import { NotifySocket } from '../support/notify-socket.ts';
 import { NumberedFlows } from '../support/numbered-flows.ts';
 
@@ -209,7 +209,7 @@ describe('started as root', () => {
     expect(await daemon.tswitch(['port', 'add', 'wire', '--kind', 'packet', '--netdev', netdev])).toMatchObject({
       code: 0,
     });
-    expect(existsSync(`/sys/class/net/${far}`)).toBe(true);
+    expect(netdevExists(far)).toBe(true);
     const made = `tswt-${process.pid}-made`;
     lab.defer(() => existsSync(`/run/netns/${made}`) && ip('netns', 'del', made));
     expect(await daemon.tswitch(['plug', made, '--create', '--ip', '10.55.0.4/24'])).toMatchObject({

@@ -4,11 +4,12 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PortKind } from '../../src/control/model.ts';
+import { readNetdev } from '../../src/control/plumbing/netdev.ts';
 import { BROADCAST, mac } from '../support/frames.ts';
-import { type Host, ip, Lab, PATIENCE_MS, sleep, until } from '../support/lab.ts';
+import { type Host, ip, Lab, netdevSent, PATIENCE_MS, sleep, until } from '../support/lab.ts';
 import { arp, ETHERTYPE_ARP } from '../support/packets.ts';
 
 const lab = new Lab();
@@ -19,9 +20,7 @@ const HOST_ADDRESS = '198.51.100.1';
 /** Long enough for a frame to have passed the kernel's whole receive path. */
 const SILENCE_MS = 300;
 
-const netdevFile = (netdev: string, file: string): string =>
-  readFileSync(`/sys/class/net/${netdev}/${file}`, 'utf8').trim();
-const sentBy = (netdev: string): number => Number(netdevFile(netdev, 'statistics/tx_packets'));
+const sentBy = (netdev: string): number => netdevSent(netdev).frames;
 
 /** An IPv6 link-local address that is past duplicate detection. @param where null: the host */
 async function linkLocalOf(netdev: string, where: Host | null = null): Promise<string | undefined> {
@@ -53,7 +52,7 @@ class Listeners {
 
 /** Tries everything that could reach the host from a namespace whose `eth0` leads to `netdev`; gives what did. */
 async function reach(from: Host, netdev: string, listeners: Listeners): Promise<() => string[]> {
-  const ownMac = netdevFile(netdev, 'address');
+  const ownMac = readNetdev(null, netdev)!.mac;
   // Nothing but the switch is to keep frames from the host.
   writeFileSync(`/proc/sys/net/ipv4/conf/${netdev}/rp_filter`, '0');
   const wire = from.wire();

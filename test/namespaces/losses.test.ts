@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
+import { listNetdevs } from '../../src/control/plumbing/netdev.ts';
 import { expectBalance, type Host, ip, Lab, until } from '../support/lab.ts';
 
 /** Each is the loss of several ports. */
@@ -65,7 +66,10 @@ test(`${5 * ROUNDS} losses and returns`, { timeout: 180_000 + ROUNDS * 10_000 },
     }),
   );
   const times: Record<'lost' | 'back', number[]> = { lost: [], back: [] };
-  const netdevs = (): string[] => readdirSync('/sys/class/net').toSorted();
+  const netdevs = (): string[] =>
+    listNetdevs(null)
+      .map(({ name }) => name)
+      .toSorted();
   const before = { netdevs: netdevs(), files: 0 };
 
   for (let round = 0; round < ROUNDS; round++) {

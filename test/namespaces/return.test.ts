@@ -1,14 +1,14 @@
 /** A port whose netdev or namespace vanishes is lost, and comes back by itself when what it needs is there again. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwitchEvent } from '../../src/control/events.ts';
 import { linesLog } from '../support/lines-log.ts';
 import type { PortKind, PortRequest, SwitchControl } from '../../src/control/model.ts';
 import { createSwitch } from '../../src/control/switch.ts';
 import { stop } from '../support/agents.ts';
-import { expectBalance, type Host, ip, Lab, sleep, until } from '../support/lab.ts';
+import { expectBalance, type Host, ip, Lab, netdevExists, sleep, until } from '../support/lab.ts';
 
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 /** Longer than some attempts to bring a port back. */
@@ -156,7 +156,7 @@ test('by path, and in the namespace of the daemon', async () => {
   await isLost('path');
   await isLost('home');
   await isBack('home');
-  expect(existsSync(`/sys/class/net/${ifname}`)).toBe(true);
+  expect(netdevExists(ifname)).toBe(true);
   await remakeNetns(a);
   await isBack('path');
   expect(await netdevsIn(a)).toEqual(['eth0', 'lo']);
@@ -256,7 +256,7 @@ describe('a lost port', () => {
     await ip('netns', 'add', a.name);
     await sleep(250);
     await lan.close();
-    expect(readdirSync('/sys/class/net')).not.toContain('tsw-p');
+    expect(netdevExists('tsw-p')).toBe(false);
     expect(await netdevsIn(a)).toEqual(['lo']);
   });
 });

@@ -3,7 +3,7 @@
  * a test made, in reverse order, whether the test passed or not; what a killed test run left is removed by the next lab.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { O_CLOEXEC, O_RDONLY } from '../../native-bindings/abi/fcntl.ts';
@@ -257,7 +257,27 @@ async function removeDeadLabs(): Promise<void> {
 }
 
 async function deleteNetdev(name: string): Promise<void> {
-  if (existsSync(`/sys/class/net/${name}`)) await ip('link', 'del', name);
+  if (netdevExists(name)) await ip('link', 'del', name);
+}
+
+/** In the namespace of the tests. */
+export function netdevExists(name: string): boolean {
+  return readNetdev(null, name) !== null;
+}
+
+/** Frames that the namespace of the tests handed to a netdev of its own, and those of them that were dropped there. */
+export function netdevSent(name: string): { frames: number; dropped: number } {
+  const lines = readFileSync('/proc/thread-self/net/dev', 'utf8').split('\n');
+  const line = lines.find((each) => each.trimStart().startsWith(`${name}:`));
+  if (line === undefined) throw new Error(`no netdev ${name}`);
+  // Eight columns of what was received come first: bytes, packets, errs, drop, and so on for what was sent.
+  const [, frames, , dropped] = line
+    .slice(line.indexOf(':') + 1)
+    .trim()
+    .split(/\s+/)
+    .slice(8)
+    .map(Number);
+  return { frames: frames!, dropped: dropped! };
 }
 
 /** Sends payload over TCP in both directions at once, and expects every byte of it to arrive, in order. */

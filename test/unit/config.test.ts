@@ -143,6 +143,13 @@ describe('problems', () => {
     expect((await get<{ ports: unknown[] }>('/v1/ports')).body.ports).toEqual([]);
   });
 
+  test('an empty body is refused', async () => {
+    expect(await send('PUT', '/v1/config', '')).toMatchObject({
+      status: 400,
+      body: { error: { code: 'BAD_REQUEST' } },
+    });
+  });
+
   test.each(['?dryRun=maybe', '?confirmWithin=0', '?confirmWithin=86401', '?more=1'])(
     '%s is refused',
     async (query) => {

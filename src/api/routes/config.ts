@@ -111,6 +111,7 @@ function digestsIn(header: string | undefined): string[] | undefined {
 
 /** With all that is wrong, also in the parts whose shape is right. */
 async function refuse(control: SwitchControl, context: Context, issues: readonly z.core.$ZodIssue[]): Promise<never> {
-  const body: unknown = await context.req.json();
+  // The validator takes a body that is empty, which is no JSON, for `{}`.
+  const body: unknown = (await context.req.text()) === '' ? {} : await context.req.json();
   throw refusalOf([...issues.map(shapeProblem), ...(await control.configProblems(soundParts(body)))]);
 }
