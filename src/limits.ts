@@ -55,6 +55,13 @@ export const LOOP_HOLD_SECONDS_MAX = 86_400;
 export const RESERVED_ADDRESSES = 0x30;
 export const RESERVED_FILTERED_DEFAULT = 0x10;
 
+/** Limits of bandwidth: at the least of them a full-size frame takes more than a second. */
+export const RATE_BITS_MIN = 8_000;
+export const RATE_BITS_MAX = 1_000_000_000_000;
+export const BURST_BYTES_MAX = 256 * 1024 * 1024;
+/** Of a frame beside its payload: Ethernet header and two tags. */
+export const FRAME_OVERHEAD_BYTES = 14 + 8;
+
 /** A netdev name, without the closing zero (IFNAMSIZ - 1, linux/if.h). */
 export const NETDEV_NAME_BYTES_MAX = 15;
 export const PORT_NAME = /^[A-Za-z0-9._:-]{1,64}$/;

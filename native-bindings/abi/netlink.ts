@@ -30,6 +30,8 @@ export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 /** Of one end of a pair: index of the other, in its namespace. */
 export const IFLA_LINK = 5;
+/** Kind of the root queueing discipline. */
+export const IFLA_QDISC = 6;
 export const IFLA_IFALIAS = 20;
 export const IFLA_NUM_TX_QUEUES = 31;
 export const IFLA_NUM_RX_QUEUES = 32;

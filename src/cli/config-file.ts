@@ -2,13 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml';
+import { LIMIT_FIELDS } from '../control/rate-limits.ts';
 import { CliError } from './errors.ts';
 import { printable } from './output.ts';
 
 /** Aliases of a file may not make it much larger than it is. */
 const ALIASES_MAX = 100;
 /** Fields whose values are texts, though they may look like numbers. */
-const TEXTS = new Set(['name', 'netdev', 'netns', 'ifname', 'mac', 'addresses', 'gateway', 'port']);
+const TEXTS = new Set(['name', 'netdev', 'netns', 'ifname', 'mac', 'addresses', 'gateway', 'port', ...LIMIT_FIELDS]);
 
 export interface ConfigFile {
   document: object;

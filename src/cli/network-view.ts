@@ -58,6 +58,7 @@ export function dockerView(network: NetworkView): object {
 
 function containerView(endpoint: EndpointView): object {
   const { name, id, mac, addresses, netns, ifname, port, state, aliases, links, published } = endpoint;
+  const { ingressRate, egressRate } = endpoint;
   return {
     Name: name,
     EndpointID: id,
@@ -71,6 +72,8 @@ function containerView(endpoint: EndpointView): object {
     Aliases: aliases,
     Links: links.map(({ container, alias }) => `${container}:${alias}`),
     Ports: published.map(formatPublished),
+    ...(ingressRate === null ? {} : { IngressRate: ingressRate }),
+    ...(egressRate === null ? {} : { EgressRate: egressRate }),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   UNKNOWN_LIMIT_DEFAULT,
 } from '../limits.ts';
 import { addMirrorOptions } from './mirror-options.ts';
+import { addRateOptions } from './rate-options.ts';
 import { limitUpTo, parseFlag, parseList, parseVid, parseVidList, wholeNumber } from './values.ts';
 
 /** The kinds that can be asked for; `memory` ports are for tests. */
@@ -44,7 +45,7 @@ export function addTrafficOptions(command: Command): Command {
       `--${name}-limit <n>`,
       `${what} per second that may enter to be flooded, or none (of a new port: ${byDefault})`,
     ).argParser(limitUpTo(STORM_LIMIT_MAX));
-  return addMirrorOptions(command)
+  return addMirrorOptions(addRateOptions(command))
     .addOption(new Option('--mtu <bytes>', 'largest payload in bytes').argParser(wholeNumber(MTU_MIN, MTU_MAX)))
     .addOption(flag('learning', 'learn the source addresses of arriving frames'))
     .addOption(flag('flood-unknown', 'flood frames to unknown addresses out of this port'))

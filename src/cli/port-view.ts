@@ -3,6 +3,7 @@ import type { PortView } from '../control/model.ts';
 import type { Cell } from './output.ts';
 import { formatEvent } from './event-line.ts';
 import { mirrorWords } from './mirror-options.ts';
+import { limitWords } from './rate-options.ts';
 import { formatVidList } from './values.ts';
 
 const STATE_COLOURS = { up: 'green', down: 'yellow', lost: 'red' } as const;
@@ -78,6 +79,8 @@ export function portFields(port: PortView): [string, Cell][] {
     ['broadcast limit', perSecond(port.broadcastLimit)],
     ['multicast limit', perSecond(port.multicastLimit)],
     ['unknown limit', perSecond(port.unknownLimit)],
+    ['ingress rate', limitWords(port, 'ingress')],
+    ['egress rate', limitWords(port, 'egress')],
     ['offloads', port.offloads.join(', ') || 'none'],
     ['mirror', mirrorWords(port.mirror)],
     ['received', `${rx.frames} frames, ${rx.bytes} bytes, ${rx.superFrames} super-frames, ${rx.drops} lost`],

@@ -37,8 +37,21 @@ export type XdpMode = (typeof XDP_MODES)[number];
 export type PortState = 'up' | 'down' | 'lost';
 export type AdminState = 'up' | 'down';
 
+/**
+ * What may pass a port: `ingress` enters the switch by it, `egress` leaves by it. Whole frames count, Ethernet header included;
+ * of a super-frame, the frames that it stands for. Text in the units of tc(8) (rate-text.ts).
+ */
+export interface RateLimits {
+  /** Bits per second, like `100mbit`; null: no limit. */
+  ingressRate: string | null;
+  /** Bytes that may pass at once after a rest, like `128kb`; null: chosen, or no limit. */
+  ingressBurst: string | null;
+  egressRate: string | null;
+  egressBurst: string | null;
+}
+
 /** What of a working port can be changed without re-making it. */
-export interface PortSettings {
+export interface PortSettings extends RateLimits {
   mode: PortMode;
   /** The access or native VLAN; null in mode `trunk`. */
   vlan: number | null;

@@ -2,6 +2,7 @@
 import { OFFLOAD_NAMES, type OffloadName, type PortKind, type PortSettings, type PortState } from './model.ts';
 import type { Attachment, LinkState } from './attach/attachment.ts';
 import type { NormalPortRequest } from './port-request.ts';
+import { limitsIn } from './rate-limits.ts';
 
 /**
  * Who wishes for a port: the configuration; an owner, such as a network, who keeps his wish himself; or nobody any longer than an
@@ -56,9 +57,9 @@ export function nameOf({ request }: Pick<PortRecord, 'request'>): string {
   return request.name;
 }
 
-/** What makes the port again as it was: the address and the MTU that it has by now. */
+/** What makes the port again as it was: the address, the MTU and the limits that it has by now. */
 export function returnRequest({ request, attachment, settings }: PortRecord): NormalPortRequest {
-  return { ...request, mac: attachment.identity.mac, mtu: settings.mtu };
+  return { ...request, ...limitsIn(settings), mac: attachment.identity.mac, mtu: settings.mtu };
 }
 
 /** Frames lost so far because nobody could take them in time. */
@@ -84,6 +85,7 @@ export function settingsOf(request: NormalPortRequest, netdevMtu: number, uso: b
     broadcastLimit: request.broadcastLimit,
     multicastLimit: request.multicastLimit,
     unknownLimit: request.unknownLimit,
+    ...limitsIn(request),
     admin: request.admin,
     offloads: request.offloads ?? offloadsOf(request.kind, uso),
     mirror: request.mirror,

@@ -30,6 +30,7 @@ import { normalMirror } from './capture/mirror-request.ts';
 import { TswitchError } from './errors.ts';
 import { isNewNetnsName } from './netns-name.ts';
 import { OFFLOAD_NAMES, PORT_KINDS, PORT_MODES, PRIORITY_TAGS, TPIDS } from './model.ts';
+import { NO_LIMITS, rateLimitsOf, refuseUnlimitable } from './rate-limits.ts';
 import type { OffloadName, PortIdentity, PortKind, PortMode, PortPatch, PortRequest, PortSettings } from './model.ts';
 
 /** A PortRequest with every default filled in and every value in its one spelling. */
@@ -95,6 +96,8 @@ function normalize(request: PortRequest, attempt: Attempt): NormalPortRequest {
   const mtu = request.mtu ?? (place.netdev === null ? MTU_DEFAULT : undefined);
   if (mtu !== undefined) attempt(() => checkMtu(mtu, place.addresses), undefined);
   const vlans = { vlan: VLAN_DEFAULT, trunks: [], cvlans: [] };
+  const limits = attempt(() => rateLimitsOf(request, NO_LIMITS, mtu ?? MTU_MAX), NO_LIMITS);
+  attempt(() => refuseUnlimitable({ kind: request.kind, netns: place.netns }, limits), undefined);
   return {
     name: request.name,
     kind: request.kind,
@@ -121,6 +124,7 @@ function normalize(request: PortRequest, attempt: Attempt): NormalPortRequest {
       () => limitOf(request.unknownLimit, UNKNOWN_LIMIT_DEFAULT, STORM_LIMIT_MAX, 'unknownLimit'),
       null,
     ),
+    ...limits,
     admin: request.admin ?? 'up',
     offloads: attempt(() => request.offloads && normalOffloads(request.offloads), undefined),
     mirror: attempt(() => normalMirror(request.mirror ?? null, request.name), null),
@@ -148,6 +152,7 @@ export function applyPatch(settings: PortSettings, patch: PortPatch, addresses: 
     broadcastLimit: limitOf(patch.broadcastLimit, settings.broadcastLimit, STORM_LIMIT_MAX, 'broadcastLimit'),
     multicastLimit: limitOf(patch.multicastLimit, settings.multicastLimit, STORM_LIMIT_MAX, 'multicastLimit'),
     unknownLimit: limitOf(patch.unknownLimit, settings.unknownLimit, STORM_LIMIT_MAX, 'unknownLimit'),
+    ...rateLimitsOf(patch, settings, patch.mtu ?? settings.mtu),
     offloads: patch.offloads ? normalOffloads(patch.offloads) : settings.offloads,
     mirror: patch.mirror === undefined ? settings.mirror : normalMirror(patch.mirror, null),
   };

@@ -17,6 +17,7 @@ import { PortOrders, type PortOrdersOptions } from './port-orders.ts';
 import { newRecord, offloadsOf, type PortRecord, settingsOf, type WishedBy } from './port-record.ts';
 import { PortRegistry } from './port-registry.ts';
 import { applyPatch, normalizePortRequest, type NormalPortRequest } from './port-request.ts';
+import { LIMIT_FIELDS, limitsIn, refuseUnlimitable } from './rate-limits.ts';
 import { someAtATime } from './turns.ts';
 import { portView } from './views.ts';
 
@@ -128,8 +129,17 @@ export class Ports {
   async patch(name: string, patch: PortPatch, createNetns?: boolean): Promise<PortView> {
     const record = this.registry.get(name);
     const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
-    if (wanted.mtu !== record.settings.mtu) await record.attachment.setMtu(wanted.mtu);
-    await this.#options.mirroring.set(name, wanted.mirror);
+    refuseUnlimitable(record.attachment.identity, wanted);
+    const { attachment, settings } = record;
+    const limitsAgain = LIMIT_FIELDS.some((field) => patch[field] !== undefined);
+    if (limitsAgain) await attachment.setLimits(limitsIn(wanted));
+    try {
+      if (wanted.mtu !== settings.mtu) await attachment.setMtu(wanted.mtu);
+      await this.#options.mirroring.set(name, wanted.mirror);
+    } catch (error) {
+      if (limitsAgain) await attachment.setLimits(limitsIn(settings));
+      throw error;
+    }
     record.settings = wanted;
     if (createNetns !== undefined) record.request = { ...record.request, createNetns };
     this.#orders.limitLearning(record);

@@ -1,6 +1,7 @@
 /** Containers into networks and out again: each as a whole, or not at all. */
 import { rememberProcess } from '../control/attach/netns-memory.ts';
 import { TswitchError } from '../control/errors.ts';
+import { NO_LIMITS, rateLimitsOf } from '../control/rate-limits.ts';
 import { chooseAddresses, release } from './addresses/choice.ts';
 import { removeResolvConf, writeResolvConf } from './containers/files.ts';
 import { addDefaultRoutes } from './default-routes.ts';
@@ -34,11 +35,12 @@ export class Members {
     const published = request.publish ?? [];
     if (published.length > 0) refusePublished(this.#state.document, network, published);
     const { addresses, subnets } = chooseAddresses(network, request.addresses ?? []);
+    const limits = rateLimitsOf(request, NO_LIMITS, network.mtu);
     const ifname = request.ifname ?? this.#freeIfname(netns);
 
     await using undo = new AsyncDisposableStack();
     await this.#gateways.ensure(network, undo);
-    const place = { name, netns, ifname, addresses, remembered, mac: request.mac ?? null };
+    const place = { name, netns, ifname, addresses, remembered, mac: request.mac ?? null, ...limits };
     const port = await control.addOwnedPort(portOfMember(network, place));
     undo.defer(() => control.removeOwnedPort(port.name));
     const given = await addDefaultRoutes(netns, [{ network, endpoint: place }]);

@@ -1,5 +1,6 @@
 /** What the callers of networks say and see, and what is kept of them. */
 import type { NetnsMemory } from '../control/attach/netns-memory.ts';
+import type { RateLimits } from '../control/model.ts';
 
 export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
 export type NetworkDriver = (typeof NETWORK_DRIVERS)[number];
@@ -69,7 +70,7 @@ export interface Published {
 }
 
 /** POST /v1/networks/{network}/connect. */
-export interface ConnectRequest {
+export interface ConnectRequest extends Partial<RateLimits> {
   /** A namespace: a name under /run/netns, a path or a pid. */
   container: string;
   /** By default the namespace's name; required for paths and pids. */
@@ -83,8 +84,8 @@ export interface ConnectRequest {
   publish?: Published[];
 }
 
-/** A member's place in a network, as it is kept. */
-export interface EndpointRecord {
+/** A member's place in a network, as it is kept; an earlier version kept no limits. */
+export interface EndpointRecord extends Partial<RateLimits> {
   id: string;
   name: string;
   netns: string;
@@ -195,7 +196,7 @@ export interface NetworkStore {
   save(document: NetworksDocument): Promise<void>;
 }
 
-export interface EndpointView extends Omit<EndpointRecord, 'remembered'> {
+export interface EndpointView extends Omit<EndpointRecord, 'remembered' | keyof RateLimits>, RateLimits {
   /** The port of the switch. */
   port: string;
   state: 'up' | 'down' | 'lost';

@@ -8,6 +8,7 @@ import { ChangeQueue } from '../control/change-queue.ts';
 import { TswitchError } from '../control/errors.ts';
 import type { Log } from '../control/log.ts';
 import type { SwitchEvent } from '../control/events.ts';
+import { NO_LIMITS } from '../control/rate-limits.ts';
 import { Containers } from './containers/containers.ts';
 import { removeLeftFiles } from './containers/files.ts';
 import { firstDocument, findNetwork, newId, withNetwork } from './document.ts';
@@ -219,7 +220,7 @@ export class Networks implements NetworksControl {
   #endpointView(network: NetworkRecord, endpoint: NetworkRecord['endpoints'][number]): EndpointView {
     const { remembered: _, ...shown } = endpoint;
     const port = memberPort(network.name, endpoint.name);
-    return { ...shown, port, state: this.#state.control.ownedPortState(port) ?? 'lost' };
+    return { ...NO_LIMITS, ...shown, port, state: this.#state.control.ownedPortState(port) ?? 'lost' };
   }
 }
 

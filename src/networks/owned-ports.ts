@@ -1,18 +1,21 @@
 /** The ports that networks have of the switch: one for each member, and one for the gateway. Pure. */
-import type { OwnedPort } from '../control/model.ts';
+import type { OwnedPort, RateLimits } from '../control/model.ts';
+import { limitsIn, NO_LIMITS } from '../control/rate-limits.ts';
 import { parseSubnet } from './addresses/subnet.ts';
 import type { EndpointRecord, NetworkRecord, NetworksDocument } from './model.ts';
 import { gatewayIfname, gatewayMac, gatewayPort, memberPort } from './names.ts';
 
-type Place = Pick<EndpointRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'remembered'> & { mac: string | null };
+type Place = Pick<EndpointRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'remembered' | keyof RateLimits> & {
+  mac: string | null;
+};
 
 /** With all that makes it the same port again in the daemon's next life. */
 export function portOfMember(
   network: NetworkRecord,
-  { name, netns, ifname, addresses, mac, remembered }: Place,
+  { name, netns, ifname, addresses, mac, remembered, ...limits }: Place,
 ): OwnedPort {
   const far = { netns, ifname, addresses, mac, mtu: network.mtu };
-  const settings = { isolated: network.isolated, ...vlanOf(network) };
+  const settings = { isolated: network.isolated, ...limitsIn({ ...NO_LIMITS, ...limits }), ...vlanOf(network) };
   return { request: { name: memberPort(network.name, name), kind: 'veth', ...far, ...settings }, remembered };
 }
 

@@ -72,15 +72,17 @@ export interface PacketOptions {
   shared: boolean;
 }
 
+type PacketResources = Extract<PortResources, { kind: 'packet' }>;
+
 /** The sockets and mappings of one port for one worker. */
 export class PacketSockets {
-  readonly resources: PortResources;
+  readonly resources: PacketResources;
   readonly #arena: Arena;
   readonly #fds: number[];
   readonly #regions: Region[];
   #overflowed = 0;
 
-  private constructor(arena: Arena, fds: number[], regions: Region[], resources: PortResources) {
+  private constructor(arena: Arena, fds: number[], regions: Region[], resources: PacketResources) {
     this.#arena = arena;
     this.#fds = fds;
     this.#regions = regions;
@@ -128,6 +130,12 @@ export class PacketSockets {
       this.#overflowed += new DataView(stats.buffer).getUint32(TPACKET_STATS.drops, true);
     }
     return this.#overflowed;
+  }
+
+  /** Whether frames are sent past the netdev's queueing discipline, from the next one on. Throws SyscallError. */
+  bypassQdisc(isOn: boolean): void {
+    const { sendFd, sendFinishedFd } = this.resources;
+    for (const fd of [sendFd, sendFinishedFd]) setInt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, isOn ? 1 : 0);
   }
 
   /** After every worker has acknowledged that it no longer uses them. */

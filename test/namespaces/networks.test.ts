@@ -123,9 +123,10 @@ test('another network takes over the default route of a container that leaves on
   expect(await links(a)).toEqual(['lo', 'eth0', 'eth2']);
 });
 
-test('a member whose namespace comes back has its address, route and MAC again', async () => {
+test('a member whose namespace comes back has its address, route, limits and MAC again', async () => {
   await create({ name: 'red', subnets: [{ subnet: '10.71.0.0/24' }] });
-  await join('red', a, { addresses: ['10.71.0.77'], name: 'kept' });
+  const limits = { ingressRate: '10Mbit', egressRate: '20mbit', egressBurst: '128kb' };
+  await join('red', a, { addresses: ['10.71.0.77'], name: 'kept', ...limits });
   const { mac } = (await inspect('red')).containers[0]!;
   const { name } = a;
   await remove(a);
@@ -134,7 +135,10 @@ test('a member whose namespace comes back has its address, route and MAC again',
   await until('its route to be back', async () => (await a.run('ip', 'route', 'show', 'default')) !== '');
   a.solicitPatiently();
   await a.connected();
-  expect(await inspect('red')).toMatchObject({ containers: [{ name: 'kept', mac, addresses: ['10.71.0.77/24'] }] });
+  const member = { name: 'kept', mac, addresses: ['10.71.0.77/24'], ...limits, ingressRate: '10mbit' };
+  expect(await inspect('red')).toMatchObject({ containers: [member] });
+  expect(await a.run('tc', 'qdisc', 'show', 'dev', 'eth0')).toMatch(/^qdisc tbf .* rate 10Mbit /);
+  expect(await host.run('tc', 'qdisc', 'show')).toMatch(/^qdisc tbf .* rate 20Mbit burst 128Kb /m);
   expect(await a.pings('10.71.0.1')).toBe(true);
 });
 
@@ -225,7 +229,8 @@ test('as people use it: the words, columns and shapes of docker network', async 
   ]);
   expect(created).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^[0-9a-f]{64}\n$/) });
   const id = created.stdout.trim();
-  const joined = await tswitch(['network', 'connect', 'web', a.name, '--alias', 'www', '--alias', 'shop']);
+  const place = ['--alias', 'www', '--alias', 'shop', '--egress-rate', '1.5mbit'];
+  const joined = await tswitch(['network', 'connect', 'web', a.name, ...place]);
   expect(joined).toMatchObject({ code: 0, stdout: expect.stringContaining('10.71.0.129/24') });
   const [heads, ...rows] = (await tswitch(['network', 'ls'])).stdout.trim().split('\n');
   expect(heads).toMatch(/^NETWORK ID +NAME +DRIVER +SCOPE +VLAN +SUBNETS +MEMBERS$/);
@@ -248,7 +253,7 @@ test('as people use it: the words, columns and shapes of docker network', async 
     Labels: { team: 'a,b' },
   });
   expect(Object.values(shown.Containers)).toMatchObject([
-    { Name: a.name, IPv4Address: '10.71.0.129/24', Aliases: ['www', 'shop'] },
+    { Name: a.name, IPv4Address: '10.71.0.129/24', Aliases: ['www', 'shop'], EgressRate: '1500kbit' },
   ]);
   expect(JSON.parse((await tswitch(['network', 'inspect', 'web', '--json'])).stdout)).toEqual(await inspect('web'));
   expect(await tswitch(['network', 'rm', 'web'])).toMatchObject({

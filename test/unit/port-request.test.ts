@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { TswitchError } from '../../src/control/errors.ts';
 import type { PortPatch, PortRequest, PortSettings } from '../../src/control/model.ts';
 import { OFFLOAD_NAMES, PORT_MODES } from '../../src/control/model.ts';
+import { NO_LIMITS } from '../../src/control/rate-limits.ts';
 import { applyPatch, isTrunk, normalizePortRequest } from '../../src/control/port-request.ts';
 
 const VETH: PortRequest = { name: 'red', kind: 'veth', netns: 'red' };
@@ -39,6 +40,10 @@ test('the smallest request gets every default', () => {
     broadcastLimit: 10_000,
     multicastLimit: 100_000,
     unknownLimit: 100_000,
+    ingressRate: null,
+    ingressBurst: null,
+    egressRate: null,
+    egressBurst: null,
     learning: true,
     floodUnknown: true,
     floodMulticast: true,
@@ -173,6 +178,7 @@ describe('applyPatch', () => {
     broadcastLimit: 10_000,
     multicastLimit: null,
     unknownLimit: 100,
+    ...NO_LIMITS,
     admin: 'up',
     offloads: [...OFFLOAD_NAMES],
     mirror: null,
@@ -198,6 +204,7 @@ describe('applyPatch', () => {
       { vlan: 1, trunks: [], cvlans: [2, 9] },
     ],
     ['limits', access, { broadcastLimit: null, fdbLimit: 5 }, { broadcastLimit: null, fdbLimit: 5 }],
+    ['limits of bandwidth', access, { egressRate: '10Mbit' }, { egressRate: '10mbit' }],
     ['another VLAN', access, { vlan: 20 }, { mode: 'access', vlan: 20 }],
     ['trunks are sorted', trunk, { trunks: [3, 1, 3] }, { trunks: [1, 3] }],
     ['plain fields', access, { isolated: true, mtu: 68, admin: 'down' }, { isolated: true, mtu: 68, admin: 'down' }],
@@ -230,6 +237,7 @@ describe('applyPatch', () => {
     ['customers on an access port', access, { cvlans: [5] }, /^cvlans: mode access/],
     ['VID 4095', access, { vlan: 4095 }, /^vlan: 4095/],
     ['MTU 9001', access, { mtu: 9001 }, /^mtu:/],
+    ['a burst without a rate', access, { egressBurst: '64kb' }, /^egressBurst: a burst needs a rate/],
     ['a mirror to nowhere', access, { mirror: {} }, /^mirror: give either the port/],
     ['a mirror to both', access, { mirror: { port: 'b', file: '/a.pcapng' } }, /^mirror: give either the port/],
     ['a mirror into a strange file', access, { mirror: { file: '/etc/passwd' } }, /^mirror: file: give a whole path/],

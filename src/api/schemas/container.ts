@@ -1,7 +1,8 @@
 /** Containers of `tswitch run` as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
-import { flag, integer, list, moment, strictObject, text } from './common.ts';
+import { flag, integer, list, moment, optional, strictObject, text } from './common.ts';
 import { connectRequest, endpointView, networkName } from './network.ts';
+import { rateLimitFields } from './rate-limits.ts';
 
 const WORDS_MAX = 4096;
 const WORD_CHARACTERS_MAX = 131_072;
@@ -33,6 +34,7 @@ export const containerRequest = strictObject({
   aliases,
   links,
   publish,
+  ...optional(rateLimitFields),
   autoRemove: autoRemove.optional(),
 }).openapi('ContainerRequest');
 

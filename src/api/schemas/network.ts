@@ -2,7 +2,8 @@
 import { z } from '@hono/zod-openapi';
 import { HOST_LABEL, MTU_MAX, MTU_MIN, NETDEV_NAME_BYTES_MAX, NETWORK_NAME } from '../../limits.ts';
 import { NETWORK_DRIVERS, PROTOCOLS } from '../../networks/model.ts';
-import { flag, integer, list, moment, oneOf, portName, strictObject, text, vid } from './common.ts';
+import { flag, integer, list, moment, oneOf, optional, portName, strictObject, text, vid } from './common.ts';
+import { rateLimitFields } from './rate-limits.ts';
 
 const ADDRESS_CHARACTERS_MAX = 64;
 const NETNS_CHARACTERS_MAX = 4095;
@@ -156,6 +157,7 @@ export const connectRequest = strictObject({
   aliases: aliases.optional(),
   links: links.optional(),
   publish: publications.optional(),
+  ...optional(rateLimitFields),
 }).openapi('ConnectRequest');
 
 export const disconnectRequest = strictObject({
@@ -173,6 +175,7 @@ export const endpointView = z
     aliases,
     links,
     published: publications,
+    ...rateLimitFields,
     isDefaultRoute: z.boolean().openapi({ description: "Whether the container's default route goes by this network." }),
     port: portName.openapi({ description: 'The port of the switch.', example: 'web:red' }),
     state: z.enum(['up', 'down', 'lost']).openapi({

@@ -30,6 +30,7 @@ import {
   vid,
 } from './common.ts';
 import { switchEvent } from './event.ts';
+import { rateLimitFields } from './rate-limits.ts';
 
 const NETNS_CHARACTERS_MAX = 4095;
 const ADDRESSES_MAX = 64;
@@ -115,6 +116,7 @@ const settingsFields = {
   broadcastLimit: stormLimit('Broadcast frames', BROADCAST_LIMIT_DEFAULT),
   multicastLimit: stormLimit('Multicast frames', MULTICAST_LIMIT_DEFAULT),
   unknownLimit: stormLimit('Frames to unknown unicast addresses', UNKNOWN_LIMIT_DEFAULT),
+  ...rateLimitFields,
   admin: oneOf(['up', 'down']).openapi({ description: 'Whether the port is meant to work; `up` by default.' }),
   offloads: list(oneOf(OFFLOAD_NAMES), OFFLOAD_NAMES.length).openapi({
     description:

@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { MTU_MAX, MTU_MIN } from '../../limits.ts';
+import type { RateLimits } from '../../control/model.ts';
 import type { ConnectRequest, EndpointView, NetworkRequest, NetworkView } from '../../networks/model.ts';
 import { NETWORK_DRIVERS } from '../../networks/model.ts';
 import { parsePublished } from '../../networks/gateway/published-text.ts';
@@ -9,6 +10,7 @@ import { contains, parseAddress, parseSubnet } from '../../networks/addresses/su
 import { Cli, examples } from '../cli.ts';
 import { UsageError } from '../errors.ts';
 import { describeEndpoint, dockerView, NETWORK_HEADS, networkRow, shortId } from '../network-view.ts';
+import { addRateOptions } from '../rate-options.ts';
 import { parseList, parseVid, wholeNumber } from '../values.ts';
 
 interface CreateOptions extends Omit<NetworkRequest, 'name' | 'subnets' | 'labels'> {
@@ -19,7 +21,7 @@ interface CreateOptions extends Omit<NetworkRequest, 'name' | 'subnets' | 'label
   label?: string[];
 }
 
-export interface ConnectOptions extends Pick<ConnectRequest, 'name' | 'mac' | 'ifname'> {
+export interface ConnectOptions extends Pick<ConnectRequest, 'name' | 'mac' | 'ifname' | keyof RateLimits> {
   ip?: string[];
   alias?: string[];
   link?: string[];
@@ -127,6 +129,7 @@ function addConnect(network: Command): void {
   examples(connect, [
     'network connect web red',
     'network connect web red --ip 10.1.0.7 --alias www --link blue:db --publish 8080:80',
+    'network connect web red --ingress-rate 10mbit --egress-rate 100mbit',
     'network connect web /proc/4711/ns/net --name box',
   ]);
   const disconnect = network
@@ -141,7 +144,7 @@ function addConnect(network: Command): void {
 }
 
 export function addPlaceOptions(command: Command): Command {
-  return command
+  return addRateOptions(command)
     .option('--ip <address>', 'address, one of each subnet; may be repeated (default: the next free one)', parseList)
     .option('--alias <name>', 'further name in this network; may be repeated', parseList)
     .option('--link <other:alias>', 'name by which this container alone knows another; may be repeated', parseList)
@@ -171,10 +174,15 @@ export function networkRequest(name: string, options: CreateOptions): NetworkReq
 /** The place in a network that the flags mean. */
 export function placeRequest(options: ConnectOptions): Omit<ConnectRequest, 'container'> {
   const { ip, alias, link, publish, name, mac, ifname } = options;
+  const { ingressRate, ingressBurst, egressRate, egressBurst } = options;
   return {
     ...(name === undefined ? {} : { name }),
     ...(mac === undefined ? {} : { mac }),
     ...(ifname === undefined ? {} : { ifname }),
+    ...(ingressRate === undefined ? {} : { ingressRate }),
+    ...(ingressBurst === undefined ? {} : { ingressBurst }),
+    ...(egressRate === undefined ? {} : { egressRate }),
+    ...(egressBurst === undefined ? {} : { egressBurst }),
     ...(ip ? { addresses: ip } : {}),
     ...(alias ? { aliases: alias } : {}),
     ...(link ? { links: link.map(parseLink) } : {}),

@@ -83,6 +83,7 @@ function addPlug(program: Command): void {
   examples(plug, [
     'plug red --ip 10.0.0.1/24 --vlan 10',
     'plug router --create --trunk 10,20-30 --native 1',
+    'plug guest --egress-rate 50mbit --ingress-rate 10mbit',
     'plug customer --mode dot1q-tunnel --vlan 100 --cvlans 10,20',
     'plug /proc/4711/ns/net --name web --ip 10.0.0.2/24 --gateway 10.0.0.254',
   ]);

@@ -76,6 +76,7 @@ function setPort(port: Command): void {
     'port set red --mirror-to monitor --mirror-direction rx',
     'port set red --mirror-file /var/log/tswitch/red.pcapng --mirror-vlans 10',
     'port set red --mirror none',
+    'port set red --ingress-rate 20mbit --egress-rate 100mbit --egress-burst 256kb',
     'port set red --broadcast-limit 500 --multicast-limit none --fdb-limit 100',
   ]);
 }

@@ -2,7 +2,7 @@
 import type { Arena } from '../../../native-bindings/arena.ts';
 import { MTU_DEFAULT } from '../../limits.ts';
 import type { PortResources } from '../../shared/commands.ts';
-import type { PortIdentity, XdpMode } from '../model.ts';
+import type { PortIdentity, RateLimits, XdpMode } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
 import type { Owner } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
@@ -51,6 +51,8 @@ export interface Attachment {
   readonly check: (() => void) | null;
   /** Changes the far end's MTU, where tswitch made it. */
   setMtu(mtu: number): Promise<void>;
+  /** Has the kernel keep these limits; where one of them cannot be, those before stay. */
+  setLimits(limits: RateLimits): Promise<void>;
   /** Has what tswitch made for the port outlive the process. */
   keep(): void;
   /** Takes everything down that tswitch made for the port. Every worker must have acknowledged that the port is closed. */
@@ -70,6 +72,7 @@ export function lostAttachment(before: Pick<Attachment, 'identity' | 'netdevMtu'
     remembered: before.remembered,
     check: null,
     setMtu: () => Promise.resolve(),
+    setLimits: () => Promise.resolve(),
     keep: () => undefined,
     close: () => Promise.resolve(),
     leave: () => Promise.resolve(),

@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { MTU_DEFAULT } from '../../limits.ts';
 import { TswitchError } from '../errors.ts';
-import { type FarEnd, setNetdevMtu } from '../plumbing/netdev.ts';
-import { createNetns, resolveNetns } from '../plumbing/netns.ts';
+import type { FarEnd } from '../plumbing/netdev.ts';
+import { createNetns, type Netns, resolveNetns } from '../plumbing/netns.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { randomMac } from './netdev-name.ts';
 import { type NetnsMemory, refuseStranger, rememberNetns } from './netns-memory.ts';
@@ -43,7 +43,7 @@ export async function prepareFarEnd(
 }
 
 /** A name, path or pid may stand for another namespace by now. */
-export async function setFarEndMtu({ spec, inode }: NetnsMemory, ifname: string, mtu: number): Promise<void> {
+export async function atFarEnd({ spec, inode }: NetnsMemory, act: (netns: Netns) => Promise<void>): Promise<void> {
   const netns = await resolveNetns(spec);
   try {
     if (netns.inode !== inode) {
@@ -52,7 +52,7 @@ export async function setFarEndMtu({ spec, inode }: NetnsMemory, ifname: string,
         `${spec} is another network namespace now: unplug the port and plug it again`,
       );
     }
-    await setNetdevMtu(netns, ifname, mtu);
+    await act(netns);
   } finally {
     netns.close();
   }

@@ -18,9 +18,11 @@ import {
 } from '../plumbing/netdev.ts';
 import { resolveNetns } from '../plumbing/netns.ts';
 import { isOwnerAlive, type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
+import { setTokenBucket, type TokenBucket } from '../plumbing/token-bucket.ts';
 import type { NormalPortRequest } from '../port-request.ts';
+import { bucketOf } from '../rate-limits.ts';
 import type { AttachContext, Attachment } from './attachment.ts';
-import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
+import { atFarEnd, prepareFarEnd } from './far-end.ts';
 import { netdevName } from './netdev-name.ts';
 import { type NetnsMemory, rememberNetns, unknownNetns } from './netns-memory.ts';
 
@@ -28,6 +30,8 @@ import { type NetnsMemory, rememberNetns, unknownNetns } from './netns-memory.ts
 export interface OwnPair extends Pick<Attachment, 'identity' | 'netdevMtu' | 'remembered' | 'setMtu'> {
   /** The own end. */
   netdev: Netdev;
+  /** Changes the limit of the far end, which is in force as it was asked for. */
+  limitFarEnd: (bucket: TokenBucket | null) => Promise<void>;
   /** From now on, disposing `undo` leaves the pair, marked as what a daemon left in order. */
   leaveBehind: () => void;
 }
@@ -82,6 +86,7 @@ async function makePair(
     beforeUp: async (ifindex) => {
       await guardOwnNetdev(own, ifindex);
       disableInexpressibleOffloads(netns, ifname, options.switchOff);
+      await setTokenBucket(netns, ifname, bucketOf(request, 'ingress'));
     },
   });
   const netdev = readNetdev(null, own);
@@ -101,14 +106,15 @@ async function takeOver(
 
 /**
  * Whatever namespace the far end is in by now, it is the one that the port was attached to; if that is not where its name
- * leads, the name is another's. Only an MTU that a daemon was about to change when it was killed is put right.
+ * leads, the name is another's. Only an MTU and a limit that a daemon was about to change when it was killed are put right.
  */
 async function rememberFarEnd(
-  { netns: spec, ifname, mtu }: NormalPortRequest,
+  request: NormalPortRequest,
   before: NetnsMemory | null,
   left: Netdev,
   { isStopped }: Mark,
 ): Promise<NetnsMemory> {
+  const { netns: spec, ifname, mtu } = request;
   const otherwise = before ?? unknownNetns(spec ?? '');
   const netns = await resolveNetns(spec ?? '').catch(() => null);
   if (!netns) return otherwise;
@@ -118,6 +124,7 @@ async function rememberFarEnd(
     if (!isItsEnd) return otherwise;
     const isMtuHalfChanged = !isStopped && mtu !== undefined && far.mtu !== mtu && far.name === ifname;
     if (isMtuHalfChanged) await setNetdevMtu(netns, far.name, mtu);
+    await setTokenBucket(netns, far.name, bucketOf(request, 'ingress'));
     return before?.process ? before : await rememberNetns(netns);
   } finally {
     netns.close();
@@ -144,7 +151,8 @@ function heldPair(
     netdev,
     netdevMtu: request.mtu ?? netdev.mtu,
     remembered,
-    setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
+    setMtu: (wanted) => atFarEnd(remembered, (netns) => setNetdevMtu(netns, ifname, wanted)),
+    limitFarEnd: (bucket) => atFarEnd(remembered, (netns) => setTokenBucket(netns, ifname, bucket)),
     leaveBehind: () => {
       isLeft = true;
       if (isOwn(netdev.index)) setAlias(null, netdev.index, owner.mark(name, { made, isStopped: true }));

@@ -1,6 +1,6 @@
 /** What kinds `veth` and `packet` have in common: AF_PACKET sockets on a netdev of the daemon's namespace, and its link state. */
 import { PacketSockets } from '../../ports/open-packet.ts';
-import type { AttachContext, LinkState, PortSockets } from './attachment.ts';
+import type { AttachContext, LinkState } from './attachment.ts';
 import { linkStateOf } from './link-state.ts';
 
 /**
@@ -12,8 +12,8 @@ export async function openPacketSockets(
   context: AttachContext,
   undo: AsyncDisposableStack,
   options: { bypassQdisc: boolean; promiscuous: boolean },
-): Promise<PortSockets[]> {
-  const sockets: PortSockets[] = [];
+): Promise<PacketSockets[]> {
+  const sockets: PacketSockets[] = [];
   for (const arena of context.arenas) {
     const opened = await PacketSockets.open(ifindex, arena, { ...options, shared: context.arenas.length > 1 });
     undo.defer(() => opened.close());

@@ -9,10 +9,13 @@ import { TswitchError } from '../errors.ts';
 import { deleteOwnNetdev, type FarEnd, listNetdevs, moveTap, readNetdev, setNetdevMtu } from '../plumbing/netdev.ts';
 import { inNetns } from '../plumbing/netns.ts';
 import { type Mark, madeDigest } from '../plumbing/ownership.ts';
+import { setTokenBucket } from '../plumbing/token-bucket.ts';
 import { TapSocket } from '../../ports/open-tap.ts';
 import type { NormalPortRequest } from '../port-request.ts';
+import { bucketOf, limitsIn } from '../rate-limits.ts';
 import type { Attach, AttachContext, PortSockets } from './attachment.ts';
-import { prepareFarEnd, setFarEndMtu } from './far-end.ts';
+import { atFarEnd, prepareFarEnd } from './far-end.ts';
+import { limitsSetter } from './limits.ts';
 import { netdevName } from './netdev-name.ts';
 import { markTap, watchTap } from './tap-watch.ts';
 
@@ -26,8 +29,9 @@ export const attachTap: Attach = async (request, context) => {
   const { netns, ifname, mac, mtu, remembered } = farEnd;
   setUp.defer(() => netns.close());
   const made = digestOf({ ...request, mac });
-  const { socket, isOld } = await openTap(request, context, farEnd, made);
+  const { socket, name, isOld } = await openTap(request, context, farEnd, made);
   undo.defer(() => socket.close());
+  await setTokenBucket(netns, name, bucketOf(request, 'ingress'));
   markTap(socket, context.owner.mark(request.name, { made }));
   const watch = watchTap(socket, context.onLink, isOld ? remembered : null);
   undo.defer(() => watch.close());
@@ -55,7 +59,10 @@ export const attachTap: Attach = async (request, context) => {
     xdp: null,
     remembered,
     check: () => watch.check(),
-    setMtu: (wanted) => setFarEndMtu(remembered, ifname, wanted),
+    setMtu: (wanted) => atFarEnd(remembered, (place) => setNetdevMtu(place, ifname, wanted)),
+    setLimits: limitsSetter(limitsIn(request), {
+      ingress: (bucket) => atFarEnd(remembered, (place) => setTokenBucket(place, ifname, bucket)),
+    }),
     keep: () => socket.persist(true),
     async close() {
       socket.persist(false);
@@ -74,15 +81,15 @@ async function openTap(
   { owner }: AttachContext,
   farEnd: FarEnd,
   made: string,
-): Promise<{ socket: TapSocket; isOld: boolean }> {
-  const { netns } = farEnd;
+): Promise<{ socket: TapSocket; name: string; isOld: boolean }> {
+  const { netns, ifname } = farEnd;
   for (const { name, alias, mtu, kind } of listNetdevs(netns)) {
     const mark = kind === 'tun' ? owner.ownMark(alias, request.name) : null;
     if (!mark) continue;
     const socket = attachToTap(netns, name);
     if (mark.made === made) {
       await mendMtu(farEnd, { name, mtu }, mark);
-      return { socket, isOld: true };
+      return { socket, name, isOld: true };
     }
     socket.persist(false);
     socket.close();
@@ -91,7 +98,7 @@ async function openTap(
   const socket = await makeTap(netdev, (alias) => owner.ownMark(alias, request.name) !== null);
   try {
     await moveTap({ netdev, alias: owner.mark(request.name), ...farEnd });
-    return { socket, isOld: false };
+    return { socket, name: ifname, isOld: false };
   } catch (error) {
     socket.close();
     throw error;

@@ -1,5 +1,8 @@
 /** Kind `veth`: a pair that tswitch makes, whose own end is read through AF_PACKET rings. */
+import { setTokenBucket, type TokenBucket } from '../plumbing/token-bucket.ts';
+import { bucketOf, limitsIn } from '../rate-limits.ts';
 import type { Attach } from './attachment.ts';
+import { limitsSetter } from './limits.ts';
 import { linkStateOf } from './link-state.ts';
 import { ownPair } from './own-pair.ts';
 import { openPacketSockets, watchLink } from './packet-sockets.ts';
@@ -7,9 +10,18 @@ import { openPacketSockets, watchLink } from './packet-sockets.ts';
 export const attachVeth: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
   const switchOff = context.uso ? [] : ['tx-udp-segmentation'];
-  const { netdev, leaveBehind, ...pair } = await ownPair(request, context, undo, { queues: 1, switchOff });
+  const { netdev, leaveBehind, limitFarEnd, ...pair } = await ownPair(request, context, undo, { queues: 1, switchOff });
   watchLink(netdev.index, context, undo, context.onLink);
-  const sockets = await openPacketSockets(netdev.index, context, undo, { bypassQdisc: true, promiscuous: false });
+  const egress = bucketOf(request, 'egress');
+  await setTokenBucket(null, netdev.name, egress);
+  const bypassQdisc = egress === null;
+  const sockets = await openPacketSockets(netdev.index, context, undo, { bypassQdisc, promiscuous: false });
+  const bypass = (isOn: boolean): void => sockets.forEach((each) => each.bypassQdisc(isOn));
+  const limitOwnEnd = async (bucket: TokenBucket | null): Promise<void> => {
+    if (bucket === null) bypass(true);
+    await setTokenBucket(null, netdev.name, bucket);
+    if (bucket !== null) bypass(false);
+  };
   const resources = undo.move();
   return {
     ...pair,
@@ -17,6 +29,7 @@ export const attachVeth: Attach = async (request, context) => {
     sockets,
     xdp: null,
     check: null,
+    setLimits: limitsSetter(limitsIn(request), { ingress: limitFarEnd, egress: limitOwnEnd }),
     keep: () => undefined,
     close: () => resources.disposeAsync(),
     async leave() {

@@ -14,8 +14,10 @@ import { findVethPeer } from '../plumbing/veth-peer.ts';
 import { XdpProgram } from '../plumbing/xdp-program.ts';
 import type { Netns } from '../plumbing/netns.ts';
 import type { NormalPortRequest } from '../port-request.ts';
+import { limitsIn } from '../rate-limits.ts';
 import type { Attach, AttachContext } from './attachment.ts';
 import { takeNetdev } from './existing-netdev.ts';
+import { limitsSetter } from './limits.ts';
 import { linkStateOf } from './link-state.ts';
 import { ownPair } from './own-pair.ts';
 import { watchLink } from './packet-sockets.ts';
@@ -28,7 +30,7 @@ const TAG_TAKERS: ReadonlySet<string> = new Set(['rx-vlan-hw-parse', 'rx-vlan-st
 
 export const attachXdp: Attach = async (request, context) => {
   await using undo = new AsyncDisposableStack();
-  const { netdev, leaveBehind, ...place } = await placeOf(request, context, undo);
+  const { netdev, leaveBehind, limiters, ...place } = await placeOf(request, context, undo);
   const channels = queuesOf(netdev);
   try {
     const program = XdpProgram.attach(netdev.index, netdev.name, channels.receive);
@@ -47,6 +49,7 @@ export const attachXdp: Attach = async (request, context) => {
       sockets,
       xdp: { mode: program.mode, queues: channels.receive },
       check: null,
+      setLimits: limitsSetter(limitsIn(request), limiters),
       keep: () => undefined,
       close: () => resources.disposeAsync(),
       async leave() {
@@ -63,9 +66,10 @@ async function placeOf(request: NormalPortRequest, context: AttachContext, undo:
   if (request.netdev === null) {
     // A queue for each worker, so that each can receive and send by one of its own.
     const options = { queues: context.arenas.length, switchOff: INVISIBLE_TO_XDP };
-    const pair = await ownPair(request, context, undo, options);
+    const { limitFarEnd, ...pair } = await ownPair(request, context, undo, options);
     watchLink(pair.netdev.index, context, undo, context.onLink);
-    return pair;
+    // An AF_XDP socket sends past the queueing discipline: there is nothing to limit the other direction by.
+    return { ...pair, limiters: { ingress: limitFarEnd } };
   }
   const existing = takeNetdev(request, context, undo);
   const { index, name } = existing.netdev;
@@ -74,7 +78,7 @@ async function placeOf(request: NormalPortRequest, context: AttachContext, undo:
   await quietPeer(existing.netdev, undo);
   const listener = listenToAll(index);
   undo.defer(() => listener.close());
-  return { ...existing, leaveBehind: () => undefined };
+  return { ...existing, leaveBehind: () => undefined, limiters: {} };
 }
 
 /**

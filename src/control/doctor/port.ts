@@ -10,6 +10,7 @@ import { randomMac } from '../attach/netdev-name.ts';
 import type { PortView } from '../model.ts';
 import { type Netdev, readNetdev } from '../plumbing/netdev.ts';
 import { type Netns, resolveNetns } from '../plumbing/netns.ts';
+import { TOKEN_BUCKET_KIND } from '../plumbing/token-bucket.ts';
 import type { Finding, FindingVerdict } from './finding.ts';
 import { areSegmentsOf, type Ends, type Framed, isSame, isSuper, numberOf } from './probe-frame.ts';
 import { ProbeSocket } from './probe-socket.ts';
@@ -67,6 +68,11 @@ export async function examinePort(port: PortView, around: Surroundings): Promise
       const isSmaller = netdev.mtu < port.mtu;
       const fix = `\`tswitch port set ${port.name} --mtu ${isSmaller ? port.mtu : netdev.mtu}\``;
       findings.push(about('mtu of both ends', isSmaller ? 'broken' : 'off', text, fix));
+    }
+    if (port.ingressRate !== null && netdev.qdisc !== TOKEN_BUCKET_KIND) {
+      const text = `${port.ifname} is not limited to ${port.ingressRate} any more: somebody in ${port.netns} took that off`;
+      const fix = `\`tswitch port set ${port.name} --ingress-rate ${port.ingressRate}\``;
+      findings.push(about('limit', 'broken', text, fix));
     }
     const probing = new Probing(port, { port: port.name, netns, netdev }, await around.partner(), around);
     return [...findings, ...(await probing.run())];

@@ -6,8 +6,8 @@
 import { TswitchError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Netns } from './netns.ts';
-import { isHome } from './netns.ts';
-import { missingTool, runTool } from './tool.ts';
+import { runToolIn } from './netns.ts';
+import { missingTool } from './tool.ts';
 import type { ToolResult } from './tool.ts';
 
 /**
@@ -24,7 +24,7 @@ const WORD = /^[\x20\x21\x24-\x26\x28-\x5b\x5d-\x7e]+$/;
  */
 export async function ipBatch(netns: Netns | null, lines: readonly (readonly string[])[]): Promise<void> {
   const text = lines.map((line) => `${line.map(batchWord).join(' ')}\n`).join('');
-  const result = await runIp(netns, ['-batch', '-'], text);
+  const result = await runToolIn(netns, 'ip', ['-batch', '-'], text);
   if (result.status !== 0) throw explainIpFailure(netns?.spec ?? null, lines, result);
 }
 
@@ -34,15 +34,9 @@ export async function ipBatch(netns: Netns | null, lines: readonly (readonly str
  * @param netns null for the daemon's own
  */
 export async function ipJson(netns: Netns | null, args: readonly string[]): Promise<unknown> {
-  const result = await runIp(netns, ['-json', '-details', ...args], '');
+  const result = await runToolIn(netns, 'ip', ['-json', '-details', ...args]);
   if (result.status !== 0) throw explainIpFailure(netns?.spec ?? null, [args], result);
   return JSON.parse(result.stdout.trim() || '[]') as unknown;
-}
-
-function runIp(netns: Netns | null, args: readonly string[], input: string): Promise<ToolResult> {
-  return netns === null || isHome(netns)
-    ? runTool('ip', args, input)
-    : runTool('nsenter', [`--net=${netns.path}`, '--', 'ip', ...args], input);
 }
 
 function batchWord(word: string): string {

@@ -14,6 +14,7 @@ import {
   IFLA_MTU,
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
+  IFLA_QDISC,
   NETLINK_ROUTE,
   NLMSGHDR,
   NLMSG_ALIGNTO,
@@ -174,6 +175,8 @@ export interface LinkAttributes {
   kind: string | null;
   /** The netdev that it is tied to, such as a veth's other end; `netnsId`: the number here of the namespace that has it. */
   link: { index: number; netnsId: number | null } | null;
+  /** Kind of its root queueing discipline, such as `noqueue`. */
+  qdisc: string;
   /** Queues that the driver has room for; not all of them need be in use. */
   queues: { receive: number; send: number };
 }
@@ -195,6 +198,7 @@ export function linkAttributes(message: LinkMessage): LinkAttributes {
     alias: alias ? text(alias) : null,
     kind: kind ? text(kind) : null,
     link: all.has(IFLA_LINK) ? { index: number(IFLA_LINK), netnsId: optional(IFLA_LINK_NETNSID) } : null,
+    qdisc: text(all.get(IFLA_QDISC) ?? NOTHING),
     queues: { receive: number(IFLA_NUM_RX_QUEUES), send: number(IFLA_NUM_TX_QUEUES) },
   };
 }

@@ -14,7 +14,7 @@ import { CLONE_NEWNET, NSFS_MAGIC, NS_GET_NSTYPE } from '../../../native-binding
 import { check, sys } from '../../../native-bindings/syscalls.ts';
 import { TswitchError } from '../errors.ts';
 import { isNewNetnsName } from '../netns-name.ts';
-import { runTool } from './tool.ts';
+import { runTool, type Tool, type ToolResult } from './tool.ts';
 
 /** Where `ip netns` keeps its names. */
 export const NAMES = '/run/netns';
@@ -118,6 +118,23 @@ export function inNetns<T>(netns: { readonly fd: number } | null, act: () => T):
     }
     currentFd = from;
   }
+}
+
+/**
+ * Runs one of the system's tools inside `netns`.
+ *
+ * @param netns null for the daemon's own
+ * @throws TswitchError NOT_SUPPORTED where the tool is not installed
+ */
+export function runToolIn(
+  netns: Netns | null,
+  tool: Tool,
+  args: readonly string[],
+  input?: string,
+): Promise<ToolResult> {
+  return netns === null || isHome(netns)
+    ? runTool(tool, args, input)
+    : runTool('nsenter', [`--net=${netns.path}`, '--', tool, ...args], input);
 }
 
 /** The file that `spec` names, which need not be there. */

@@ -50,6 +50,10 @@ const SETTINGS = [
   'broadcastLimit',
   'multicastLimit',
   'unknownLimit',
+  'ingressRate',
+  'ingressBurst',
+  'egressRate',
+  'egressBurst',
   'admin',
   'offloads',
 ] as const satisfies readonly Exclude<keyof PortSettings, 'mirror'>[];

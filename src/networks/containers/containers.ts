@@ -9,6 +9,7 @@ import { TswitchError } from '../../control/errors.ts';
 import { ipBatch } from '../../control/plumbing/ip.ts';
 import { createNetns, resolveNetns } from '../../control/plumbing/netns.ts';
 import { runTool } from '../../control/plumbing/tool.ts';
+import { LIMIT_FIELDS } from '../../control/rate-limits.ts';
 import { removeHosts, writeHosts } from './files.ts';
 import { endProcess, isRunning, processFor } from './process.ts';
 import { endpointsOf, findContainer, findNetwork, newId } from '../document.ts';
@@ -27,6 +28,9 @@ import type { State } from '../state.ts';
 
 /** How often is looked whether a container that is to be removed has ended. */
 const LOOK_MS = 1000;
+
+/** What only a member of a network can have. */
+const PLACE_FIELDS = ['addresses', 'mac', 'aliases', 'links', 'publish'] as const;
 
 export interface ContainersOptions {
   state: State;
@@ -202,7 +206,7 @@ async function makeNetns(name: string, undo: AsyncDisposableStack): Promise<void
 }
 
 function refusePlace({ name, driver }: NetworkRecord, place: Omit<ContainerRequest, 'command' | 'name'>): void {
-  const given = (['addresses', 'mac', 'aliases', 'links', 'publish'] as const).filter((field) => place[field]?.length);
+  const given = ([...PLACE_FIELDS, ...LIMIT_FIELDS] as const).filter((field) => place[field]?.length);
   if (driver === 'bridge' || given.length === 0) return;
-  throw new TswitchError('BAD_REQUEST', `${given.join(', ')}: not for network ${name}, which gives no addresses`);
+  throw new TswitchError('BAD_REQUEST', `${given.join(', ')}: not for network ${name}, which has no members`);
 }
