@@ -5,6 +5,12 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+/**
+ * Of the daemon (libuv's, of which there are 4 by default): on these it waits for the kernel, which takes 10 to 20 ms for each ring
+ * of a port whether one is made or many.
+ */
+const HELPER_THREADS = '16';
+
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/tswitch', import.meta.url)));
 
 // A reader that has seen enough (`tswitch fdb ls | head`) is no failure.
@@ -13,7 +19,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-if (process.argv[2] === 'serve') await dropPrivileges();
+if (process.argv[2] === 'serve') {
+  // They are started when the first is needed.
+  process.env['UV_THREADPOOL_SIZE'] ??= HELPER_THREADS;
+  await dropPrivileges();
+}
 const { main } = await import('./program.ts');
 process.exitCode = await main(process.argv);
 

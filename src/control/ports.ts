@@ -25,7 +25,7 @@ import { portView } from './views.ts';
  * Ports that are attached at the same time when a daemon begins, and let go of when it ends: most of it is waiting for other
  * programs and for the kernel.
  */
-const PORTS_AT_A_TIME = 8;
+const PORTS_AT_A_TIME = 16;
 
 /** A port that a daemon begins with. */
 export interface BeginningPort {
