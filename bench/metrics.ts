@@ -49,6 +49,8 @@ export const METRICS = {
   },
   captureMissedPercent: { title: 'frames that the capture missed', unit: '%', scale: 1, digits: 1 },
   apiP99Ms: { title: 'the API answers, 99th percentile', unit: 'ms', scale: 1, digits: 1 },
+  lostFrames: { title: 'frames lost', unit: 'frames', scale: 1, digits: 0 },
+  swapMs: { title: 'a swap of a logic, the longest', unit: 'ms', scale: 1, digits: 1 },
   idleCpuPercent2: { title: 'idle CPU, 2 ports', unit: '% of a core', scale: 1, digits: 2 },
   idleCpuPercent8: { title: 'idle CPU, 8 ports', unit: '% of a core', scale: 1, digits: 2 },
   rssBytes8: { title: 'resident memory, 8 ports', unit: 'MB', scale: 1e6, digits: 0 },
@@ -85,6 +87,8 @@ export const CONDITIONS = [
   'pingsPerSecond',
   /** Of the switch, by its API, while traffic is measured. */
   'changesPerSecond',
+  /** Of a loaded logic, by the API, while traffic is measured. */
+  'swapsPerSecond',
   /** Bytes of each frame that a capture of everything keeps. */
   'snaplen',
   'workers',

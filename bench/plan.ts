@@ -14,6 +14,7 @@ import { mesh } from './system/measure/mesh.ts';
 import { overload } from './system/measure/overload.ts';
 import { requests } from './system/measure/requests.ts';
 import { roundTrip } from './system/measure/round-trip.ts';
+import { swap } from './system/measure/swap.ts';
 import { tcp } from './system/measure/tcp.ts';
 import { FRAME_SIZES } from './system/measure/test-frame.ts';
 import { throughput } from './system/measure/throughput.ts';
@@ -33,6 +34,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   tcp,
   udp,
   changes,
+  swap,
   capture,
   portScaling,
   broadcast,
@@ -70,6 +72,7 @@ const vary = (name: keyof Conditions, values: readonly (number | string)[], fixe
 
 const ANY_SIZE = [...FRAME_SIZES, 'imix'];
 const SMALL: Conditions = { frameBytes: 64 };
+const HALF: Conditions = { ...SMALL, loadPercent: 50 };
 const ONE_FLOW: Conditions = { frameBytes: 64, flows: 1 };
 const WHOLE = vary('frameBytes', [64, 'imix'], { flows: 4 });
 const BOTH: Conditions = { ...ONE_FLOW, direction: 'both' };
@@ -99,6 +102,7 @@ const DEFAULT: readonly Step[] = [
   step(tcp, GROWING, [{ streams: 8 }, { streams: 1, direction: 'both' }]),
   step(udp, CORE, vary('gso', [0, 1])),
   step(changes, ['tswitch-veth'], vary('changesPerSecond', [0, 100], SMALL)),
+  step(swap, ['tswitch-veth'], vary('swapsPerSecond', [20], HALF)),
   // Last of their layout: the ports stay.
   step(portScaling, GROWING, vary('ports', [2, 64], SMALL)),
   step(broadcast, GROWING, vary('ports', [64], SMALL)),
@@ -129,6 +133,7 @@ const FULL: readonly Step[] = [
   step(tcp, null, [...vary('streams', [1, 8]), ...vary('streams', [1, 8], { direction: 'both' })]),
   step(udp, null, vary('gso', [0, 1])),
   step(changes, ['tswitch-veth', 'tswitch-tap', 'tswitch-xdp'], vary('changesPerSecond', [0, 100, 1000], SMALL)),
+  step(swap, ['tswitch-veth', 'tswitch-tap', 'tswitch-xdp'], vary('swapsPerSecond', [0, 20], HALF)),
   step(capture, ['tswitch-veth'], vary('frameBytes', [64, 'imix'], { snaplen: 128 })),
   step(portScaling, GROWING, vary('ports', [2, 8, 64, 256], SMALL)),
   step(broadcast, GROWING, vary('ports', [256], SMALL)),
@@ -155,6 +160,7 @@ const SMOKE: readonly Step[] = [
   step(tcp, ['tswitch-veth'], [{ streams: 1 }, { streams: 8, direction: 'both' }]),
   step(udp, ['tswitch-veth'], vary('gso', [0, 1])),
   step(changes, ['tswitch-veth'], vary('changesPerSecond', [100], SMALL)),
+  step(swap, ['tswitch-veth'], vary('swapsPerSecond', [20], HALF)),
   step(capture, ['tswitch-veth'], vary('snaplen', [128], SMALL)),
   step(portScaling, GROWING, vary('ports', [4], SMALL)),
   step(broadcast, ['tswitch-veth'], vary('ports', [4], SMALL)),

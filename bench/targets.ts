@@ -24,6 +24,7 @@ const BEST = ['tswitch-veth', 'tswitch-xdp'];
 const VETH = ['tswitch-veth'];
 const TAP = ['tswitch-tap'];
 const SHORTEST: Conditions = { frameBytes: 64, flows: 1 };
+const SWAPPED: Conditions = { frameBytes: 64, loadPercent: 50, swapsPerSecond: 20 };
 const ONE_STREAM: Conditions = { streams: 1 };
 
 export const TARGETS: readonly Target[] = [
@@ -78,6 +79,13 @@ export const TARGETS: readonly Target[] = [
     null,
     50,
   ),
+  atMost(
+    '20 swaps of a logic per second, at 50 % of NDR',
+    { subjects: VETH, metric: 'lostFrames', at: SWAPPED },
+    null,
+    0,
+  ),
+  atMost('a swap, the longest', { subjects: VETH, metric: 'swapMs', at: SWAPPED }, null, 10),
   atMost('p99 at 50 % of NDR', { subjects: BEST, metric: 'latencyP99Us', at: { loadPercent: 50 } }, null, 250),
   atMost(
     'longest pause at 50 % of NDR',
@@ -105,6 +113,31 @@ export const TARGETS: readonly Target[] = [
   atMost('resident memory, 8 ports', { subjects: VETH, metric: 'rssBytes8', at: {} }, null, 250e6),
   atMost('resident memory, 64 ports', { subjects: VETH, metric: 'rssBytes64', at: {} }, null, 800e6),
 ];
+
+const LOGICS = { metric: 'framesPerSecond', at: SHORTEST } as const;
+
+/** Of what takes part only where it is named. */
+export const NAMED_TARGETS: readonly Target[] = [
+  atLeast('a logic by batch', { subjects: [withLogic('cross-connect')], ...LOGICS }, { subject: 'tswitch-veth' }, 0.95),
+  atLeast(
+    'a logic frame by frame',
+    { subjects: [withLogic('mac-allow-list')], ...LOGICS },
+    { subject: 'tswitch-veth' },
+    0.85,
+  ),
+  atLeast(
+    'a logic in shadow',
+    { subjects: ['tswitch-veth-shadow-mac-allow-list'], ...LOGICS },
+    { subject: 'tswitch-veth' },
+    0.8,
+  ),
+  // Three times what BMv2 publishes (behavioral-model, docs/performance.md: some 80,000 frames per second).
+  atLeast('an allow-list of MACs', { subjects: [withLogic('mac-allow-list')], ...LOGICS }, null, 240e3),
+];
+
+function withLogic(name: string): string {
+  return `tswitch-veth-logic-${name}`;
+}
 
 function atLeast(what: string, of: Target['of'], against: Measure | null, value: number): Target {
   return { what, of, against, bound: 'atLeast', value };

@@ -8,8 +8,7 @@ import { scatterOf } from '../report/findings.ts';
 import { describeHost, describeVersions } from '../report/host-lines.ts';
 import { renderFigures, renderMicro, renderRatios, renderTargets } from '../report/markdown.ts';
 import type { Report } from '../report/report.ts';
-import { judge } from '../report/verdicts.ts';
-import { TARGETS } from '../targets.ts';
+import { verdictsOf } from '../report/verdicts.ts';
 
 const FRAME = fileURLToPath(new URL('frame.md', import.meta.url));
 /** Above it a run is disturbed (bench/README.md). */
@@ -43,7 +42,7 @@ function fillingsOf(report: Report, plots: readonly PlotFile[]): Record<string, 
     findings: [bullets(plots.map(({ title }) => title)), warningOf(report, groups)]
       .filter((text) => text !== '')
       .join('\n\n'),
-    targets: renderTargets(judge(groups, TARGETS)) || 'None of them was measured in this run.',
+    targets: renderTargets(verdictsOf(groups)) || 'None of them was measured in this run.',
     ratios: renderRatios(report, groups),
     plots: plots.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('\n\n'),
     figures: renderFigures(report),

@@ -37,6 +37,8 @@ const BETTER: Record<MetricName, 'more' | 'less'> = {
   captureCpuRatio: 'less',
   captureMissedPercent: 'less',
   apiP99Ms: 'less',
+  lostFrames: 'less',
+  swapMs: 'less',
   idleCpuPercent2: 'less',
   idleCpuPercent8: 'less',
   rssBytes8: 'less',

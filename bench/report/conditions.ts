@@ -20,6 +20,7 @@ const WORDS: Record<ConditionName, { heading: string; tell: (value: number | str
   streams: { heading: 'streams', tell: counted('stream') },
   direction: { heading: 'direction', tell: (value) => (value === 'both' ? 'both ways' : String(value)) },
   gso: { heading: 'GSO', tell: (value) => (Number(value) === 1 ? 'with GSO' : 'without GSO') },
+  swapsPerSecond: { heading: 'swaps', tell: (value) => (Number(value) > 0 ? `${grouped(value)}/s` : 'none') },
   changesPerSecond: { heading: 'changes', tell: (value) => (Number(value) > 0 ? `${grouped(value)}/s` : 'none') },
   snaplen: { heading: 'snap length', tell: (value) => `${value} bytes captured` },
   pingsPerSecond: { heading: 'pings', tell: (value) => `${grouped(value)}/s` },

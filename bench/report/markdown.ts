@@ -2,7 +2,6 @@
 import { METRICS, type MetricName, type Sample } from '../metrics.ts';
 import type { MicroRow } from '../micro/micro.ts';
 import { microTables } from '../micro/report.ts';
-import { TARGETS } from '../targets.ts';
 import {
   common,
   distinct,
@@ -18,7 +17,7 @@ import {
 import { describeHost, describeVersions } from './host-lines.ts';
 import { heading, list, printFigure, printRatio, printSpread, table } from './print.ts';
 import { REFERENCE, type Report } from './report.ts';
-import { judge, type Verdict } from './verdicts.ts';
+import { type Verdict, verdictsOf } from './verdicts.ts';
 
 interface TableOf {
   title: string;
@@ -45,6 +44,7 @@ const FIGURES: readonly TableOf[] = [
     view: costAtOverload,
   },
   { title: 'With changes of the switch', metrics: ['apiP99Ms'] },
+  { title: 'With swaps of a logic', metrics: ['lostFrames', 'swapMs'] },
   { title: 'With a capture', metrics: ['captureRateRatio', 'captureCpuRatio', 'captureMissedPercent'] },
   { title: 'Recovery', metrics: ['overloadFps', 'cpuNsPerFrame', 'recoverySeconds'], view: costAboveNdr },
   { title: 'Latency', metrics: ['latencyP50Us', 'latencyP90Us', 'latencyP99Us', 'latencyP999Us', 'latencyMaxUs'] },
@@ -101,7 +101,7 @@ export function renderReport(report: Report): string {
 export function renderTables(report: Report, groups: Groups): string[] {
   return [
     section(`Ratios to ${REFERENCE}`, renderRatios(report, groups)),
-    section('Targets', renderTargets(judge(groups, TARGETS))),
+    section('Targets', renderTargets(verdictsOf(groups))),
     section('Figures', renderFigures(report)),
     section('Micro-benchmarks', renderMicro(report.micro, groups, '###')),
   ].filter((text) => text !== '');

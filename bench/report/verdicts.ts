@@ -1,6 +1,6 @@
 /** Whether targets are met. */
 import type { Conditions, MetricName, Spread } from '../metrics.ts';
-import type { Measure, Target } from '../targets.ts';
+import { type Measure, NAMED_TARGETS, type Target, TARGETS } from '../targets.ts';
 import { type Group, type Groups, holds, ratioOfGroups } from './conditions.ts';
 import { printRatio, printSpread, printWithUnit } from './print.ts';
 
@@ -13,7 +13,12 @@ export interface Verdict {
   isMet: boolean | null;
 }
 
-export function judge(groups: Groups, targets: readonly Target[]): Verdict[] {
+/** Of the table of targets; what takes part only where it is named is missed by nobody. */
+export function verdictsOf(groups: Groups): Verdict[] {
+  return [...judge(groups, TARGETS), ...judge(groups, NAMED_TARGETS).filter(({ isMet }) => isMet !== null)];
+}
+
+function judge(groups: Groups, targets: readonly Target[]): Verdict[] {
   return targets.map((target) => judgeOne(groups, target));
 }
 
