@@ -16,11 +16,12 @@ export function readDocument(body: unknown): WishRequest {
 }
 
 export function wishOf(document: z.output<typeof config>): WishRequest {
-  const { ports, fdb, switch: settings } = document;
+  const { ports, fdb, switch: settings, logics } = document;
   return {
     ports: ports.map(defined),
     ...(fdb ? { fdb: fdb.map(defined) } : {}),
     ...(settings ? { switch: settingsOf(settings) } : {}),
+    ...(logics ? { logics: logics.map(defined) } : {}),
   };
 }
 
@@ -35,7 +36,7 @@ export function shapeProblem(issue: z.core.$ZodIssue): Problem {
 
 /** What of a document has the right shape, in its place. */
 export function soundParts(body: unknown): Draft {
-  const { switch: settings, ports, fdb } = config.shape;
+  const { switch: settings, ports, fdb, logics } = config.shape;
   const otherPorts = new Set<string>();
   const soundPorts = itemsOf(body, 'ports').map((item) => {
     const parsed = ports.element.safeParse(item);
@@ -48,11 +49,16 @@ export function soundParts(body: unknown): Draft {
     const parsed = fdb.unwrap().element.safeParse(item);
     return parsed.success ? defined(parsed.data) : null;
   });
+  const soundLogics = itemsOf(body, 'logics').map((item) => {
+    const parsed = logics.unwrap().element.safeParse(item);
+    return parsed.success ? defined(parsed.data) : null;
+  });
   const parsed = settings.safeParse(field(body, 'switch'));
   const soundSettings = parsed.success ? parsed.data && settingsOf(parsed.data) : null;
   return {
     ports: soundPorts,
     fdb: soundEntries,
+    logics: soundLogics,
     otherPorts,
     ...(soundSettings === undefined ? {} : { switch: soundSettings }),
   };

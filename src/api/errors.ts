@@ -15,6 +15,7 @@ type HttpOnlyCode =
   | 'HOST_REFUSED'
   | 'ORIGIN_REFUSED'
   | 'SOCKET_ONLY'
+  | 'LOGIC_NOT_PERMITTED'
   | 'ROUTE_NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'BODY_TOO_LARGE'
@@ -32,6 +33,7 @@ export const ERRORS: Readonly<Record<ApiErrorCode, { status: number; meaning: st
   HOST_REFUSED: { status: 403, meaning: 'over TCP: the Host header names a server that this is not' },
   ORIGIN_REFUSED: { status: 403, meaning: 'over TCP: a web page of another origin sent the request' },
   SOCKET_ONLY: { status: 403, meaning: 'over TCP: the route is there on the Unix socket only' },
+  LOGIC_NOT_PERMITTED: { status: 403, meaning: 'over TCP: the token may not load or change logics' },
   NOT_PERMITTED: { status: 403, meaning: 'the daemon lacks a capability or the access to a file that this needs' },
   PORT_NOT_FOUND: { status: 404, meaning: 'there is no port of this name' },
   FDB_ENTRY_NOT_FOUND: { status: 404, meaning: 'the FDB has no entry of this VLAN and address' },

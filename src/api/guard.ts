@@ -6,14 +6,13 @@
 import { isIP } from 'node:net';
 import { getPath } from 'hono/utils/url';
 import { ApiError } from './errors.ts';
-import type { TokenStore } from './tokens.ts';
+import type { TokenStore, TokenView } from './tokens.ts';
 
 const READING = new Set(['GET', 'HEAD']);
 /** What is read there are other people's frames. */
 const REVEALING = /^\/v1\/captures\/[^/]+\/stream$/;
 /** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
 const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
-/** Loading code is running code as the daemon: whoever may do that over TCP owns the machine. */
 const LOGIC = /^\/v1\/logic(?:\/|$)/;
 
 export interface GuardOptions {
@@ -21,30 +20,42 @@ export interface GuardOptions {
   tokens: TokenStore | null;
   /** Names, in lower case, that the Host header may have beside IP addresses and `localhost`. */
   hosts: readonly string[];
-  /** Whether logics may be loaded and changed. */
+  /** Whether logics may be loaded and changed with every full token, and not only with those that may by themselves. */
   allowLogic?: boolean;
 }
 
+/** What of a request its route has to know, in Hono's `env`; over the Unix socket there is none. */
+export interface Admission {
+  /** Loading code is running code as the daemon: whoever may do that over TCP owns the machine. */
+  mayLoadLogics?: boolean;
+}
+
 /** @throws ApiError where the request is refused, TswitchError where the tokens cannot be read */
-export function admitTcp(request: Request, { tokens, hosts, allowLogic = false }: GuardOptions): void {
+export function admitTcp(request: Request, { tokens, hosts, allowLogic = false }: GuardOptions): Admission {
   // As the router reads it, which decodes it: else `/v1/%74okens` would be no route to the guard, but one to the router.
   const path = getPath(request);
   checkHost(request, hosts);
   checkOrigin(request);
-  if (tokens) checkToken(request, path, tokens);
+  const token = tokens && checkToken(request, path, tokens);
+  const mayLoadLogics = token !== null && (token.logic || (allowLogic && !token.readOnly));
   if (SOCKET_ONLY.test(path)) {
     throw new ApiError(
       'SOCKET_ONLY',
       'tokens are managed over the Unix socket only: run `tswitch token` on its machine',
     );
   }
-  if (!allowLogic && LOGIC.test(path) && !READING.has(request.method)) {
-    throw new ApiError(
-      'SOCKET_ONLY',
-      'logics are loaded and changed over the Unix socket only, unless the daemon was started with --allow-logic-over-tcp',
-    );
-  }
+  if (LOGIC.test(path) && !READING.has(request.method)) assertMayLoadLogics({ mayLoadLogics });
   checkType(request);
+  return { mayLoadLogics };
+}
+
+/** @param admission of the request; of one over the Unix socket it says nothing @throws ApiError LOGIC_NOT_PERMITTED */
+export function assertMayLoadLogics({ mayLoadLogics = true }: Admission): void {
+  if (mayLoadLogics) return;
+  throw new ApiError(
+    'LOGIC_NOT_PERMITTED',
+    'this token may not load or change logics, which is running code as the daemon: `tswitch token add NAME --logic`, run on its machine, makes one that may',
+  );
 }
 
 /** No name of others can lead to an IP address or to `localhost`. */
@@ -67,7 +78,7 @@ function checkOrigin(request: Request): void {
   }
 }
 
-function checkToken(request: Request, path: string, tokens: TokenStore): void {
+function checkToken(request: Request, path: string, tokens: TokenStore): TokenView {
   const authorization = request.headers.get('authorization');
   if (authorization === null) {
     throw unauthorized('Bearer realm="tswitch"', 'send Authorization: Bearer TOKEN; `tswitch token add` makes one');
@@ -83,6 +94,7 @@ function checkToken(request: Request, path: string, tokens: TokenStore): void {
       'WWW-Authenticate': 'Bearer realm="tswitch", error="insufficient_scope"',
     });
   }
+  return known;
 }
 
 function unauthorized(challenge: string, message: string): ApiError {

@@ -15,7 +15,7 @@ import { createApp } from './app.ts';
 import { claimSocket, socketError } from './claim-socket.ts';
 import { limitConnections, SERVER_OPTIONS } from './connections.ts';
 import { answerError } from './errors.ts';
-import { admitTcp } from './guard.ts';
+import { type Admission, admitTcp } from './guard.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { guardOptions, listenTcp, placeOf } from './tcp-listener.ts';
 import type { TcpOptions } from './tcp-listener.ts';
@@ -82,14 +82,15 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
     if (!tcp || !place) return { url: null, close };
     const guard = guardOptions(tcp, place);
     const guarded: Answer = (request) => {
+      let admission: Admission;
       try {
-        admitTcp(request, guard);
+        admission = admitTcp(request, guard);
       } catch (error) {
         const answer = answerError(errorOf(error), report);
         log.debug('request refused', { method: request.method, status: answer.status });
         return answer;
       }
-      return app.fetch(request);
+      return app.fetch(request, admission);
     };
     return { url: await listenTcp(makeServer(guarded), place), close };
   } catch (error) {

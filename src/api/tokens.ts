@@ -25,6 +25,7 @@ const tokenFile = z.strictObject({
         name: z.string().regex(TOKEN_NAME),
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
         readOnly: z.boolean(),
+        logic: z.boolean().default(false),
         created: z.iso.datetime(),
       }),
     )
@@ -33,6 +34,8 @@ const tokenFile = z.strictObject({
 type StoredToken = z.infer<typeof tokenFile>['tokens'][number];
 
 export type TokenView = Omit<StoredToken, 'sha256'>;
+/** What a token may; by default all but loading and changing logics. */
+export type TokenRights = Partial<Pick<StoredToken, 'readOnly' | 'logic'>>;
 
 export class TokenStore {
   readonly path: string;
@@ -56,9 +59,12 @@ export class TokenStore {
     this.#refresh();
   }
 
-  /** The token is known to nobody but the caller afterwards. @throws TswitchError TOKEN_EXISTS, LIMIT_REACHED */
-  add(name: string, readOnly: boolean): TokenView & { token: string } {
+  /** The token is known to nobody but the caller afterwards. @throws TswitchError BAD_REQUEST, TOKEN_EXISTS, LIMIT_REACHED */
+  add(name: string, { readOnly = false, logic = false }: TokenRights = {}): TokenView & { token: string } {
     this.#refresh();
+    if (readOnly && logic) {
+      throw new TswitchError('BAD_REQUEST', 'logic: a token that may only read loads no logics: give one of the two');
+    }
     if (!TOKEN_NAME.test(name)) {
       throw new TswitchError('BAD_REQUEST', 'name: must be a token name: 1 to 64 of A-Z a-z 0-9 . _ : -');
     }
@@ -69,7 +75,13 @@ export class TokenStore {
       throw new TswitchError('LIMIT_REACHED', `there are ${TOKENS_MAX} tokens, which is the most: remove one first`);
     }
     const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
-    const stored = { name, sha256: digestOf(token).toString('hex'), readOnly, created: new Date().toISOString() };
+    const stored = {
+      name,
+      sha256: digestOf(token).toString('hex'),
+      readOnly,
+      logic,
+      created: new Date().toISOString(),
+    };
     this.#write([...this.#tokens, stored]);
     return { ...viewOf(stored), token };
   }
@@ -191,8 +203,8 @@ function removeQuietly(path: string): void {
   }
 }
 
-function viewOf({ name, readOnly, created }: StoredToken): TokenView {
-  return { name, readOnly, created };
+function viewOf({ name, readOnly, logic, created }: StoredToken): TokenView {
+  return { name, readOnly, logic, created };
 }
 
 function digestOf(token: string): Buffer {

@@ -1,5 +1,5 @@
 /** Loaded logics for people. */
-import type { LogicDiffView, LogicVersionView, LogicView } from '../control/logic/model.ts';
+import type { LogicDiffView, LogicVersionView, LogicView, MissingLogicView } from '../control/logic/model.ts';
 import type { Cli } from './cli.ts';
 import type { Cell } from './output.ts';
 import { printable } from './output.ts';
@@ -12,7 +12,8 @@ export function logicTable(cli: Cli, logics: readonly LogicView[]): string {
   const rows = logics.flatMap((logic) =>
     (['live', 'shadow'] as const).flatMap((state): Cell[][] => {
       const version = logic[state];
-      return version === null ? [] : [rowOf(logic, state, version)];
+      const missing = logic.missing.filter((each) => each.state === state);
+      return version === null ? missing.map((each) => missingRow(logic, each)) : [rowOf(logic, state, version)];
     }),
   );
   return cli.table(['NAME', 'STATE', 'PORTS', 'VLANS', 'FRAMES', 'DECIDED', 'NS/FRAME', 'FAULTS', 'FILE'], rows);
@@ -26,13 +27,23 @@ function rowOf({ name, ports, vlans }: LogicView, state: 'live' | 'shadow', vers
   return [name, { text: state, colour }, ...scope, frames, decided, nanoseconds, faults, file];
 }
 
+function missingRow({ name, ports, vlans }: LogicView, { state, file, reason }: MissingLogicView): Cell[] {
+  const scope: Cell[] = [ports.join(',') || 'all', formatVidList(vlans)];
+  const text = reason === null ? `${state}, loading` : `${state}, NOT LOADED`;
+  return [name, { text, colour: reason === null ? 'dim' : 'red' }, ...scope, '', '', '', '', file];
+}
+
 export function logicText(cli: Cli, logic: LogicView): string {
-  const { name, ports, vlans, live, shadow, previous } = logic;
+  const { name, ports, vlans, live, shadow, previous, missing } = logic;
   const head = cli.fields([
     ['name', name],
     ['ports', ports.join(', ') || 'all'],
     ['vlans', formatVidList(vlans)],
     ['rollback to', previous === null ? 'nothing' : `${previous.file}, loaded ${previous.loadedAt}`],
+    ...missing.map(({ state, file, reason }): [string, Cell] => {
+      const why = reason === null ? `${file} is being loaded` : `${file} is not loaded: ${reason}`;
+      return [state, { text: printable(why), colour: 'red' }];
+    }),
   ]);
   const parts = [['live', live] as const, ['shadow', shadow] as const].flatMap(([state, version]) =>
     version === null ? [] : [versionText(cli, state, version)],
@@ -73,9 +84,12 @@ function versionText(cli: Cli, state: string, version: LogicVersionView): string
 export function diffText({ name, compared, different, samples }: LogicDiffView): string {
   const share = compared === 0 ? '' : ` (${((100 * different) / compared).toFixed(2)} %)`;
   const head = `${name}: ${compared} frames compared, ${different} would have become something else${share}`;
-  const lines = samples.flatMap(({ time, port, vlan, summary, frame, live, shadow }) => [
+  const lines = samples.flatMap(({ time, port, vlan, summary, frame, live, shadow, bytes }) => [
     `${time}  ${port}  VLAN ${vlan}  ${summary}`,
     `  live ${live}, shadow ${shadow}   ${shorten(frame)}`,
+    ...(bytes === null
+      ? []
+      : [`  bytes from ${bytes.at}: live ${shorten(bytes.live)}, shadow ${shorten(bytes.shadow)}`]),
   ]);
   return [head, ...lines.map(printable)].join('\n');
 }

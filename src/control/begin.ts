@@ -15,7 +15,7 @@ import type { Kept } from './store/kept.ts';
 import { completeWish, type MachineDefaults, type NormalWish } from './wish/complete.ts';
 import { refusalOf } from './wish/problem.ts';
 import { documentProblems } from './wish/problems.ts';
-import type { Pending, Wish, WishRequest } from './wish/wish.ts';
+import type { KnownRequest, Pending, Wish } from './wish/wish.ts';
 
 export interface Beginning {
   wish: NormalWish;
@@ -31,7 +31,7 @@ export interface Beginning {
 
 export interface BeginningOptions {
   kept: Kept | null;
-  document: WishRequest | null;
+  document: KnownRequest | null;
   /** Ports that others wish for. */
   owned: readonly OwnedPort[];
   defaults: Pick<MachineDefaults, 'offloads'>;
@@ -48,10 +48,10 @@ export function planBeginning({ kept, document, owned, defaults, boot, now }: Be
   const remarks: string[] = [];
   const machine = { ...defaults, mtu: () => undefined };
   let pending = kept?.pending ?? null;
-  let wished: WishRequest = kept?.wish ?? NOTHING;
+  let wished = asRequest(kept?.wish ?? NOTHING);
   if (pending && Date.parse(pending.until) <= now) {
     remarks.push('nobody confirmed the configuration in time: the one before is back');
-    wished = pending.previous;
+    wished = asRequest(pending.previous);
     pending = null;
   }
   if (document) {
@@ -80,7 +80,12 @@ export function planBeginning({ kept, document, owned, defaults, boot, now }: Be
   };
 }
 
-function complete(wished: WishRequest, before: Wish, defaults: MachineDefaults): NormalWish {
+/** What a wish does not have is not wished; what a document leaves out may stay. */
+function asRequest({ logics = [], ...wish }: Wish): KnownRequest {
+  return { ...wish, logics };
+}
+
+function complete(wished: KnownRequest, before: Wish, defaults: MachineDefaults): NormalWish {
   try {
     return completeWish(wished, before, defaults);
   } catch (error) {

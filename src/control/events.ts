@@ -30,6 +30,8 @@ export const EVENT_NAMES = [
   /** A logic is asked from now on, live or in shadow; data: logic, state, file. And: no more; data: logic, state, reason, fault. */
   'logic.loaded',
   'logic.unloaded',
+  /** One that was kept cannot be loaded any more, so its frames are left to the others; data: logic, state, file, reason. */
+  'logic.missing',
   /** Parameters or scope are others now; data: logic, state, params. */
   'logic.changed',
   /** The one in shadow is live now, or the one before it again; data: logic. */

@@ -2,7 +2,7 @@
 import type { NetnsMemory } from './attach/netns-memory.ts';
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
-import type { LogicControl } from './logic/model.ts';
+import type { LogicControl, LogicStats } from './logic/model.ts';
 import type { ApplyOptions, ApplyResult } from './wish/configuration.ts';
 import type { Problem } from './wish/problem.ts';
 import type { Draft } from './wish/problems.ts';
@@ -283,6 +283,8 @@ export interface StatsView {
   };
   ports: Record<string, PortStats>;
   drops: Record<string, number>;
+  /** Of the live loaded logics, by name. */
+  logics: Record<string, LogicStats>;
   workers: WorkerView[];
 }
 

@@ -17,6 +17,7 @@ export interface ReportsOptions {
   fdb: () => SharedArrayBuffer;
   /** The loaded logics, in the order they are asked. */
   logics: () => LogicLoad[];
+  logicStats: () => StatsView['logics'];
   /** FDB ticks. */
   now: () => number;
   nameOf: (handle: number) => string;
@@ -31,13 +32,14 @@ export class Reports {
   }
 
   stats(): StatsView {
-    const { ports, workers } = this.#options;
+    const { ports, workers, logicStats } = this.#options;
     const all = ports.counts.retired();
     const rows = ports.registry.all().map((record) => [record.request.name, ports.counts.row(record)] as const);
     for (const [, row] of rows) addRow(all, row);
     // Not by assignment: a port may be named __proto__.
     const byPort = Object.fromEntries(rows.map(([name, row]) => [name, portStats(row)]));
-    return { totals: totals(all), ports: byPort, drops: dropsOf(all), workers: workers.views() };
+    const [drops, logics] = [dropsOf(all), logicStats()];
+    return { totals: totals(all), ports: byPort, drops, logics, workers: workers.views() };
   }
 
   drops(): DropView[] {

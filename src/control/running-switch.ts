@@ -93,6 +93,7 @@ export class Switch implements SwitchControl {
     addTemporaryPort: (request) => this.#changes.run(() => this.#ports.add(request, { wishedBy: 'examination' })),
     removePort: (name) => this.#changes.run(() => this.#ports.remove(name)),
     settings: () => this.settings(),
+    logics: () => this.logic.list(),
   });
   readonly #clockStartMs = hrtimeMs();
   #settings: SwitchSettings;
@@ -131,7 +132,8 @@ export class Switch implements SwitchControl {
       onReadable: () => this.#ports.readLinks(),
     });
     this.logic = new Logics({
-      changes: this.#changes,
+      change: (change) => this.#configuration.change(change),
+      followUp: (change) => this.#configuration.followUp(change),
       events: this.events,
       workers,
       command: (command) => this.#workers.command(() => [command]),
@@ -183,6 +185,7 @@ export class Switch implements SwitchControl {
         macs: this.#macs,
         settings: () => this.#settings,
         patchSettings: (patch) => this.#patchSettings(patch),
+        logics: this.logic,
       }),
       keeper: store && keeperOf(store, { instance: owner.id, ports: this.#ports, events: this.events }),
       log,
@@ -194,6 +197,7 @@ export class Switch implements SwitchControl {
       settings: () => this.#settings,
       fdb: () => this.#macs.fdb.buffer,
       logics: () => this.logic.loads(),
+      logicStats: () => this.logic.stats(),
       now,
       nameOf: (handle) => this.#nameOf(handle),
     });
@@ -215,6 +219,7 @@ export class Switch implements SwitchControl {
         this.#workers.command(() => [this.#switchCommand(this.#settings)]),
         this.#ports.begin(ports, giveEntries),
       ]);
+      this.logic.begin(wish.logics);
       this.#configuration.begin(before);
       if (this.#store) this.#ports.keepAll();
     });

@@ -7,6 +7,7 @@ import type { Fault } from '../shared/commands.ts';
 import { netdevName } from './attach/netdev-name.ts';
 import { planBeginning } from './begin.ts';
 import { faultFields, type Log, SILENT } from './log.ts';
+import { lookAtLogics } from './logic/look.ts';
 import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
@@ -14,7 +15,8 @@ import { offloadsOf } from './port-record.ts';
 import { Switch } from './running-switch.ts';
 import type { Store } from './store/store.ts';
 import { chooseTapIo } from './tap-io.ts';
-import type { WishRequest } from './wish/wish.ts';
+import { refusalOf } from './wish/problem.ts';
+import type { KnownRequest, WishedLogic, WishRequest } from './wish/wish.ts';
 
 /**
  * A daemon that is killed leaves programs running that make netdevs for it (`ip`). They end within moments, on a busy machine
@@ -43,9 +45,10 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   const { workers, log = SILENT, giveFault = null, store = null, document = null, owned = [], notices = [] } = options;
   const tapIo = chooseTapIo(log);
   const uso = knowsUdpSegmentation();
+  const kept = store?.kept ?? null;
   const beginning = planBeginning({
-    kept: store?.kept ?? null,
-    document,
+    kept,
+    document: document && (await knownRequest(document, kept?.wish.logics ?? [])),
     owned,
     defaults: { offloads: (kind) => offloadsOf(kind, uso) },
     boot: readBootId(),
@@ -53,7 +56,7 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   });
   for (const remark of beginning.remarks) log.warn(remark);
   const { wish } = beginning;
-  const owner = new Owner({ id: store?.kept?.instance, stateFile: store?.path ?? null });
+  const owner = new Owner({ id: kept?.instance, stateFile: store?.path ?? null });
   const made = new Switch({ workers, log, giveFault, store, notices, owner, tapIo, uso, settings: wish.switch });
   try {
     // Only ports that have an own end here: one of a port that is a TAP by now would be in its way for good.
@@ -76,6 +79,14 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
     await made.close();
     throw error;
   }
+}
+
+/** @throws TswitchError with what is wrong with its logics */
+async function knownRequest({ logics, ...rest }: WishRequest, kept: readonly WishedLogic[]): Promise<KnownRequest> {
+  if (logics === undefined) return rest;
+  const looked = await lookAtLogics(logics, kept);
+  if (looked.problems.length > 0) throw refusalOf(looked.problems);
+  return { ...rest, logics: looked.logics };
 }
 
 /** @returns what was left in place for other daemons to come back */

@@ -145,7 +145,8 @@ class Explainer {
     const vlan = batch.vlan[0]!;
     stages.push({ stage: 'vlan', verdict: `VLAN ${vlan}`, text: this.#arrival() });
     const decided = this.#dataPath.logics?.decided(0) ?? null;
-    if (this.#dataPath.logics) stages.push(this.#logicStage(decided, reason));
+    // What is in shadow decides nothing.
+    if (this.#task.logics.some(({ isShadow }) => !isShadow)) stages.push(this.#logicStage(decided, reason));
     if (decided) return reason && reason !== 'NO_EGRESS' ? stages : [...stages, this.#egressStage(reason)];
     const [sourceHigh, sourceLow] = [keyHigh(frame, SOURCE, vlan), keyLow(frame, SOURCE)];
     // As they were before the frame: the live table is only read.

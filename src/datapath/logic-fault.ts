@@ -2,7 +2,7 @@
 import type { Batch } from '../frame/batch.ts';
 import type { LogicFault, LogicFaultKind } from '../shared/logic-load.ts';
 
-const FRAME_BYTES_MAX = 128;
+export const FRAME_BYTES_MAX = 128;
 const TEXT_CHARACTERS_MAX = 4000;
 
 /** @param i index of the frame; -1: it is not known which */

@@ -35,6 +35,12 @@ export interface HostOptions {
 export class LogicHost implements LogicInstance {
   readonly #options: HostOptions;
   readonly #outbox: LogicOutbox;
+  /** The reason of its own that a live logic gave frame `i` of the last batch; null: none. */
+  readonly #reasonOf = (i: number): string | null => {
+    const live = this.#live;
+    for (let k = 0; k < live.length; k++) if (live[k]!.gave[i] === 1) return live[k]!.reasonOf(i);
+    return null;
+  };
   #live: LogicRunner[] = [];
   #shadows: LogicShadow[] = [];
   #heapBytes = heapBytes();
@@ -73,12 +79,26 @@ export class LogicHost implements LogicInstance {
   }
 
   decide(batch: Batch, now: number): void {
-    const shadows = this.#shadows;
-    for (let k = 0; k < shadows.length; k++) shadows[k]!.capture(batch);
     const live = this.#live;
-    for (let k = 0; k < live.length; k++) live[k]!.run(batch, now);
+    if (this.#shadows.length === 0) {
+      for (let k = 0; k < live.length; k++) live[k]!.run(batch, now);
+      this.#options.base.decide!(batch, now);
+      return;
+    }
+    for (let k = 0; k < live.length; k++) this.#runWithShadow(live[k]!, batch, now);
+    // Those that take nobody's place stand behind all others.
+    this.#runWithShadow(null, batch, now);
     this.#options.base.decide!(batch, now);
-    for (let k = 0; k < shadows.length; k++) shadows[k]!.compare(batch, now);
+    const shadows = this.#shadows;
+    for (let k = 0; k < shadows.length; k++) shadows[k]!.compare(batch, now, this.#reasonOf);
+  }
+
+  /** @param live null: for shadows that take nobody's place */
+  #runWithShadow(live: LogicRunner | null, batch: Batch, now: number): void {
+    const shadows = this.#shadows;
+    for (let k = 0; k < shadows.length; k++) if (shadows[k]!.replaces === live) shadows[k]!.capture(batch);
+    live?.run(batch, now);
+    for (let k = 0; k < shadows.length; k++) if (shadows[k]!.replaces === live) shadows[k]!.run(batch, now);
   }
 
   /** Sends what the logics want to have sent. @param batch null: after ticks */

@@ -66,7 +66,7 @@ export class LogicRunner {
   readonly gave = new Uint8Array(BATCH_FRAMES_MAX);
   readonly #options: RunnerOptions;
   readonly #frame: Frame;
-  readonly #ownDrops: number;
+  readonly #ownDrops: readonly string[];
   #instance: LogicInstance;
   #takesPort = new Uint8Array(PORTS_MAX);
   readonly #takesVlan: Uint8Array | null;
@@ -85,7 +85,7 @@ export class LogicRunner {
     this.logic = logic;
     this.#options = options;
     this.counts = countsOf(logic, load.memory, parts.worker);
-    this.#ownDrops = dropNamesOf(logic).length;
+    this.#ownDrops = dropNamesOf(logic);
     this.#frame = new Frame(batch, parts.sender);
     this.#takesVlan = load.scope.vlans.length === 0 ? null : new Uint8Array(VLANS);
     for (const vid of load.scope.vlans) this.#takesVlan![vid] = 1;
@@ -164,7 +164,7 @@ export class LogicRunner {
 
   /** Name of the drop reason of its own that it gave frame `i` of the last batch; null: none. */
   reasonOf(i: number): string | null {
-    return this.reason[i] === NO_REASON ? null : (dropNamesOf(this.logic)[this.reason[i]!] ?? null);
+    return this.reason[i] === NO_REASON ? null : (this.#ownDrops[this.reason[i]!] ?? null);
   }
 
   #create(): LogicInstance {
@@ -252,7 +252,7 @@ export class LogicRunner {
       } else if (v === FLOOD || (v >= FIRST_DROP && v < FIRST_DROP + DROP_REASONS)) {
         this.gave[i] = 1;
         decided++;
-      } else if (v >= FIRST_OWN_DROP && v < FIRST_OWN_DROP + this.#ownDrops) {
+      } else if (v >= FIRST_OWN_DROP && v < FIRST_OWN_DROP + this.#ownDrops.length) {
         this.reason[i] = v - FIRST_OWN_DROP;
         this.#count(FIRST_OWN_COUNT + v - FIRST_OWN_DROP, 1);
         verdict[i] = LOGIC_DROP;

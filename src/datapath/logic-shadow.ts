@@ -1,20 +1,21 @@
 /**
- * A logic in shadow: it gets a copy of every frame and decides it, nothing of which leaves; then its verdict is held against
- * what became of the frame. It is taken to stand where the live logic of its name stands, or behind the others; what it leaves
- * undecided becomes what it becomes without it.
+ * A logic in shadow: it gets a copy of every frame and decides it, nothing of which leaves; then what it made of it is held
+ * against what became of the frame: the verdict, and the bytes where both send it. It stands where the live logic of its name
+ * stands, or behind the others, and sees frames as they are there; what it leaves undecided becomes what it becomes without it.
  */
 import { Batch } from '../frame/batch.ts';
 import * as ethernet from '../frame/ethernet.ts';
 import * as vnetHeader from '../frame/vnet-header.ts';
 import * as limits from '../limits.ts';
-import type { LogicReport } from '../shared/logic-load.ts';
+import type { LogicDifference, LogicReport } from '../shared/logic-load.ts';
 import { Drop, DROP_NAMES } from '../switching/drop-reasons.ts';
 import { Fdb, keyHigh, keyLow, UNCHANGED } from '../switching/fdb.ts';
 import { innerKey } from '../switching/inner-tag.ts';
 import { LogicCount } from '../switching/logic-counters.ts';
 import type { LogicContext } from '../switching/logic.ts';
 import * as verdicts from '../switching/verdict.ts';
-import { firstBytes } from './logic-fault.ts';
+import { drop } from '../switching/verdict.ts';
+import { firstBytes, FRAME_BYTES_MAX } from './logic-fault.ts';
 import { mutedSender } from './logic-outbox.ts';
 import { LogicRunner, type RunnerOptions } from './logic-runner.ts';
 
@@ -23,6 +24,7 @@ const { DESTINATION, GROUP_BIT } = ethernet;
 const { VNET_HEADER_BYTES } = vnetHeader;
 const { BATCH_FRAMES_MAX, SUPER_FRAME_BYTES_MAX } = limits;
 const { FIRST_DROP, FLOOD, UNDECIDED } = verdicts;
+const LOGIC_DROP = drop(Drop.LOGIC);
 
 /** Copies of one batch; frames that find no room are not compared. */
 const COPY_BYTES = 4 * SUPER_FRAME_BYTES_MAX;
@@ -51,7 +53,12 @@ export class LogicShadow {
   readonly #words = new Int32Array(this.#batch.bytes.buffer);
   /** The memory of the live batch as words. */
   #liveWords: Int32Array = new Int32Array(0);
+  /** Both as what can be compared without a loop. */
+  #live: Buffer = Buffer.alloc(0);
+  readonly #copied = Buffer.from(this.#batch.bytes.buffer);
   readonly #asked = new Uint8Array(BATCH_FRAMES_MAX);
+  /** Per frame of the batch: whether what the live logic in its place left of the bytes is what this one did. */
+  readonly #hasSameBytes = new Uint8Array(BATCH_FRAMES_MAX);
   readonly #context: LogicContext;
   readonly #report: (report: LogicReport) => void;
   #toldSince = 0;
@@ -66,12 +73,14 @@ export class LogicShadow {
     this.runner = new LogicRunner({ ...options, parts, batch: this.#batch, outbox: null });
   }
 
-  /** Before the live logics see the batch. */
+  /** Before the live logic in its place sees the batch. */
   capture(live: Batch): void {
     const copy = this.#batch;
     const { bytes } = live;
-    if (this.#liveWords.buffer !== bytes.buffer)
+    if (this.#liveWords.buffer !== bytes.buffer) {
       this.#liveWords = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >> 2);
+      this.#live = Buffer.from(bytes.buffer);
+    }
     copy.count = live.count;
     copy.ingress = live.ingress;
     let end = 0;
@@ -96,21 +105,34 @@ export class LogicShadow {
     }
   }
 
-  /** After the live ones have decided. @param now FDB ticks */
-  compare(live: Batch, now: number): void {
+  /** After that one saw it, and before any other does. @param now FDB ticks */
+  run(live: Batch, now: number): void {
+    if (this.runner.isSuspended) return;
+    this.runner.run(this.#batch, now);
+    for (let i = 0; i < live.count; i++) {
+      if (this.#asked[i] === 1) this.#hasSameBytes[i] = this.#isSameFrame(live, i) ? 1 : 0;
+    }
+  }
+
+  /** After all have decided. @param reasonOf reason of its own that a live logic gave the frame; null: none */
+  compare(live: Batch, now: number, reasonOf: (i: number) => string | null): void {
     if (this.runner.isSuspended) return;
     const copy = this.#batch;
-    this.runner.run(copy, now);
     let compared = 0;
     let different = 0;
     for (let i = 0; i < live.count; i++) {
       if (this.#asked[i] === 0) continue;
       compared++;
       const shadow = this.#fate(live, i, now);
-      const isSame = shadow === live.verdict[i] && copy.vlan[i] === live.vlan[i] && this.#hasSameReason(i);
+      const isSame =
+        shadow === live.verdict[i] &&
+        copy.vlan[i] === live.vlan[i] &&
+        (shadow === LOGIC_DROP
+          ? this.#hasSameReason(i, reasonOf)
+          : shadow >= FIRST_DROP || this.#hasSameBytes[i] === 1);
       if (isSame) continue;
       different++;
-      this.#tell(live, i, shadow, now);
+      this.#tell(live, i, shadow, now, reasonOf);
     }
     const { counts } = this.runner;
     counts[LogicCount.COMPARED] = counts[LogicCount.COMPARED]! + compared;
@@ -127,9 +149,9 @@ export class LogicShadow {
   #fate(live: Batch, i: number, now: number): number {
     const verdict = this.#batch.verdict[i]!;
     if (verdict !== UNDECIDED) return verdict;
-    return this.replaces?.gave[i] === 1 || this.#batch.vlan[i] !== live.vlan[i]
-      ? this.#learned(i, now)
-      : live.verdict[i]!;
+    const isSameSoFar =
+      this.replaces?.gave[i] !== 1 && this.#hasSameBytes[i] === 1 && this.#batch.vlan[i] === live.vlan[i];
+    return isSameSoFar ? live.verdict[i]! : this.#learned(i, now);
   }
 
   /** What `learning` would say of the copy, as far as its destination goes. */
@@ -143,16 +165,48 @@ export class LogicShadow {
   }
 
   /** Both may have dropped it for reasons of their own. */
-  #hasSameReason(i: number): boolean {
-    return this.replaces === null || this.runner.reasonOf(i) === this.replaces.reasonOf(i);
+  #hasSameReason(i: number, reasonOf: (i: number) => string | null): boolean {
+    return this.runner.gave[i] === 0 || this.runner.reasonOf(i) === reasonOf(i);
   }
 
-  #tell(live: Batch, i: number, shadow: number, now: number): void {
+  /** Also of what the virtio-net header says of the frame. */
+  #isSameFrame({ bytes, offset, length }: Batch, i: number): boolean {
+    const from = bytes.byteOffset + offset[i]! - VNET_HEADER_BYTES;
+    const at = this.#batch.offset[i]! - VNET_HEADER_BYTES;
+    const end = from + VNET_HEADER_BYTES + length[i]!;
+    if (end - from > LOOP_BYTES_MAX) return this.#copied.compare(this.#live, from, end, at, at + end - from) === 0;
+    // Byte by byte up to a word's beginning, and behind the last one: its neighbours in memory may have changed.
+    const copied = this.#batch.bytes;
+    const back = at - from;
+    const firstWord = (from + WORD - 1) & -WORD;
+    const lastWord = end & -WORD;
+    for (let k = from; k < firstWord; k++) if (copied[k + back] !== bytes[k - bytes.byteOffset]) return false;
+    for (let k = firstWord; k < lastWord; k += WORD) {
+      if (this.#words[(k + back) >> 2] !== this.#liveWords[k >> 2]) return false;
+    }
+    for (let k = lastWord; k < end; k++) if (copied[k + back] !== bytes[k - bytes.byteOffset]) return false;
+    return true;
+  }
+
+  /** From the first byte to the last that differs, at most FRAME_BYTES_MAX. */
+  #differentBytes(live: Batch, i: number): LogicDifference['bytes'] {
+    const length = live.length[i]!;
+    const sent = live.bytes.subarray(live.offset[i], live.offset[i]! + length);
+    const other = this.#batch.bytes.subarray(this.#batch.offset[i], this.#batch.offset[i]! + length);
+    const at = sent.findIndex((byte, k) => byte !== other[k]);
+    if (at < 0) return null;
+    const end = Math.min(sent.findLastIndex((byte, k) => byte !== other[k]) + 1, at + FRAME_BYTES_MAX);
+    return { at, live: Uint8Array.from(sent.subarray(at, end)), shadow: Uint8Array.from(other.subarray(at, end)) };
+  }
+
+  #tell(live: Batch, i: number, shadow: number, now: number, reasonOf: (i: number) => string | null): void {
     if (((now - this.#toldSince) | 0) >= TICKS_PER_SECOND) {
       this.#toldSince = now;
       this.#told = 0;
     }
     if (++this.#told > TOLD_PER_SECOND) return;
+    const verdict = live.verdict[i]!;
+    const isSentByBoth = verdict < FIRST_DROP && shadow < FIRST_DROP;
     const vlanText = this.#batch.vlan[i] === live.vlan[i] ? '' : ` in VLAN ${this.#batch.vlan[i]}`;
     this.#report({
       logic: this.runner.load.id,
@@ -161,8 +215,9 @@ export class LogicShadow {
         vlan: live.vlan[i]!,
         frame: firstBytes(live, i),
         length: live.length[i]!,
-        live: verdictText(live.verdict[i]!, this.replaces?.reasonOf(i) ?? null),
-        shadow: verdictText(shadow, this.runner.reasonOf(i)) + vlanText,
+        live: verdictText(verdict, reasonOf(i)),
+        shadow: verdictText(shadow, this.runner.gave[i] === 1 ? this.runner.reasonOf(i) : reasonOf(i)) + vlanText,
+        bytes: isSentByBoth && this.#hasSameBytes[i] === 0 ? this.#differentBytes(live, i) : null,
       },
     });
   }

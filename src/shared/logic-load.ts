@@ -44,7 +44,7 @@ export interface LogicFault {
   frame: Uint8Array | null;
 }
 
-/** Where a shadow's verdict differs from the live one. */
+/** Where what a shadow would do with a frame differs from what is done. */
 export interface LogicDifference {
   ingress: number;
   vlan: number;
@@ -53,6 +53,8 @@ export interface LogicDifference {
   /** In words; ports as `#handle`. */
   live: string;
   shadow: string;
+  /** Where the bytes that would be sent differ, from place `at` of the frame on; null: nowhere, or one of both sends none. */
+  bytes: { at: number; live: Uint8Array; shadow: Uint8Array } | null;
 }
 
 export type LogicReport =

@@ -19,10 +19,11 @@ import type { LogicSender } from './logic.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const { DESTINATION, GROUP_BIT, MAC_BYTES, SOURCE } = ethernet;
-const { IPV4_SOURCE } = ip;
+const { IPV4_SOURCE, IPV6_SOURCE } = ip;
+const IPV6_DESTINATION = IPV6_SOURCE + 16;
 const { IPV4_DESTINATION, L4_DESTINATION_PORT, L4_SOURCE_PORT } = rewrite;
 const { PCP_SHIFT } = vlanTag;
-const { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
+const { FLAGS, GSO_NONE, GSO_SIZE, GSO_TYPE, NEEDS_CSUM, VNET_HEADER_BYTES } = vnetHeader;
 const { VID_MAX, VID_MIN } = limits;
 
 const NOT_LOOKED = 0;
@@ -70,6 +71,16 @@ export class Frame {
   /** Whether it is an unsegmented TCP or UDP frame, which leaves as several where its egress does not take it whole. */
   get isSuperFrame(): boolean {
     return this.bytes[this.offset - VNET_HEADER_BYTES + GSO_TYPE] !== GSO_NONE;
+  }
+
+  /** Of a super-frame: bytes of payload of each frame that it becomes; else 0. */
+  get segmentSize(): number {
+    return this.isSuperFrame ? vnetHeader.read16(this.bytes, this.offset - VNET_HEADER_BYTES + GSO_SIZE) : 0;
+  }
+
+  /** Whether the sender left the transport checksum to the device: what stands there covers the pseudo header only. */
+  get needsChecksum(): boolean {
+    return (this.bytes[this.offset - VNET_HEADER_BYTES + FLAGS]! & NEEDS_CSUM) !== 0;
   }
 
   /** The byte at this place of the frame; 0 behind its end. */
@@ -130,6 +141,15 @@ export class Frame {
 
   get ipv4Destination(): number {
     return this.#isIpv4() ? word32(this.bytes, this.offset + this.#ip.network + IPV4_DESTINATION) : 0;
+  }
+
+  /** One of the four words of the address, 0 to 3; 0 where it is not IPv6. */
+  ipv6Source(word: number): number {
+    return this.#ipv6Word(IPV6_SOURCE, word);
+  }
+
+  ipv6Destination(word: number): number {
+    return this.#ipv6Word(IPV6_DESTINATION, word);
   }
 
   /** TCP or UDP port; -1 where there is none. */
@@ -205,6 +225,11 @@ export class Frame {
 
   #isIpv4(): boolean {
     return this.#locate() && this.#ip.version === 4;
+  }
+
+  #ipv6Word(at: number, word: number): number {
+    const isThere = this.#locate() && this.#ip.version === 6 && word >= 0 && word < 4;
+    return isThere ? word32(this.bytes, this.offset + this.#ip.network + at + 4 * word) : 0;
   }
 
   #hasPorts(): boolean {

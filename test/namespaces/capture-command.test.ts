@@ -139,7 +139,7 @@ test('over TCP a token that may only read gets no frames', async () => {
   const { lan, folder, api } = await serve();
   await api.close();
   const tokens = new TokenStore(join(folder, 'tokens'));
-  const [full, readOnly] = [tokens.add('full', false).token, tokens.add('reader', true).token];
+  const [full, readOnly] = [tokens.add('full').token, tokens.add('reader', { readOnly: true }).token];
   const socket = join(folder, 'tcp.sock');
   const tcp = await serveApi(lan, { socket, tokens, tcp: { listen: '127.0.0.1:0', tokens, allowHosts: [] } });
   lab.defer(() => tcp.close());

@@ -49,6 +49,16 @@ const DROPS: DropView[] = [
   },
 ];
 
+const FILTER_STATS = {
+  frames: 7,
+  decided: 1,
+  sent: 0,
+  copies: 0,
+  faults: 0,
+  drops: { NOT_ALLOWED: 1 },
+  counters: { seen: 7 },
+};
+
 /** What becomes of a frame at `port`: one copy leaves by `b`, none by `c`; a frame that begins with 00 is dropped. */
 function fakeExplanation(port: string, frame: string): ExplainView {
   const summary = `frame of ${frame.length / 2} bytes`;
@@ -100,11 +110,13 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         wishedPort(request, port(name).mac, settingsOf({ ...request, ...port(name) }, port(name).mtu, true)),
       ),
       fdb: fdb.flatMap(({ mac, vlan, port: at, kind }) => (kind === 'dynamic' ? [] : [{ mac, vlan, port: at, kind }])),
+      logics: logic.wished(),
     });
   const changes = new ChangeQueue();
+  const logic = fakeLogic();
   const control: SwitchControl = {
     events,
-    logic: fakeLogic(),
+    logic,
     ports: () => [...ports.values()],
     port,
     addPort: async (request) => {
@@ -178,6 +190,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       totals: { rx: 7, forwarded: 2, flooded: 1, floodCopies: 2, dropped: 4, tx: 4, txDropped: 0 },
       ports: Object.fromEntries([...ports].map(([name, { stats }]) => [name, stats])),
       drops: { NOT_A_MEMBER: 4 },
+      logics: { filter: FILTER_STATS },
       workers: [{ worker: 0, state: 'asleep', restarts: 0, turns: 1 }],
     }),
     drops: () => DROPS,
@@ -221,6 +234,8 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
       setSwitch: (patch) => control.patchSettings(patch),
       giveEntry: (entry) => void control.addFdb(entry),
       removeEntry: ({ vlan, mac }) => void control.removeFdb(vlan, mac),
+      lookAtLogics: async (wanted) => ({ logics: logic.lookAt(wanted), problems: [] }),
+      setLogics: (wished) => logic.become(wished),
     },
   });
   return control;

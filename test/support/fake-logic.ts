@@ -1,11 +1,13 @@
 /** Loaded logics for tests of API and command line: names and states, without workers. A file named `broken` is refused. */
 import { TswitchError } from '../../src/control/errors.ts';
 import type { LogicControl, LogicVersionView, LogicView } from '../../src/control/logic/model.ts';
+import type { LogicWish, WishedLogic } from '../../src/control/wish/wish.ts';
 
 function version(id: number, file: string, params: Record<string, unknown>): LogicVersionView {
   return {
     id,
     file,
+    sha256: '00'.repeat(32),
     loadedAt: '2026-01-31T12:00:00.000Z',
     description: 'does something',
     style: 'frame',
@@ -33,7 +35,14 @@ function version(id: number, file: string, params: Record<string, unknown>): Log
   };
 }
 
-export function fakeLogic(): LogicControl {
+export interface FakeLogic extends LogicControl {
+  wished(): WishedLogic[];
+  /** Names of files are those of logics. */
+  lookAt(wanted: readonly LogicWish[]): WishedLogic[];
+  become(wished: readonly WishedLogic[]): Promise<void>;
+}
+
+export function fakeLogic(): FakeLogic {
   const logics = new Map<string, LogicView>();
   let ids = 0;
   const notFound = (message: string): TswitchError => new TswitchError('LOGIC_NOT_FOUND', message);
@@ -46,14 +55,30 @@ export function fakeLogic(): LogicControl {
     logics.set(view.name, view);
     return view;
   };
-  return {
+  const fake: FakeLogic = {
+    wished: () =>
+      [...logics.values()].flatMap(({ name, ports, vlans, live, shadow }) =>
+        [live, shadow].flatMap((each) => {
+          if (!each) return [];
+          const { file, sha256, params } = each;
+          return [{ name, file, sha256, params, ports, vlans, shadow: each === shadow }];
+        }),
+      ),
+    lookAt: (wanted) =>
+      wanted.map(({ file, params = {}, ports = [], vlans = [], shadow = false }) => {
+        return { name: nameOf(file), file, sha256: '00'.repeat(32), params, ports, vlans, shadow };
+      }),
+    become: async (wished) => {
+      logics.clear();
+      for (const logic of wished) await fake.load(logic);
+    },
     list: () => [...logics.values()],
     show,
     load: async ({ file, params = {}, shadow = false, ports = [], vlans = [] }) => {
-      const name = file.split('/').at(-1)!.split('.')[0]!;
+      const name = nameOf(file);
       if (name === 'broken')
         throw new TswitchError('LOGIC_REFUSED', `${file} is not loaded: it is broken`, { stack: null });
-      const before = logics.get(name) ?? { name, ports, vlans, live: null, shadow: null, previous: null };
+      const before = logics.get(name) ?? { name, ports, vlans, live: null, shadow: null, previous: null, missing: [] };
       const made = version(++ids, file, params);
       return put(
         shadow
@@ -84,8 +109,20 @@ export function fakeLogic(): LogicControl {
     diff: (name) => {
       if (!show(name).shadow) throw notFound(`logic ${name} has no version in shadow`);
       const ends = { port: 'red', vlan: 10, length: 60, frame: 'ffffffffffff', summary: 'ARP who-has' };
-      const sample = { time: '2026-01-31T12:00:01.000Z', ...ends, live: 'flood', shadow: 'drop NOT_ALLOWED' };
-      return { name, compared: 200, different: 3, samples: [sample] };
+      const sample = {
+        time: '2026-01-31T12:00:01.000Z',
+        ...ends,
+        live: 'flood',
+        shadow: 'drop NOT_ALLOWED',
+        bytes: null,
+      };
+      const rewritten = { live: 'flood', shadow: 'flood', bytes: { at: 30, live: '0a000002', shadow: '0a000063' } };
+      return { name, compared: 200, different: 3, samples: [sample, { ...sample, ...rewritten }] };
     },
   };
+  return fake;
+}
+
+function nameOf(file: string): string {
+  return file.split('/').at(-1)!.split('.')[0]!;
 }

@@ -11,7 +11,8 @@ import { fakeControl } from '../support/fake-control.ts';
 const folder = mkdtempSync(join(tmpdir(), 'tswitch-api-logic-'));
 const socket = join(folder, 'api.sock');
 const tokens = new TokenStore(join(folder, 'tokens.json'));
-const { token } = tokens.add('full', false);
+const { token: full } = tokens.add('full');
+const { token: loader } = tokens.add('loader', { logic: true });
 const { send, get, post } = apiClient(socket);
 let api: Api;
 
@@ -67,26 +68,54 @@ test('what is not there, and what is broken', async () => {
 });
 
 describe('over TCP', () => {
-  const ask = async (url: string, method: string, path: string): Promise<[number, string | undefined]> => {
-    const body = method === 'POST' ? JSON.stringify({ file: '/x/filter.ts' }) : null;
-    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-    const response = await fetch(new URL(path, url), { method, headers, body });
+  const ask = async (
+    url: string,
+    method: string,
+    path: string,
+    { as = full, body = { file: '/x/filter.ts' } }: { as?: string; body?: object } = {},
+  ): Promise<[number, string | undefined]> => {
+    const headers = { Authorization: `Bearer ${as}`, 'Content-Type': 'application/json' };
+    const hasBody = method === 'POST' || method === 'PUT';
+    const response = await fetch(new URL(path, url), { method, headers, body: hasBody ? JSON.stringify(body) : null });
     const answer = (await response.json()) as { error?: { code: string } };
     return [response.status, answer.error?.code];
   };
 
   test('logics can be looked at, but not changed, with a full token', async () => {
     expect(await ask(api.url!, 'GET', '/v1/logic')).toEqual([200, undefined]);
-    for (const path of ['/v1/logic', '/v1/logic/x/promote', '/v1/logic/x/rollback', '/v1//logic/../logic']) {
-      expect(await ask(api.url!, 'POST', path), path).toEqual([
-        expect.any(Number),
-        expect.stringMatching(/SOCKET_ONLY|ROUTE/),
-      ]);
+    for (const path of ['/v1/logic', '/v1/%6cogic', '/v1/logic/x/promote', '/v1/logic/x/rollback']) {
+      expect(await ask(api.url!, 'POST', path), path).toEqual([403, 'LOGIC_NOT_PERMITTED']);
     }
-    expect(await ask(api.url!, 'DELETE', '/v1/logic/x')).toEqual([403, 'SOCKET_ONLY']);
+    expect(await ask(api.url!, 'DELETE', '/v1/logic/x')).toEqual([403, 'LOGIC_NOT_PERMITTED']);
+    expect(await ask(api.url!, 'POST', '/v1//logic/../logic')).toEqual([404, 'ROUTE_NOT_FOUND']);
   });
 
-  test('they can where the daemon was started so, which it is not without tokens', async () => {
+  test('a document may not change them either, nor ask whether it could', async () => {
+    const put = (body: object, as?: string, query = '') =>
+      ask(api.url!, 'PUT', `/v1/config${query}`, { body, ...(as === undefined ? {} : { as }) });
+    const loaded = { ports: [], logics: [{ file: '/x/one.ts' }] };
+    expect(await put(loaded)).toEqual([403, 'LOGIC_NOT_PERMITTED']);
+    expect(await put(loaded, undefined, '?dryRun=true')).toEqual([403, 'LOGIC_NOT_PERMITTED']);
+    expect(await put(loaded, loader)).toEqual([200, undefined]);
+    expect(await put({ ports: [] })).toEqual([200, undefined]);
+    const { body: document } = await get<{ logics: { name: string }[] }>('/v1/config');
+    expect(document.logics.map(({ name }) => name)).toEqual(['one']);
+    expect(await put(document)).toEqual([200, undefined]);
+    expect(await put({ ports: [], logics: [] })).toEqual([403, 'LOGIC_NOT_PERMITTED']);
+    expect(await put({ ports: [], logics: [] }, loader)).toEqual([200, undefined]);
+    expect(await get('/v1/config')).not.toHaveProperty('body.logics');
+  });
+
+  test('a token may have that permission, if it may change anything', async () => {
+    expect(await ask(api.url!, 'POST', '/v1/logic', { as: loader })).toEqual([201, undefined]);
+    expect(await ask(api.url!, 'POST', '/v1/logic/filter/promote', { as: loader })).toEqual([404, 'LOGIC_NOT_FOUND']);
+    expect(await post('/v1/tokens', { name: 'both', readOnly: true, logic: true })).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringMatching(/a token that may only read loads no logics/) } },
+    });
+  });
+
+  test('any full token has it where the daemon was started so, which it is not without tokens', async () => {
     const tcp = { listen: '127.0.0.1:0', tokens, allowLogic: true };
     const other = await serveApi(fakeControl(), { socket: join(folder, 'other.sock'), tokens, tcp });
     try {

@@ -76,7 +76,13 @@ describe('fdb', () => {
 describe('switch, vlans, stats', () => {
   test('have the shapes of the interface', async () => {
     expect((await get('/v1/vlans')).body).toEqual({ vlans: [{ vlan: 10, ports: [] }] });
-    expect(Object.keys((await get<object>('/v1/stats')).body)).toEqual(['totals', 'ports', 'drops', 'workers']);
+    expect(Object.keys((await get<object>('/v1/stats')).body)).toEqual([
+      'totals',
+      'ports',
+      'drops',
+      'logics',
+      'workers',
+    ]);
     expect((await get('/v1/switch')).body).toEqual({
       ageingSeconds: 300,
       fdbLimit: 65_536,

@@ -6,7 +6,7 @@ import { normalizePortRequest } from '../../src/control/port-request.ts';
 import { settingsOf } from '../../src/control/port-record.ts';
 import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
 import type { Kept } from '../../src/control/store/kept.ts';
-import { type Wish, wishedPort, type WishRequest } from '../../src/control/wish/wish.ts';
+import { type KnownRequest, type Wish, type WishedLogic, wishedPort } from '../../src/control/wish/wish.ts';
 
 const MAC = '02:00:00:00:00:0a';
 const NOW = Date.parse('2026-01-31T12:00:00.000Z');
@@ -32,7 +32,7 @@ function keptWith(change: Partial<Kept> = {}): Kept {
   };
 }
 
-function begin(kept: Kept | null, document: WishRequest | null = null, boot = 'boot'): Beginning {
+function begin(kept: Kept | null, document: KnownRequest | null = null, boot = 'boot'): Beginning {
   return planBeginning({ kept, document, owned: [], defaults: { offloads: () => ['csum'] }, boot, now: NOW });
 }
 
@@ -77,7 +77,7 @@ describe('a document wins over what was kept', () => {
   });
 
   test('and is refused with all that is wrong with it', () => {
-    const bad: WishRequest = {
+    const bad: KnownRequest = {
       ports: [
         { name: 'a b', kind: 'veth', netns: 'a' },
         { name: 'c', kind: 'veth', netns: 'c', vlan: 5000 },
@@ -102,6 +102,25 @@ describe('a document that waits to be confirmed', () => {
     expect([names(beginning), beginning.pending, beginning.kept]).toEqual([['blue'], null, null]);
     expect(beginning.remarks).toEqual([expect.stringContaining('nobody confirmed')]);
   });
+});
+
+test('logics stay where a document says nothing of them, and go with the wish that had none', () => {
+  const logic: WishedLogic = {
+    name: 'hub',
+    file: '/x/hub.ts',
+    sha256: '00'.repeat(32),
+    params: {},
+    ports: [],
+    vlans: [],
+    shadow: false,
+  };
+  const wish = { ...wishOf('red'), logics: [logic] };
+  const kept = keptWith({ wish });
+  expect(begin(kept)).toMatchObject({ wish: { logics: [logic] }, kept: wish });
+  expect(begin(kept, { ports: [] }).wish.logics).toEqual([logic]);
+  expect(begin(kept, { ports: [], logics: [] }).wish.logics).toEqual([]);
+  const pending = { until: until(0), previous: wishOf('blue') };
+  expect(begin(keptWith({ wish, pending })).wish.logics).toEqual([]);
 });
 
 test('after a reboot no process is the one it was, and no namespace', () => {

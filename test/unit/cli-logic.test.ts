@@ -84,7 +84,7 @@ test('load, ls, show, set, diff, promote, rollback, unload', async () => {
     /^NAME .*\nfilter {2}shadow {2}all {4}10,20 +1000 +10 +50 +1 {2}\S+filter.ts\n$/,
   );
   expect((await run(['logic', 'diff', 'filter'])).stdout).toMatch(
-    /200 frames compared, 3 would .*\(1.50 %\)\n.*\n {2}live flood, shadow drop/,
+    /200 frames compared, 3 would .*\(1.50 %\)\n.*\n {2}live flood, shadow drop .*\n.*\n.*\n {2}bytes from 30: live 0a000002, shadow 0a000063\n/,
   );
   expect((await run(['logic', 'promote', 'filter'])).stdout).toBe('filter is live\n');
   await run([...load, '--ports', 'red,blue']);

@@ -454,7 +454,9 @@ describe('with a daemon', () => {
   });
 
   test('stats --watch goes on, one document per line with --json', async () => {
-    expect((await tswitch(['stats'])).stdout).toMatch(/^received {2}7 frames: 2 forwarded, 1 flooded, 4 dropped$/m);
+    expect((await tswitch(['stats'])).stdout).toMatch(
+      /^received {6}7 frames: 2 forwarded, 1 flooded, 4 dropped\n.*\nlogic filter {2}7 frames, 1 decided; NOT_ALLOWED 1; seen 7$/m,
+    );
     const child = spawn(process.execPath, [MAIN, 'stats', '--watch', '--json', '--socket', socket]);
     let text = '';
     const lines = new Promise<string[]>((resolve) => {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DROP_NAMES, DROP_SENTENCES } from '../../src/switching/drop-reasons.ts';
+import { LOGIC_API_PAGE, logicApiPage } from '../support/logic-api-page.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = [
@@ -39,6 +40,10 @@ test('docs/switching.md lists every drop reason with its sentence, in the order 
     DROP_NAMES.map((name) => [`\`${name}\``, DROP_SENTENCES[name]]),
   );
   for (const [reason, , , remedy] of rows) expect(remedy, reason).not.toBe('');
+});
+
+test('docs/logic-api.md is what the types say', { timeout: 60_000 }, async () => {
+  expect(readFileSync(LOGIC_API_PAGE, 'utf8')).toBe(await logicApiPage());
 });
 
 test.each(PAGES)('the links of %s lead to files and headings', (page) => {

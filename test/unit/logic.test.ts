@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { LOGIC_FAULTS_MAX } from '../../src/datapath/logic-runner.ts';
 import { DEFER, defineLogic, FLOOD, type Frame, keyed, rows } from '../../src/sdk/logic.ts';
-import { frame, mac, type Sandbox, sandbox, udp } from '../../src/sdk/sandbox.ts';
+import { frame, mac, type Sandbox, sandbox, tcp, udp } from '../../src/sdk/sandbox.ts';
 import type { AnyLogic, LogicSetup } from '../../src/switching/logic.ts';
 
 const PORTS = ['a', 'b', 'c'];
@@ -86,6 +86,26 @@ describe('what a frame shows', () => {
     lan.send('a', bytes);
     expect(fields).toEqual([10, 5, 72, 0x800, true, 4, 17, 1024, 9, 0x0a010203, 0x0200, 5, 0]);
   });
+});
+
+test('what a frame shows of IPv6, and of what its sender left to the device', () => {
+  let fields: unknown[] = [];
+  const logic = each((seen) => {
+    const addresses = [0, 3, 4].flatMap((word) => [seen.ipv6Source(word), seen.ipv6Destination(word)]);
+    fields = [seen.ipVersion, ...addresses, seen.isSuperFrame, seen.segmentSize, seen.needsChecksum];
+    return DEFER;
+  });
+  const lan = sandbox({ ports: PORTS, logic });
+  const payload = new Uint8Array(48);
+  payload.set([0x60, 0, 0, 0, 0, 8, 17, 64, 0x20, 1, 0x0d, 0xb8], 0);
+  payload.set([0, 0, 0, 1, 0xfe, 0x80, 0, 0], 20);
+  payload.set([0, 0, 0, 2, 0, 7, 0, 9, 0, 8], 36);
+  lan.send('a', frame({ etherType: 0x86dd, payload }));
+  expect(fields).toEqual([6, 0x20010db8, 0xfe800000 | 0, 1, 2, 0, 0, false, 0, false]);
+  // csum_start 34, csum_offset 16; TCP over IPv4 in segments of 1000 bytes.
+  const header = Uint8Array.of(1, 1, 54, 0, 0xe8, 3, 34, 0, 16, 0);
+  lan.send('a', tcp({ payload: new Uint8Array(3000) }), header);
+  expect(fields).toEqual([4, 0, 0, 0, 0, 0, 0, true, 1000, true]);
 });
 
 describe('scope', () => {
@@ -342,6 +362,51 @@ describe('in shadow', () => {
       { ingress: 0, vlan: 1, live: 'flood', shadow: 'drop NO' },
     ]);
     expectBalanced(lan);
+  });
+
+  test('the same verdict with other bytes is a difference, told by the bytes', () => {
+    const to = (low: number): AnyLogic => each((seen) => (seen.setDestination(0x0200, low), FLOOD));
+    const lan = sandbox({ ports: PORTS, logic: [{ logic: to(0x77) }, { logic: to(0x7788), isShadow: true }] });
+    lan.send('a', frame({ payload: new Uint8Array(46) }));
+    lan.send('a', frame({ payload: new Uint8Array(1500) }));
+    const bytes = { at: 4, live: Uint8Array.of(0, 0x77), shadow: Uint8Array.of(0x77, 0x88) };
+    const difference = { live: 'flood', shadow: 'flood', bytes };
+    expect(lan.differences).toMatchObject([difference, difference]);
+    expect(lan.counts(1)).toMatchObject({ compared: 2, different: 2 });
+  });
+
+  test.each([46, 61, 300, 1500])('one byte at the end of %d is enough', (length) => {
+    const mark = (value: number): AnyLogic =>
+      each((seen) => ((seen.bytes[seen.offset + seen.length - 1] = value), DEFER));
+    const lan = sandbox({ ports: PORTS, logic: [{ logic: mark(1) }, { logic: mark(2), isShadow: true }] });
+    lan.sendAll('a', [frame({ payload: new Uint8Array(length) }), frame({ payload: new Uint8Array(length) })]);
+    const bytes = { at: 14 + length - 1, live: Uint8Array.of(1), shadow: Uint8Array.of(2) };
+    expect(lan.differences).toMatchObject([{ bytes }, { bytes }]);
+  });
+
+  test('what a frame is dropped with is no difference, nor what another logic writes before it', () => {
+    const marked = each((seen, { drop }) => ((seen.bytes[seen.offset + 20] = 1), drop['NO']), { drops: { NO: 'no' } });
+    const refused = each((_, { drop }) => drop['NO'], { drops: { NO: 'no' } });
+    const lan = sandbox({ ports: PORTS, logic: [{ logic: marked }, { logic: refused, isShadow: true }] });
+    lan.send('a', frame());
+    expect(lan.counts(1)).toMatchObject({ compared: 1, different: 0 });
+    const first = each((seen) => (seen.setDestination(0x0200, 7), DEFER), { name: 'first' });
+    const two = sandbox({ ports: PORTS, logic: [{ logic: first }, { logic: each(() => DEFER), isShadow: true }] });
+    two.send('a', frame());
+    expect(two.counts(1)).toMatchObject({ compared: 1, different: 0 });
+  });
+
+  test('a reason is that of whoever dropped the frame', () => {
+    const refusing = (name: string, reason: string): AnyLogic =>
+      each((_, { drop }) => drop[reason], { name, drops: { [reason]: 'no' } });
+    const logic = [
+      { logic: each(() => DEFER) },
+      { logic: refusing('last', 'LAST') },
+      { logic: refusing('each', 'MINE'), isShadow: true },
+    ];
+    const lan = sandbox({ ports: PORTS, logic });
+    lan.send('a', frame());
+    expect(lan.differences).toMatchObject([{ live: 'drop LAST', shadow: 'drop MINE', bytes: null }]);
   });
 
   test('rewriting, sending and learning of it touch nothing', () => {

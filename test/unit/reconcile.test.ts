@@ -7,7 +7,14 @@ import { asRequest, normalizePortRequest } from '../../src/control/port-request.
 import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
 import { completeWish, type NormalWish, normalWish } from '../../src/control/wish/complete.ts';
 import { reconcile } from '../../src/control/wish/reconcile.ts';
-import { digestOf, inOrder, type Wish, wishedPort, type WishedEntry } from '../../src/control/wish/wish.ts';
+import {
+  digestOf,
+  inOrder,
+  type Wish,
+  wishedPort,
+  type WishedEntry,
+  type WishedLogic,
+} from '../../src/control/wish/wish.ts';
 
 const DEFAULTS = { offloads: () => ['csum' as const], mtu: () => 1400 };
 const EMPTY: Wish = { switch: SETTINGS_DEFAULT, ports: [], fdb: [] };
@@ -25,6 +32,17 @@ const given = (port: string, fields: Partial<WishedEntry> = {}): WishedEntry => 
   vlan: 1,
   port,
   kind: 'static',
+  ...fields,
+});
+
+const logic = (name: string, fields: Partial<WishedLogic> = {}): WishedLogic => ({
+  name,
+  file: `/x/${name}.ts`,
+  sha256: '00'.repeat(32),
+  params: {},
+  ports: [],
+  vlans: [],
+  shadow: false,
   ...fields,
 });
 
@@ -242,7 +260,7 @@ test('two ports exchange their netdevs: both are free before either is taken', (
 
 test('every setting of a port and of the switch is noticed', () => {
   const port = normalizePortRequest(veth('red', { offloads: [] }));
-  const other: NormalWish = { switch: { ...SETTINGS_DEFAULT }, ports: [port], fdb: [] };
+  const other: NormalWish = { switch: { ...SETTINGS_DEFAULT }, ports: [port], fdb: [], logics: [] };
   for (const field of Object.keys(settingsOf(port, 1500, false))) {
     const changed = { ...other, ports: [{ ...port, [field]: 'something else' }] };
     expect(reconcile(other, changed), field).toMatchObject([
@@ -279,6 +297,20 @@ test('mirrors come last: their ports may be new, made anew, or go', () => {
   expect(actions(mirrored, [veth('a'), veth('b')])).toMatchObject([{ do: 'change-port', patch: { mirror: null } }]);
 });
 
+test('logics are told as one list, with what is other about it', () => {
+  const has = (...logics: WishedLogic[]): NormalWish => ({ ...normalWish(EMPTY), logics });
+  const told = (before: NormalWish, after: NormalWish): string[] => texts(reconcile(before, after));
+  const [x, y] = [logic('x'), logic('y')];
+  expect(told(has(x), has(x))).toEqual([]);
+  expect(told(has(), has(x, logic('x', { shadow: true })))).toEqual([
+    'logics: x is loaded from /x/x.ts; x in shadow is loaded from /x/x.ts',
+  ]);
+  expect(told(has(x, y), has(y, x))).toEqual(['logics: they are asked in another order']);
+  expect(told(has(x, y), has(logic('x', { params: { a: 1 }, vlans: [5] })))).toEqual([
+    'logics: x gets other params, vlans; y is unloaded',
+  ]);
+});
+
 test('what is left out has its default, whatever is set now; only a chosen MAC address stays', () => {
   const before = wish([veth('red', { vlan: 10, isolated: true, mac: MAC })], [], { ageingSeconds: 60 });
   expect(texts(actions(before, [veth('red')]))).toEqual([
@@ -296,16 +328,18 @@ const wishes = fc
     ifname: fc.constantFrom('eth0', 'eth1'),
     /** Each port is mirrored to the one so many places on; 0: to none. */
     mirrors: fc.integer({ min: 0, max: 3 }),
+    logics: fc.uniqueArray(fc.constantFrom('x', 'y'), { maxLength: 2 }),
   })
-  .map(({ names: ports, vlan, isolated, ifname, mirrors }) =>
-    wish(
+  .map(({ names: ports, vlan, isolated, ifname, mirrors, logics }) => ({
+    ...wish(
       ports.map((name, index) => {
         const to = ports[(index + mirrors) % ports.length]!;
         return veth(name, { vlan, isolated, ifname, mirror: to === name ? null : { port: to } });
       }),
       ports.slice(1).map((port, index) => given(port, { vlan, mac: `02:00:00:00:00:0${index}` })),
     ),
-  );
+    ...(logics.length === 0 ? {} : { logics: logics.map((name) => logic(name, { vlans: [vlan] })) }),
+  }));
 
 test('done in their order, the actions make of any wish any other, and then nothing is left to do', () => {
   fc.assert(
@@ -362,5 +396,8 @@ function carryOut(state: Wish, action: ReturnType<typeof reconcile>[number]): vo
       if (place(action.entry.vlan, action.entry.mac) >= 0) fdb.splice(place(action.entry.vlan, action.entry.mac), 1);
       expect(ports.some(({ name }) => name === action.entry.port)).toBe(true);
       fdb.push(action.entry);
+      return;
+    case 'set-logics':
+      state.logics = action.logics;
   }
 }

@@ -1,14 +1,16 @@
 /** /v1/config: the wished state as one document, shown, applied as a whole, and confirmed. */
+import { isDeepStrictEqual } from 'node:util';
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { SwitchControl } from '../../control/model.ts';
 import type { Action } from '../../control/wish/reconcile.ts';
 import { refusalOf } from '../../control/wish/problem.ts';
-import { digestOf } from '../../control/wish/wish.ts';
+import { digestOf, type LogicWish, type Wish, type WishedLogic, type WishRequest } from '../../control/wish/wish.ts';
 import { shapeProblem, soundParts, wishOf } from '../config-document.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { applied, config, configQuery, ifMatchHeader } from '../schemas/config.ts';
 import { badRequest } from '../errors.ts';
+import { type Admission, assertMayLoadLogics } from '../guard.ts';
 import { errors, json, jsonBody } from './responses.ts';
 
 export const CONFIG_PATH = '/v1/config';
@@ -44,6 +46,7 @@ const putConfig = createRoute({
       'BODY_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
       'CONFIG_REFUSED',
+      'LOGIC_NOT_PERMITTED',
       'STATE_FULL',
       'STATE_FAILED',
     ),
@@ -72,7 +75,10 @@ export function configRoutes(control: SwitchControl): OpenAPIHono {
     putConfig,
     async (context) => {
       const { dryRun, confirmWithin } = context.req.valid('query');
-      const result = await control.applyConfig(wishOf(context.req.valid('json')), {
+      const wanted = wishOf(context.req.valid('json'));
+      // Also to see whether they could be loaded their code runs.
+      if (!hasLogics(wanted, control.config().wish)) assertMayLoadLogics(context.env as Admission);
+      const result = await control.applyConfig(wanted, {
         dryRun: dryRun === 'true',
         ...defined({ confirmWithin, ifMatch: digestsIn(context.req.valid('header')['if-match']) }),
       });
@@ -90,6 +96,14 @@ export function configRoutes(control: SwitchControl): OpenAPIHono {
     return context.body(null, 204);
   });
   return app;
+}
+
+/** Whether the document leaves the logics as they are. */
+function hasLogics({ logics: wanted }: WishRequest, { logics = [] }: Wish): boolean {
+  if (wanted === undefined) return true;
+  const isAlike = (a: LogicWish, b: WishedLogic): boolean =>
+    isDeepStrictEqual({ params: {}, ports: [], vlans: [], shadow: false, ...a }, b);
+  return wanted.length === logics.length && wanted.every((logic, index) => isAlike(logic, logics[index]!));
 }
 
 function actionView(action: Action) {

@@ -1,18 +1,21 @@
 /**
- * /v1/logic: switching logic of one's own. Loading code is running code as the daemon, so over TCP nothing here can be changed
- * unless the daemon was started to allow it (guard.ts).
+ * /v1/logic: switching logic of one's own. Loading code is running code as the daemon, so over TCP it takes a
+ * permission of its own (guard.ts).
  */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { SwitchControl } from '../../control/model.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { logicDiff, logicName, logicPatch, logicRequest, logicUnload, logicView } from '../schemas/logic.ts';
-import { errors, json, jsonBody } from './responses.ts';
+import { CHANGE_ERRORS, errors, json, jsonBody } from './responses.ts';
 
 const tags = ['logic'];
 const params = z.object({ name: logicName });
 const nothing = strictObject({});
 const WITH_BODY = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
-const ON_SOCKET = 'Over TCP only where the daemon was started with --allow-logic-over-tcp.';
+const OVER_TCP =
+  'Over TCP only with a token that may load logics, or where the daemon was started with --allow-logic-over-tcp.';
+/** What is loaded is kept, as any wish is. */
+const CHANGING = ['LOGIC_NOT_PERMITTED', ...CHANGE_ERRORS] as const;
 
 const listLogics = createRoute({
   method: 'get',
@@ -33,12 +36,12 @@ const loadLogic = createRoute({
   method: 'post',
   path: '/v1/logic',
   summary: 'Check and load a logic',
-  description: `A live logic of the same name is exchanged for it between two batches, and kept for a rollback. ${ON_SOCKET}`,
+  description: `A live logic of the same name is exchanged for it between two batches, and kept for a rollback. ${OVER_TCP}`,
   tags,
   request: { query: nothing, body: jsonBody(logicRequest) },
   responses: {
     201: json(logicView, 'The logic as it is now.'),
-    ...errors('BAD_REQUEST', 'SOCKET_ONLY', 'PORT_NOT_FOUND', 'LOGIC_REFUSED', 'LIMIT_REACHED', ...WITH_BODY),
+    ...errors('BAD_REQUEST', ...CHANGING, 'PORT_NOT_FOUND', 'LOGIC_REFUSED', 'LIMIT_REACHED', ...WITH_BODY),
   },
 });
 
@@ -55,12 +58,12 @@ const changeLogic = createRoute({
   method: 'patch',
   path: '/v1/logic/{name}',
   summary: "Change a logic's parameters, ports or VLANs",
-  description: `Parameters that are left out stay. Takes effect between two batches; tables keep their content. ${ON_SOCKET}`,
+  description: `Parameters that are left out stay. Takes effect between two batches; tables keep their content. ${OVER_TCP}`,
   tags,
   request: { params, query: nothing, body: jsonBody(logicPatch) },
   responses: {
     200: json(logicView, 'The logic as it is now.'),
-    ...errors('BAD_REQUEST', 'SOCKET_ONLY', 'LOGIC_NOT_FOUND', 'PORT_NOT_FOUND', 'LOGIC_REFUSED', ...WITH_BODY),
+    ...errors('BAD_REQUEST', ...CHANGING, 'LOGIC_NOT_FOUND', 'PORT_NOT_FOUND', 'LOGIC_REFUSED', ...WITH_BODY),
   },
 });
 
@@ -68,12 +71,12 @@ const unloadLogic = createRoute({
   method: 'delete',
   path: '/v1/logic/{name}',
   summary: 'Unload a logic',
-  description: ON_SOCKET,
+  description: OVER_TCP,
   tags,
   request: { params, query: logicUnload },
   responses: {
     204: { description: 'It is asked no more.' },
-    ...errors('BAD_REQUEST', 'SOCKET_ONLY', 'LOGIC_NOT_FOUND'),
+    ...errors('BAD_REQUEST', ...CHANGING, 'LOGIC_NOT_FOUND'),
   },
 });
 
@@ -90,12 +93,12 @@ const promoteLogic = createRoute({
   method: 'post',
   path: '/v1/logic/{name}/promote',
   summary: 'Make the version in shadow live',
-  description: `In every worker between two batches: no frame is lost. ${ON_SOCKET}`,
+  description: `In every worker between two batches: no frame is lost. ${OVER_TCP}`,
   tags,
   request: { params, query: nothing },
   responses: {
     200: json(logicView, 'The logic as it is now.'),
-    ...errors('BAD_REQUEST', 'SOCKET_ONLY', 'LOGIC_NOT_FOUND'),
+    ...errors('BAD_REQUEST', ...CHANGING, 'LOGIC_NOT_FOUND'),
   },
 });
 
@@ -103,12 +106,12 @@ const rollBackLogic = createRoute({
   method: 'post',
   path: '/v1/logic/{name}/rollback',
   summary: 'Make the version before the live one live again',
-  description: `Doing it twice brings the newer one back. ${ON_SOCKET}`,
+  description: `Doing it twice brings the newer one back. ${OVER_TCP}`,
   tags,
   request: { params, query: nothing },
   responses: {
     200: json(logicView, 'The logic as it is now.'),
-    ...errors('BAD_REQUEST', 'SOCKET_ONLY', 'LOGIC_NOT_FOUND'),
+    ...errors('BAD_REQUEST', ...CHANGING, 'LOGIC_NOT_FOUND'),
   },
 });
 

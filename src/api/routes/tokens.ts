@@ -18,6 +18,7 @@ const tokenView = z
   .object({
     name: tokenName,
     readOnly: z.boolean().openapi({ description: 'Whether it may only read (GET).' }),
+    logic: z.boolean().openapi({ description: 'Whether it may load and change logics: run code as the daemon.' }),
     created: moment.openapi({ description: 'When it was made.' }),
   })
   .openapi('Token');
@@ -29,6 +30,9 @@ const newToken = tokenView
 const tokenRequest = strictObject({
   name: tokenName,
   readOnly: flag().default(false).openapi({ description: 'Whether it may only read (GET); false by default.' }),
+  logic: flag().default(false).openapi({
+    description: 'Whether it may load and change logics, which is running code as the daemon; false by default.',
+  }),
 }).openapi('TokenRequest');
 
 const listTokens = createRoute({
@@ -94,8 +98,8 @@ export function tokenRoutes(store: TokenStore | null): OpenAPIHono {
   };
   app.openapi(listTokens, (context) => context.json({ tokens: tokens().list() }, 200));
   app.openapi(addToken, (context) => {
-    const { name, readOnly } = context.req.valid('json');
-    return context.json(tokens().add(name, readOnly), 201, { Location: `/v1/tokens/${name}` });
+    const { name, ...rights } = context.req.valid('json');
+    return context.json(tokens().add(name, rights), 201, { Location: `/v1/tokens/${name}` });
   });
   app.openapi(removeToken, (context) => {
     tokens().remove(context.req.valid('param').name);

@@ -1,8 +1,9 @@
 /** The wished state as HTTP shows and takes it: one document. */
-import { FDB_LIMIT_MAX, PORTS_MAX } from '../../limits.ts';
+import { FDB_LIMIT_MAX, LOGICS_MAX, PORTS_MAX } from '../../limits.ts';
 import { z } from '@hono/zod-openapi';
 import { integerText, list, moment, portName, strictObject } from './common.ts';
 import { fdbRequest } from './fdb.ts';
+import { logicWish } from './logic.ts';
 import { portRequest } from './port.ts';
 import { switchPatch } from './switch.ts';
 
@@ -15,6 +16,10 @@ export const config = strictObject({
   }),
   fdb: list(fdbRequest, FDB_LIMIT_MAX).optional().openapi({
     description: 'All static and sticky entries of the FDB; one that is not among them is removed. Left out: none.',
+  }),
+  logics: list(logicWish, LOGICS_MAX).optional().openapi({
+    description:
+      'All logics, in the order they are asked; one that is not among them is unloaded. Left out: they stay as they are. Over TCP, others than there are take a token that may load logics.',
   }),
 }).openapi('Config');
 
@@ -42,10 +47,14 @@ export const ifMatchHeader = z.object({
 
 const action = z
   .object({
-    do: z.enum(['remove-entry', 'remove-port', 'set-switch', 'change-port', 'add-port', 'give-entry']).openapi({
-      description: 'The kind of action.',
-    }),
-    port: portName.nullable().openapi({ description: 'The port concerned; null for the settings of the switch.' }),
+    do: z
+      .enum(['remove-entry', 'remove-port', 'set-switch', 'change-port', 'add-port', 'give-entry', 'set-logics'])
+      .openapi({
+        description: 'The kind of action.',
+      }),
+    port: portName
+      .nullable()
+      .openapi({ description: 'The port concerned; null for the settings of the switch, and for logics.' }),
     text: z.string().openapi({ description: 'What it does, in words.' }),
     cutsOff: z.string().nullable().openapi({ description: 'Who or what is cut off by it, in words; null: nobody.' }),
   })

@@ -26,13 +26,27 @@ const shadow = flag().openapi({
   description: 'In shadow: it sees every frame and decides it, but only to be compared with what really becomes of it.',
 });
 
-export const logicRequest = strictObject({
+const loadFields = {
   file: text('the path of a file', PATH_CHARACTERS_MAX).openapi({
     description: 'Absolute path of a TypeScript or JavaScript file (.ts, .mts, .js, .mjs), as the daemon sees it.',
     example: '/home/me/mac-allow-list.ts',
   }),
   ...optional({ ...scope, params, shadow }),
-}).openapi('LogicRequest');
+};
+
+export const logicRequest = strictObject(loadFields).openapi('LogicRequest');
+
+/** A logic in a document. */
+export const logicWish = strictObject({
+  ...optional({
+    name: logicName,
+    sha256: z
+      .string({ error: 'must be a SHA-256: 64 hexadecimal digits' })
+      .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256: 64 hexadecimal digits')
+      .openapi({ description: 'SHA-256 that the file must have; left out: whatever it is.' }),
+  }),
+  ...loadFields,
+}).openapi('WishedLogic');
 
 export const logicPatch = strictObject(optional({ ...scope, params, shadow })).openapi('LogicPatch');
 
@@ -64,6 +78,7 @@ const version = z
   .object({
     id: count('Tells this load from all others since the daemon started.'),
     file: z.string().openapi({ description: 'The file it was loaded from.' }),
+    sha256: z.string().openapi({ description: 'SHA-256 of the file as it was checked, in hex.' }),
     loadedAt: moment,
     description: z.string().openapi({ description: 'What it does, as it says itself.' }),
     style: z.enum(['batch', 'frame']).openapi({ description: 'Whether it decides batches, or frame by frame.' }),
@@ -108,6 +123,18 @@ export const logicView = z
     live: version.nullable().openapi({ description: 'What decides; null: none.' }),
     shadow: version.nullable().openapi({ description: 'What is compared with it; null: none.' }),
     previous: version.nullable().openapi({ description: 'What a rollback brings back; null: nothing.' }),
+    missing: z
+      .array(
+        z.object({
+          state: z.enum(['live', 'shadow']).openapi({ description: 'What it would be.' }),
+          file: z.string().openapi({ description: 'The file that it was loaded from.' }),
+          reason: z.string().nullable().openapi({ description: 'Why it is not in force; null: it is being loaded.' }),
+        }),
+      )
+      .openapi({
+        description:
+          'What is wished and not in force: kept from an earlier life of the daemon, and not loadable any more.',
+      }),
   })
   .openapi('Logic');
 
@@ -127,6 +154,16 @@ export const logicDiff = z
           summary: z.string().openapi({ description: 'The frame in words.' }),
           live: z.string().openapi({ description: 'What became of it.', example: 'flood' }),
           shadow: z.string().openapi({ description: 'What would have.', example: 'drop NOT_ALLOWED' }),
+          bytes: z
+            .object({
+              at: count('Place of the first byte that differs, from the destination address on.'),
+              live: z.string().openapi({ description: 'What is sent there, in hex.', example: '0a000002' }),
+              shadow: z.string().openapi({ description: 'What would have been.', example: '0a000063' }),
+            })
+            .nullable()
+            .openapi({
+              description: 'Where what is sent differs in its bytes; null: it does not, or one of both is dropped.',
+            }),
         }),
       )
       .openapi({ description: 'Some of them, newest last.' }),

@@ -16,6 +16,21 @@ const workerView = z
   })
   .openapi('Worker');
 
+const namedCounts = (description: string) =>
+  z.record(z.string(), count('Frames, or what the logic counts.')).openapi({ description });
+
+const logicStats = z
+  .object({
+    frames: count('Frames it was asked for.'),
+    decided: count('Frames it decided.'),
+    sent: count('Frames of its own that it sent.'),
+    copies: count('Copies that it sent beside verdicts.'),
+    faults: count('Times that it failed.'),
+    drops: namedCounts('By its own drop reasons; each of them is one of `LOGIC` too.'),
+    counters: namedCounts('Its own counters.'),
+  })
+  .openapi('LogicStats');
+
 export const statsView = z
   .object({
     totals: z
@@ -33,6 +48,7 @@ export const statsView = z
       }),
     ports: z.record(z.string(), portStats).openapi({ description: 'By port name.' }),
     drops: dropCounts,
+    logics: z.record(z.string(), logicStats).openapi({ description: 'Live logics of your own, by name.' }),
     workers: z.array(workerView).openapi({ description: 'By their numbers.' }),
   })
   .openapi('Stats');

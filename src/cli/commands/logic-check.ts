@@ -41,7 +41,7 @@ async function contractOf(file: string, params: object): Promise<CheckedLogic | 
   ]);
   const staging = new Staging();
   try {
-    const module = await staging.copy(file, 0);
+    const { module } = await staging.copy(file, 0);
     return await checkLogic({ module, file, params, isWhole: true, isTimed: true });
   } catch (error) {
     if (!(error instanceof TswitchError)) throw error;

@@ -59,7 +59,7 @@ function addLoad(group: Command): void {
     .description('check a file and have it decide, from the next batch on; one of its name is kept for `rollback`')
     .argument('<file>', 'a .ts or .js file')
     .option('--ports <port,...>', 'only for frames that enter by these ports', parseList)
-    .option('--vlans <list>', 'only for frames of these VLANs, like 10,20-30', parseVidList)
+    .option('--vlan, --vlans <list>', 'only for frames of these VLANs, like 10,20-30', parseVidList)
     .option('--shadow', 'only compare what it would do with what is done: see `tswitch logic diff`')
     .option('--param <name=value>', 'a parameter, its value as JSON or text; may be repeated', parseParam)
     .option('--watch', 'load it again whenever the file is saved, until Ctrl-C')
@@ -127,7 +127,7 @@ function addSet(group: Command): void {
     .argument('<logic>')
     .argument('[name=value...]', 'parameters, each value as JSON or text')
     .option('--ports <port,...>', 'only for frames that enter by these ports; none: all', parseList)
-    .option('--vlans <list>', 'only for frames of these VLANs; all: every one', parseVidList)
+    .option('--vlan, --vlans <list>', 'only for frames of these VLANs; all: every one', parseVidList)
     .option('--shadow', 'the version in shadow, where there is a live one too');
   set.action(async (name: string, assignments: string[], { ports, vlans, shadow }: LoadOptions) => {
     const cli = new Cli(set);

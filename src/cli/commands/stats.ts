@@ -35,7 +35,7 @@ export function addStatsCommand(program: Command): void {
 }
 
 function renderStats(cli: Cli, now: Reading, before?: Reading): string {
-  const { totals, ports, workers } = now.stats;
+  const { totals, ports, logics, workers } = now.stats;
   const heads = ['RX FRAMES', 'RX BYTES', 'RX LOST', 'TX FRAMES', 'TX BYTES', 'TX DROPS', 'DROPS'];
   const rows = Object.entries(ports).map(([name, port]): Cell[] => [
     name,
@@ -58,10 +58,16 @@ function renderStats(cli: Cli, now: Reading, before?: Reading): string {
       'sent',
       `${totals.tx} frames; ${totals.txDropped} more dropped at their egress port; ${totals.floodCopies} flood copies in both`,
     ],
+    ...Object.entries(logics).map(([name, logic]): [string, string] => [`logic ${name}`, logicLine(logic)]),
     ['workers', workers.map(({ worker, state, restarts }) => `${worker} ${state}, ${restarts} restarts`).join('; ')],
   ]);
   const table = cli.table(['PORT', ...(before ? RATE_HEADS : []), ...heads], rows);
   return rows.length > 0 ? `${totalsLine}\n\n${table}` : totalsLine;
+}
+
+function logicLine({ frames, decided, drops, counters }: StatsView['logics'][string]): string {
+  const own = [...Object.entries(drops), ...Object.entries(counters)].map(([name, count]) => `${name} ${count}`);
+  return [`${frames} frames, ${decided} decided`, ...own].join('; ');
 }
 
 /** Since the reading before, per second; a port that was not there then has none yet. Drops are of both directions. */

@@ -1,7 +1,8 @@
 /** token add, ls and rm: who may use the daemon over TCP. */
 import type { Command } from 'commander';
-import type { TokenView } from '../../api/tokens.ts';
+import type { TokenRights, TokenView } from '../../api/tokens.ts';
 import { Cli, examples } from '../cli.ts';
+import { UsageError } from '../errors.ts';
 
 interface FileOption {
   tokenFile?: string;
@@ -9,7 +10,7 @@ interface FileOption {
 
 /** What can be done with tokens, whether by the daemon or in its file. */
 interface Tokens {
-  add(name: string, readOnly: boolean): Promise<string>;
+  add(name: string, rights: TokenRights): Promise<string>;
   list(): Promise<string>;
   remove(name: string): Promise<string>;
 }
@@ -42,10 +43,12 @@ export function addTokenCommands(program: Command): void {
 function addAdd(token: Command): void {
   const add = withFile(token.command('add').description('make a token, and print it this once'))
     .argument('<name>', 'who or what will use it')
-    .option('--read-only', 'it may only look (GET)');
-  add.action(async (name: string, { readOnly = false, tokenFile }: FileOption & { readOnly?: boolean }) => {
+    .option('--read-only', 'it may only look (GET)')
+    .option('--logic', 'it may load and change logics too, which is running code as the daemon');
+  add.action(async (name: string, { tokenFile, readOnly = false, logic = false }: FileOption & TokenRights) => {
     const cli = new Cli(add);
-    const text = await tokensOf(cli, tokenFile).add(name, readOnly);
+    if (readOnly && logic) throw new UsageError('--read-only and --logic exclude each other');
+    const text = await tokensOf(cli, tokenFile).add(name, { readOnly, logic });
     if (cli.json) return cli.print(text);
     const { token: secret } = JSON.parse(text) as { token: string };
     cli.print(secret);
@@ -54,6 +57,7 @@ function addAdd(token: Command): void {
   examples(add, [
     'token add laptop',
     'token add grafana --read-only',
+    'token add deploy --logic',
     'token add first --token-file /etc/tswitch/tokens.json',
   ]);
 }
@@ -68,7 +72,7 @@ function tokensOf(cli: Cli, file: string | undefined): Tokens {
 
 function byDaemon({ client }: Cli): Tokens {
   return {
-    add: async (name, readOnly) => (await client.send('POST', '/v1/tokens', { name, readOnly })).text,
+    add: async (name, rights) => (await client.send('POST', '/v1/tokens', { name, ...rights })).text,
     list: async () => (await client.get('/v1/tokens')).text,
     remove: async (name) => (await client.send('DELETE', `/v1/tokens/${encodeURIComponent(name)}`)).text,
   };
@@ -78,7 +82,7 @@ function byDaemon({ client }: Cli): Tokens {
 function inFile(file: string): Tokens {
   const open = async () => new (await import('../../api/tokens.ts')).TokenStore(file);
   return {
-    add: async (name, readOnly) => JSON.stringify((await open()).add(name, readOnly)),
+    add: async (name, rights) => JSON.stringify((await open()).add(name, rights)),
     list: async () => JSON.stringify({ tokens: (await open()).list() }),
     remove: async (name) => {
       (await open()).remove(name);
@@ -90,6 +94,11 @@ function inFile(file: string): Tokens {
 function table(cli: Cli, tokens: readonly TokenView[]): string {
   return cli.table(
     ['NAME', 'MAY', 'MADE'],
-    tokens.map(({ name, readOnly, created }) => [name, readOnly ? 'read' : 'read and change', created]),
+    tokens.map((token) => [token.name, rightsText(token), token.created]),
   );
+}
+
+function rightsText({ readOnly, logic }: TokenView): string {
+  if (readOnly) return 'read';
+  return logic ? 'read, change and load logics' : 'read and change';
 }

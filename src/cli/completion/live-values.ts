@@ -26,9 +26,9 @@ export function liveValues(clientOf: (answerMsMax: number) => Client): LiveValue
     }),
     token: orNone(async (line) => {
       const { tokens } = (await client(line).get<{ tokens: TokenView[] }>('/v1/tokens')).body;
-      return tokens.map(({ name, readOnly }) => ({
+      return tokens.map(({ name, readOnly, logic }) => ({
         value: name,
-        about: readOnly ? 'may read' : 'may read and change',
+        about: readOnly ? 'may read' : logic ? 'may read, change and load logics' : 'may read and change',
       }));
     }),
     network: orNone(async (line) => {
@@ -41,7 +41,9 @@ export function liveValues(clientOf: (answerMsMax: number) => Client): LiveValue
     }),
     logic: orNone(async (line) => {
       const { logics } = (await client(line).get<{ logics: LogicView[] }>('/v1/logic')).body;
-      return logics.map(({ name, live }) => ({ value: name, about: live === null ? 'in shadow' : 'live' }));
+      return logics.map(({ name, live, shadow }) => {
+        return { value: name, about: live ? 'live' : shadow ? 'in shadow' : 'not in force' };
+      });
     }),
     capture: orNone(async (line) => {
       const { captures } = (await client(line).get<{ captures: CaptureView[] }>('/v1/captures')).body;

@@ -3,12 +3,13 @@ import { readdir } from 'node:fs/promises';
 import { MTU_MAX } from '../../limits.ts';
 import { ChangeQueue } from '../change-queue.ts';
 import { TswitchError } from '../errors.ts';
+import type { LogicView } from '../logic/model.ts';
 import type { PortRequest, PortView, TapIo } from '../model.ts';
 import { readNetdev } from '../plumbing/netdev.ts';
 import { createNetns, type Netns, resolveNetns } from '../plumbing/netns.ts';
 import { processStat } from '../plumbing/ownership.ts';
 import { runTool } from '../plumbing/tool.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, onHost } from './finding.ts';
 import { examineHost, readHostFacts } from './host.ts';
 import { examinePort, type Side } from './port.ts';
 import { LLDP_TEXT } from './probes.ts';
@@ -21,6 +22,7 @@ export interface Patient {
   addTemporaryPort(request: PortRequest): Promise<PortView>;
   removePort(name: string): Promise<void>;
   settings(): { reservedAddresses: { forward: string[] }; tapIo: TapIo };
+  logics(): Pick<LogicView, 'name' | 'missing'>[];
 }
 
 const NETNS_PREFIX = 'tswitch-doctor-';
@@ -42,7 +44,10 @@ export class Doctor {
   examine(name?: string): Promise<Finding[]> {
     return this.#queue.run(async () => {
       const ports = name === undefined ? this.#patient.ports() : [this.#patient.port(name)];
-      const findings = examineHost(readHostFacts(this.#patient.settings().tapIo));
+      const findings = [
+        ...examineHost(readHostFacts(this.#patient.settings().tapIo)),
+        ...this.#patient.logics().flatMap(missedLogics),
+      ];
       for (const port of ports) findings.push(...(await this.#examine(port)));
       return findings;
     });
@@ -83,6 +88,15 @@ export class Doctor {
     undo.defer(() => netns.close());
     return { port, netns, netdev: netdevIn(netns) };
   }
+}
+
+/** Kept logics that are not in force. */
+function missedLogics({ name, missing }: Pick<LogicView, 'name' | 'missing'>): Finding[] {
+  return missing.flatMap(({ state, reason }) => {
+    if (reason === null) return [];
+    const fix = `mend the file and \`tswitch logic load\` it, or \`tswitch logic unload ${name}\``;
+    return [onHost(`logic ${name}`, 'broken', `it is to be ${state}, and is not: ${reason}`, fix)];
+  });
 }
 
 function netdevIn(netns: Netns): Side['netdev'] {

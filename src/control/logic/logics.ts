@@ -3,23 +3,45 @@
  * change is one command with the whole list, which each worker obeys between two batches: so a swap loses no frame, and no
  * frame is decided half by one version and half by another.
  */
-import { randomInt } from 'node:crypto';
 import { LOGICS_MAX } from '../../limits.ts';
 import type { Command } from '../../shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../../shared/logic-load.ts';
-import { allocateLogicMemory } from '../../switching/logic-setup.ts';
 import { freeTableOf } from '../../switching/logic-tables.ts';
-import type { ChangeQueue } from '../change-queue.ts';
 import { TswitchError } from '../errors.ts';
 import type { EventBus } from '../events.ts';
 import { faultFields, type Log } from '../log.ts';
-import { checkLogic, refuseBroken } from './checker.ts';
-import type { LogicControl, LogicDiffView, LogicPatch, LogicRequest, LogicScopeView, LogicView } from './model.ts';
-import { Staging } from './staging.ts';
-import { LogicVersion } from './version.ts';
+import { textOf } from '../wish/refusals.ts';
+import type { WishedLogic } from '../wish/wish.ts';
+import { checkLogic } from './checker.ts';
+import {
+  type Entry,
+  inScope,
+  missingOf,
+  NOTHING,
+  stateOf,
+  viewOf,
+  wishedOf,
+  withMissing,
+  withVersion,
+} from './entry.ts';
+import { LogicMaker } from './maker.ts';
+import type {
+  LogicControl,
+  LogicDiffView,
+  LogicPatch,
+  LogicRequest,
+  LogicScopeView,
+  LogicState,
+  LogicStats,
+  LogicView,
+} from './model.ts';
+import type { LogicVersion } from './version.ts';
 
 export interface LogicsOptions {
-  changes: ChangeQueue;
+  /** A change of what is wished: alone in its turn, and kept when it is acknowledged. */
+  change: <T>(change: () => Promise<T>) => Promise<T>;
+  /** One that nobody asked for. */
+  followUp: (change: () => Promise<void>) => Promise<void>;
   events: EventBus;
   workers: number;
   command: (command: Command) => Promise<void>;
@@ -29,24 +51,15 @@ export interface LogicsOptions {
   log: Log;
 }
 
-/** All of one name. */
-interface Entry {
-  scope: LogicScopeView;
-  live: LogicVersion | null;
-  shadow: LogicVersion | null;
-  previous: LogicVersion | null;
-}
-
-const NOTHING: Entry = { scope: { ports: [], vlans: [] }, live: null, shadow: null, previous: null };
-
 export class Logics implements LogicControl {
   readonly #options: LogicsOptions;
-  readonly #entries = new Map<string, Entry>();
-  readonly #staging = new Staging();
-  #nextId = 1;
+  readonly #maker: LogicMaker;
+  #entries = new Map<string, Entry>();
+  #isClosed = false;
 
   constructor(options: LogicsOptions) {
     this.#options = options;
+    this.#maker = new LogicMaker(options.workers);
   }
 
   /** In the order they are asked. */
@@ -56,117 +69,147 @@ export class Logics implements LogicControl {
     );
   }
 
+  /** What is wished, whether it is in force or not, in the order they are asked. */
+  wished(): WishedLogic[] {
+    return [...this.#entries.values()].flatMap(wishedOf);
+  }
+
+  /** Of those that are live. */
+  stats(): Record<string, LogicStats> {
+    const live = [...this.#entries].flatMap(([name, entry]) =>
+      entry.live ? [[name, entry.live.stats()] as const] : [],
+    );
+    return Object.fromEntries(live);
+  }
+
   list(): LogicView[] {
     return [...this.#entries.keys()].map((name) => this.show(name));
   }
 
   show(name: string): LogicView {
-    const { scope, live, shadow, previous } = this.#get(name);
-    const views = { live: live?.view() ?? null, shadow: shadow?.view() ?? null, previous: previous?.view() ?? null };
-    return { name, ...scope, ...views };
+    return viewOf(name, this.#get(name));
   }
 
   diff(name: string): LogicDiffView {
     return this.#inState(name, 'shadow').diff();
   }
 
-  async load({ file, params = {}, shadow = false, ports, vlans }: LogicRequest): Promise<LogicView> {
-    const id = this.#nextId++;
-    const module = await this.#staging.copy(file, id);
+  /** With what an earlier life of the daemon kept. Frames do not wait for it; what cannot be loaded is told as missing. */
+  begin(wished: readonly WishedLogic[]): void {
+    for (const each of wished) this.#set(each.name, withMissing(this.#entries.get(each.name) ?? NOTHING, each, null));
+    void this.#loadInTurn(wished);
+  }
+
+  async load(request: LogicRequest): Promise<LogicView> {
+    const { file, shadow = false, ports, vlans } = request;
+    const prepared = await this.#maker.prepare(request, { isWhole: true });
+    const { name } = prepared.checked.shape;
     try {
-      const checked = await checkLogic({ module, file, params, isWhole: true, isTimed: false });
-      refuseBroken(file, checked);
-      const { shape, params: parsed, paramsSchema } = checked;
-      await this.#options.changes.run(async () => {
-        const before = this.#entries.get(shape.name) ?? NOTHING;
+      await this.#options.change(async () => {
+        const before = this.#entries.get(name) ?? NOTHING;
         const scope = this.#scope({ ports: ports ?? before.scope.ports, vlans: vlans ?? before.scope.vlans });
         if (this.loads().length >= LOGICS_MAX) {
           throw new TswitchError('LIMIT_REACHED', `${LOGICS_MAX} logics are loaded: unload one first`);
         }
-        const old = shadow ? null : before.live;
-        const carried = old && { tables: old.shape.tables, memory: old.load.memory };
-        const memory = allocateLogicMemory(shape, this.#options.workers, carried ?? undefined);
-        const seed = randomInt(2 ** 31);
-        const made = {
-          id,
-          name: shape.name,
-          module,
-          file,
-          revision: 0,
-          params: parsed,
-          scope,
-          memory,
-          isShadow: shadow,
-          seed,
-        };
-        const version = new LogicVersion(made, shape, paramsSchema, params);
-        const entry = shadow
-          ? { ...before, shadow: version }
-          : { ...before, live: version, previous: before.live ?? before.previous };
-        await this.#become(shape.name, inScope(entry, scope));
+        const replaces = shadow ? null : before.live;
+        const version = this.#maker.version(prepared, { scope, isShadow: shadow, replaces });
+        await this.#become(name, inScope(withVersion(before, version), scope));
       });
-      const state = shadow ? 'shadow' : 'live';
-      this.#options.events.emit('logic.loaded', { logic: shape.name, state, file });
-      return this.show(shape.name);
     } catch (error) {
-      await this.#staging.remove(module);
+      await this.#maker.discard(prepared);
       throw error;
     }
+    this.#options.events.emit('logic.loaded', { logic: name, state: stateOf({ shadow }), file });
+    return this.show(name);
+  }
+
+  /**
+   * Brings all of them to what a document says, as part of a change.
+   *
+   * @param restoring what was so before is put back: what cannot be loaded is told as missing
+   * @throws TswitchError LOGIC_REFUSED
+   */
+  async become(wished: readonly WishedLogic[], restoring: boolean): Promise<void> {
+    const before = this.#entries;
+    const entries = new Map<string, Entry>();
+    for (const each of wished) {
+      const { name, ports, vlans } = each;
+      const entry = entries.get(name) ?? { ...NOTHING, previous: before.get(name)?.previous ?? null };
+      try {
+        const version = await this.#versionFor(each);
+        entries.set(name, inScope(withVersion(entry, version), { ports, vlans }));
+      } catch (error) {
+        if (!restoring) throw error;
+        entries.set(name, withMissing(entry, each, textOf(error)));
+      }
+    }
+    for (const [name, entry] of entries) {
+      const old = before.get(name)?.live ?? null;
+      if (old !== null && old !== entry.live) entries.set(name, { ...entry, previous: old });
+    }
+    this.#entries = entries;
+    try {
+      await this.#command();
+    } catch (error) {
+      this.#entries = before;
+      throw error;
+    }
+    this.#tellDifferences(before);
   }
 
   async change(name: string, patch: LogicPatch): Promise<LogicView> {
-    const state = patch.shadow || this.#get(name).live === null ? 'shadow' : 'live';
+    const { live, missing } = this.#get(name);
+    const hasLive = live !== null || missing.some(({ wished }) => !wished.shadow);
+    const state = patch.shadow || !hasLive ? 'shadow' : 'live';
     const version = this.#inState(name, state);
     const given = { ...version.given, ...patch.params };
     const { module, file } = version.load;
     const { params } = await checkLogic({ module, file, params: given, isWhole: false, isTimed: false });
-    await this.#options.changes.run(async () => {
+    await this.#options.change(async () => {
       const entry = this.#get(name);
       if (entry[state] !== version) throw notFound(`logic ${name} is another one by now: try again`);
       const scope = this.#scope({ ports: patch.ports ?? entry.scope.ports, vlans: patch.vlans ?? entry.scope.vlans });
       version.given = given;
-      version.load = { ...version.load, params, revision: version.load.revision + 1 };
+      version.revise({ params });
       await this.#become(name, inScope(entry, scope));
-      this.#options.events.emit('logic.changed', { logic: name, state, params });
     });
+    this.#options.events.emit('logic.changed', { logic: name, state, params });
     return this.show(name);
   }
 
   async promote(name: string): Promise<LogicView> {
-    await this.#options.changes.run(async () => {
+    await this.#options.change(async () => {
       const entry = this.#get(name);
       const version = this.#inState(name, 'shadow');
-      const { live } = entry;
       // Its tables hold what it made in shadow; those that are carried over go on as the live one has them.
-      const carried = live && { tables: live.shape.tables, memory: live.load.memory };
-      const memory = allocateLogicMemory(version.shape, this.#options.workers, carried ?? undefined);
-      version.load = { ...version.load, isShadow: false, memory, revision: version.load.revision + 1 };
-      await this.#become(name, { ...entry, live: version, shadow: null, previous: live ?? entry.previous });
-      this.#options.events.emit('logic.promoted', { logic: name });
+      version.revise({ isShadow: false, memory: this.#maker.memoryFor(version.shape, entry.live) });
+      await this.#become(name, withVersion({ ...entry, shadow: null }, version));
     });
+    this.#options.events.emit('logic.promoted', { logic: name });
     return this.show(name);
   }
 
   async rollback(name: string): Promise<LogicView> {
-    await this.#options.changes.run(async () => {
+    await this.#options.change(async () => {
       const entry = this.#get(name);
       const { live, previous } = entry;
       if (!previous) throw notFound(`logic ${name} has no version before this one`);
-      previous.load = { ...previous.load, scope: entry.scope, revision: previous.load.revision + 1 };
-      await this.#become(name, { ...entry, live: previous, previous: live });
-      this.#options.events.emit('logic.rolled-back', { logic: name });
+      previous.revise({ scope: entry.scope });
+      await this.#become(name, { ...withVersion(entry, previous), previous: live });
     });
+    this.#options.events.emit('logic.rolled-back', { logic: name });
     return this.show(name);
   }
 
-  unload(name: string, shadowOnly: boolean): Promise<void> {
-    return this.#options.changes.run(async () => {
+  async unload(name: string, shadowOnly: boolean): Promise<void> {
+    const state = await this.#options.change(async () => {
       const entry = this.#get(name);
-      if (shadowOnly) this.#inState(name, 'shadow');
-      await this.#become(name, shadowOnly ? { ...entry, shadow: null } : null);
-      const state = shadowOnly ? 'shadow' : entry.live ? 'live' : 'shadow';
-      this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
+      const missing = entry.missing.filter(({ wished }) => !wished.shadow);
+      if (shadowOnly && missing.length === entry.missing.length) this.#inState(name, 'shadow');
+      await this.#become(name, shadowOnly ? { ...entry, shadow: null, missing } : null);
+      return shadowOnly || !entry.live ? 'shadow' : 'live';
     });
+    this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
   }
 
   /** What a worker tells. */
@@ -192,7 +235,72 @@ export class Logics implements LogicControl {
   }
 
   async close(): Promise<void> {
-    await this.#staging.close();
+    this.#isClosed = true;
+    await this.#maker.close();
+  }
+
+  async #loadInTurn(wished: readonly WishedLogic[]): Promise<void> {
+    for (const each of wished) {
+      if (this.#isClosed) return;
+      try {
+        await this.#loadKept(each);
+      } catch (error) {
+        if (this.#isClosed) return;
+        this.#tellMissing(each, textOf(error));
+      }
+    }
+  }
+
+  async #loadKept(wished: WishedLogic): Promise<void> {
+    const { name, file, shadow } = wished;
+    const prepared = await this.#maker.prepare(wished, { isWhole: true });
+    await this.#options.followUp(async () => {
+      const entry = this.#entries.get(name);
+      // Somebody may have loaded or unloaded it meanwhile.
+      if (this.#isClosed || !entry || !missingOf(entry, wished)) return;
+      const version = this.#maker.version(prepared, { scope: entry.scope, isShadow: shadow, replaces: null });
+      await this.#become(name, withVersion(entry, version));
+      this.#options.events.emit('logic.loaded', { logic: name, state: stateOf(wished), file });
+    });
+  }
+
+  #tellMissing(wished: WishedLogic, reason: string): void {
+    const { name, file } = wished;
+    const entry = this.#entries.get(name);
+    const kept = missingOf(entry, wished);
+    if (!entry || !kept) return;
+    this.#set(name, withMissing(entry, kept, reason));
+    const state = stateOf(wished);
+    this.#options.log.error('kept logic is not loaded, and its frames are left to the others', {
+      logic: name,
+      state,
+      reason,
+    });
+    this.#options.events.emit('logic.missing', { logic: name, state, file, reason });
+  }
+
+  /** The one that is as wished already, but for its scope, or a new one. */
+  async #versionFor(wished: WishedLogic): Promise<LogicVersion> {
+    const { name, ports, vlans, shadow } = wished;
+    const { live, shadow: inShadow, previous } = this.#entries.get(name) ?? NOTHING;
+    const same = [live, inShadow, previous].find((version) => {
+      return version && JSON.stringify({ ...version.wished(), ports, vlans }) === JSON.stringify(wished);
+    });
+    if (same) return same;
+    const prepared = await this.#maker.prepare(wished, { isWhole: false });
+    const replaces = shadow ? null : live;
+    return this.#maker.version(prepared, { scope: { ports, vlans }, isShadow: shadow, replaces });
+  }
+
+  #tellDifferences(before: ReadonlyMap<string, Entry>): void {
+    for (const name of new Set([...before.keys(), ...this.#entries.keys()])) {
+      for (const state of ['live', 'shadow'] as const) {
+        const [old, version] = [before.get(name)?.[state] ?? null, this.#entries.get(name)?.[state] ?? null];
+        if (old === version) continue;
+        if (version) this.#options.events.emit('logic.loaded', { logic: name, state, file: version.load.file });
+        else this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
+      }
+    }
   }
 
   /** Takes a logic out at once, and tells the workers as soon as they listen. */
@@ -200,12 +308,11 @@ export class Logics implements LogicControl {
     const found = this.#find(id);
     if (!found) return;
     const { name, state } = found;
-    const entry = this.#entries.get(name)!;
-    this.#set(name, { ...entry, [state]: null });
+    this.#set(name, { ...this.#get(name), [state]: null });
     this.#options.log.warn('logic unloaded', { logic: name, state, reason });
     this.#options.events.emit('logic.unloaded', { logic: name, state, reason, fault });
-    this.#options.changes
-      .run(() => this.#command())
+    this.#options
+      .followUp(() => this.#command())
       .catch((error: unknown) =>
         this.#options.log.error('logic cannot be unloaded', { logic: name, ...faultFields(error) }),
       );
@@ -223,7 +330,8 @@ export class Logics implements LogicControl {
   }
 
   #set(name: string, entry: Entry | null): void {
-    if (entry?.live || entry?.shadow || entry?.previous) this.#entries.set(name, entry);
+    const isEmpty = !entry?.live && !entry?.shadow && !entry?.previous && !entry?.missing.length;
+    if (entry && !isEmpty) this.#entries.set(name, entry);
     else this.#entries.delete(name);
   }
 
@@ -237,13 +345,18 @@ export class Logics implements LogicControl {
     return entry;
   }
 
-  #inState(name: string, state: 'live' | 'shadow'): LogicVersion {
-    const version = this.#get(name)[state];
-    if (!version) throw notFound(`logic ${name} has no version ${state === 'live' ? 'that is live' : 'in shadow'}`);
-    return version;
+  #inState(name: string, state: LogicState): LogicVersion {
+    const { [state]: version, missing } = this.#get(name);
+    if (version) return version;
+    const kept = missing.find(({ wished }) => stateOf(wished) === state);
+    if (kept) {
+      const why = kept.reason === null ? 'is being loaded: try again' : `could not be loaded: ${kept.reason}`;
+      throw notFound(`logic ${name} is not in force, as it ${why}`);
+    }
+    throw notFound(`logic ${name} has no version ${state === 'live' ? 'that is live' : 'in shadow'}`);
   }
 
-  #find(id: number): { name: string; version: LogicVersion; state: 'live' | 'shadow' } | null {
+  #find(id: number): { name: string; version: LogicVersion; state: LogicState } | null {
     for (const [name, entry] of this.#entries) {
       for (const state of ['live', 'shadow'] as const) {
         const version = entry[state];
@@ -257,15 +370,6 @@ export class Logics implements LogicControl {
     for (const port of ports) this.#options.checkPort(port);
     return { ports: [...ports], vlans: [...vlans] };
   }
-}
-
-/** Gives all versions of the entry the scope; those that change by it are made anew. */
-function inScope(entry: Entry, scope: LogicScopeView): Entry {
-  for (const version of [entry.live, entry.shadow]) {
-    if (!version || JSON.stringify(version.load.scope) === JSON.stringify(scope)) continue;
-    version.load = { ...version.load, scope, revision: version.load.revision + 1 };
-  }
-  return { ...entry, scope };
 }
 
 function notFound(message: string): TswitchError {

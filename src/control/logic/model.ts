@@ -1,6 +1,9 @@
 /** Loaded logics as API and command line see them. */
 import type { LogicFaultKind } from '../../shared/logic-load.ts';
 
+/** How the file of a logic may be called. */
+export const LOGIC_FILE_ENDINGS = ['.ts', '.mts', '.js', '.mjs'] as const;
+
 /** Which frames a logic is asked for, by where they enter. */
 export interface LogicScopeView {
   /** Names of ports; empty: all. */
@@ -37,6 +40,8 @@ export interface LogicVersionView {
   /** Tells it from every other load of this run of the daemon. */
   id: number;
   file: string;
+  /** SHA-256 of the file as it was checked, in hex. */
+  sha256: string;
   loadedAt: string;
   description: string;
   style: 'batch' | 'frame';
@@ -56,13 +61,31 @@ export interface LogicVersionView {
   lastFaults: LogicFaultView[];
 }
 
+/** What a live logic has counted. */
+export interface LogicStats extends Pick<LogicVersionView, 'frames' | 'decided' | 'sent' | 'copies' | 'faults'> {
+  /** Its own drop reasons and counters, by name. */
+  drops: Record<string, number>;
+  counters: Record<string, number>;
+}
+
 export interface LogicView extends LogicScopeView {
   name: string;
   live: LogicVersionView | null;
   shadow: LogicVersionView | null;
   /** What `rollback` brings back; null: nothing. */
   previous: LogicVersionView | null;
+  /** What is wished and not in force: kept from an earlier life of the daemon, and not loaded yet, or not loadable any more. */
+  missing: MissingLogicView[];
 }
+
+export interface MissingLogicView {
+  state: LogicState;
+  file: string;
+  /** Why; null: it is being loaded. */
+  reason: string | null;
+}
+
+export type LogicState = 'live' | 'shadow';
 
 export interface LogicDiffView {
   name: string;
@@ -78,6 +101,8 @@ export interface LogicDiffView {
     summary: string;
     live: string;
     shadow: string;
+    /** Where the bytes that would be sent differ, in hex, from this place of the frame on; null: they are the same. */
+    bytes: { at: number; live: string; shadow: string } | null;
   }[];
 }
 

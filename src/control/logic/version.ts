@@ -3,31 +3,58 @@ import { frameSummary } from '../frame-summary.ts';
 import type { LogicDifference, LogicFault, LogicLoad } from '../../shared/logic-load.ts';
 import { FIRST_OWN_COUNT, LogicCount, rowLength } from '../../switching/logic-counters.ts';
 import type { LogicShape } from '../../switching/logic-shape.ts';
-import type { LogicDiffView, LogicFaultView, LogicVersionView } from './model.ts';
+import type { WishedLogic } from '../wish/wish.ts';
+import type { LogicDiffView, LogicFaultView, LogicStats, LogicVersionView } from './model.ts';
 
 const FAULTS_KEPT = 8;
 const DIFFERENCES_KEPT = 32;
+
+/** What a version was made from. */
+export interface LogicOrigin {
+  shape: LogicShape;
+  paramsSchema: Record<string, unknown> | null;
+  /** Parameters as they were given, without what the schema adds. */
+  given: Record<string, unknown>;
+  /** Of the file, in hex. */
+  sha256: string;
+}
 
 export class LogicVersion {
   load: LogicLoad;
   readonly shape: LogicShape;
   readonly paramsSchema: Record<string, unknown> | null;
+  readonly sha256: string;
   readonly loadedAt = new Date().toISOString();
-  /** As they were given, without what the schema adds. */
   given: Record<string, unknown>;
   readonly faults: LogicFaultView[] = [];
   readonly #differences: LogicDiffView['samples'] = [];
 
-  constructor(
-    load: LogicLoad,
-    shape: LogicShape,
-    paramsSchema: Record<string, unknown> | null,
-    given: Record<string, unknown>,
-  ) {
+  constructor(load: LogicLoad, { shape, paramsSchema, given, sha256 }: LogicOrigin) {
     this.load = load;
     this.shape = shape;
     this.paramsSchema = paramsSchema;
     this.given = given;
+    this.sha256 = sha256;
+  }
+
+  /** As a document says it. */
+  wished(): WishedLogic {
+    const { name, file, scope, isShadow } = this.load;
+    const { ports, vlans } = scope;
+    return {
+      name,
+      file,
+      sha256: this.sha256,
+      params: this.given,
+      ports: [...ports],
+      vlans: [...vlans],
+      shadow: isShadow,
+    };
+  }
+
+  /** Changes what workers are told of it: they make it anew. */
+  revise(changes: Partial<LogicLoad>): void {
+    this.load = { ...this.load, ...changes, revision: this.load.revision + 1 };
   }
 
   noteFault(fault: LogicFault, nameOf: (handle: number) => string): LogicFaultView {
@@ -37,7 +64,7 @@ export class LogicVersion {
       message: fault.message,
       stack: fault.stack,
       port: fault.ingress < 0 ? null : nameOf(fault.ingress),
-      frame: fault.frame && Buffer.from(fault.frame).toString('hex'),
+      frame: fault.frame && hex(fault.frame),
     };
     this.faults.push(view);
     if (this.faults.length > FAULTS_KEPT) this.faults.shift();
@@ -45,7 +72,7 @@ export class LogicVersion {
   }
 
   noteDifference(
-    { ingress, vlan, frame, length, live, shadow }: LogicDifference,
+    { ingress, vlan, frame, length, live, shadow, bytes }: LogicDifference,
     nameOf: (handle: number) => string,
   ): void {
     const named = (text: string): string => text.replace(/#(\d+)/, (_, handle: string) => nameOf(Number(handle)));
@@ -54,10 +81,11 @@ export class LogicVersion {
       port: nameOf(ingress),
       vlan,
       length,
-      frame: Buffer.from(frame).toString('hex'),
+      frame: hex(frame),
       summary: frameSummary(frame, length),
       live: named(live),
       shadow: named(shadow),
+      bytes: bytes && { at: bytes.at, live: hex(bytes.live), shadow: hex(bytes.shadow) },
     });
     if (this.#differences.length > DIFFERENCES_KEPT) this.#differences.shift();
   }
@@ -70,6 +98,7 @@ export class LogicVersion {
     return {
       id: load.id,
       file: load.file,
+      sha256: this.sha256,
       loadedAt: this.loadedAt,
       description: shape.description,
       style: shape.style,
@@ -87,6 +116,19 @@ export class LogicVersion {
         return { name, sentence, count: row[FIRST_OWN_COUNT + drops.length + k]! };
       }),
       lastFaults: [...this.faults],
+    };
+  }
+
+  stats(): LogicStats {
+    const { frames, decided, sent, copies, faults, drops, counters } = this.view();
+    return {
+      frames,
+      decided,
+      sent,
+      copies,
+      faults,
+      drops: Object.fromEntries(drops.map(({ reason, count }) => [reason, count])),
+      counters: Object.fromEntries(counters.map(({ name, count }) => [name, count])),
     };
   }
 
@@ -109,4 +151,8 @@ export class LogicVersion {
     for (let at = 0; at < all.length; at++) sum[at % length] = sum[at % length]! + all[at]!;
     return sum;
   }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
 }

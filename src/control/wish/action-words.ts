@@ -3,6 +3,7 @@ import { VID_MAX, VID_MIN } from '../../limits.ts';
 import type { SwitchSettings } from '../model.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { carriesVlan } from '../views.ts';
+import type { WishedLogic } from './wish.ts';
 
 /** More VLANs than these are counted, not listed. */
 const LISTED_MAX = 8;
@@ -66,6 +67,30 @@ export function changeCutsOff(before: NormalPortRequest, after: NormalPortReques
     if (before[field] && !after[field]) lines.push(`${words} no longer reach it`);
   }
   return joined(lines);
+}
+
+export function logicWords(current: readonly WishedLogic[], wanted: readonly WishedLogic[]): string {
+  const before = new Map(current.map((logic) => [stateWords(logic), logic]));
+  const after = new Set(wanted.map(stateWords));
+  const lines = [
+    ...wanted.flatMap((logic) => loadWords(before.get(stateWords(logic)), logic)),
+    ...[...before.keys()].filter((words) => !after.has(words)).map((words) => `${words} is unloaded`),
+  ];
+  return `logics: ${joined(lines) ?? 'they are asked in another order'}`;
+}
+
+function loadWords(before: WishedLogic | undefined, after: WishedLogic): string[] {
+  if (before?.sha256 !== after.sha256 || before.file !== after.file) {
+    return [`${stateWords(after)} is loaded from ${after.file}`];
+  }
+  const changes = (['params', 'ports', 'vlans'] as const).filter((field) => {
+    return JSON.stringify(before[field]) !== JSON.stringify(after[field]);
+  });
+  return changes.length === 0 ? [] : [`${stateWords(after)} gets other ${changes.join(', ')}`];
+}
+
+function stateWords({ name, shadow }: WishedLogic): string {
+  return shadow ? `${name} in shadow` : name;
 }
 
 const FLOODS = [

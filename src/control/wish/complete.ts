@@ -1,19 +1,20 @@
 /**
  * From a document as people write it to the whole of what it means: defaults filled in, spellings made one. Pure. A field that
  * is left out has its default, whatever the switch has at the moment, so that one file always means one state; only the MAC
- * address that tswitch chose for a far end stays with its port.
+ * address that tswitch chose for a far end stays with its port, and logics stay where a document says nothing of them.
  */
 import { parseUnicastMac } from '../address-text.ts';
 import type { OffloadName, PortKind, SwitchSettings } from '../model.ts';
 import { normalizePortRequest, type NormalPortRequest } from '../port-request.ts';
 import { patchedSettings, SETTINGS_DEFAULT } from '../settings.ts';
-import type { Wish, WishedEntry, WishRequest } from './wish.ts';
+import type { KnownRequest, Wish, WishedEntry, WishedLogic, WishRequest } from './wish.ts';
 
 /** A document with every value in its one spelling. What is still open is for the kernel to say when a port is added. */
 export interface NormalWish {
   switch: SwitchSettings;
   ports: NormalPortRequest[];
   fdb: WishedEntry[];
+  logics: WishedLogic[];
 }
 
 /** Defaults that the machine has a say in. */
@@ -27,7 +28,7 @@ export interface MachineDefaults {
  * @param current what is wished at the moment
  * @throws TswitchError BAD_REQUEST where documentProblems (problems.ts) would find something
  */
-export function completeWish(request: WishRequest, current: Wish, defaults: MachineDefaults): NormalWish {
+export function completeWish(request: KnownRequest, current: Wish, defaults: MachineDefaults): NormalWish {
   const before = new Map(normalWish(current).ports.map((port) => [port.name, port]));
   const ports = request.ports.map((wished) => {
     const port = normalizePortRequest(wished);
@@ -40,12 +41,12 @@ export function completeWish(request: WishRequest, current: Wish, defaults: Mach
     port,
     kind,
   }));
-  return { switch: completeSettings(request.switch ?? {}), ports, fdb };
+  return { switch: completeSettings(request.switch ?? {}), ports, fdb, logics: request.logics ?? current.logics ?? [] };
 }
 
 /** A wish that is complete already. */
 export function normalWish(wish: Wish): NormalWish {
-  return { ...wish, ports: wish.ports.map(normalizePortRequest) };
+  return { ...wish, ports: wish.ports.map(normalizePortRequest), logics: wish.logics ?? [] };
 }
 
 function completePort(

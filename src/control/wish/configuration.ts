@@ -104,6 +104,17 @@ export class Configuration {
     });
   }
 
+  /**
+   * A change that happened by itself, such as a logic that failed and is no longer asked: made whatever waits to be confirmed,
+   * and kept as far as that is possible.
+   */
+  followUp(change: () => Promise<void>): Promise<void> {
+    return this.#changes.run(async () => {
+      await change();
+      this.#keeping.saveWhatIs(this.#pending);
+    });
+  }
+
   /** What documentProblems and the machine have against a document whose unsound parts are left out. */
   problems(draft: Draft): Promise<Problem[]> {
     return this.#changes.run(async () => documentProblems(draft, this.#hands.wish()));
@@ -166,7 +177,10 @@ export class Configuration {
     const problems = documentProblems(request, previous);
     if (problems.length > 0) throw refusalOf(problems);
     const current = normalWish(previous);
-    const wanted = completeWish(request, previous, this.#hands.defaults);
+    const { logics, ...rest } = request;
+    const looked = logics && (await this.#hands.lookAtLogics(logics));
+    const known = looked ? { ...rest, logics: looked.logics } : rest;
+    const wanted = completeWish(known, previous, this.#hands.defaults);
     const actions = reconcile(current, wanted);
     const names = new Map(wanted.ports.map(({ name }, index) => [name, index]));
     const gone = new Set(actions.flatMap((action) => (action.do === 'remove-port' ? [action.port] : [])));
@@ -176,7 +190,8 @@ export class Configuration {
       ),
       current.ports.filter(({ name }) => gone.has(name)),
     );
-    if (found.length > 0) throw refusalOf(found);
+    const all = [...found, ...(looked?.problems ?? [])];
+    if (all.length > 0) throw refusalOf(all);
     return actions;
   }
 
@@ -223,6 +238,8 @@ export class Configuration {
         return hands.addPort(action.request, restoring);
       case 'give-entry':
         return hands.giveEntry(action.entry, restoring);
+      case 'set-logics':
+        return hands.setLogics(action.logics, restoring);
     }
   }
 

@@ -1,4 +1,6 @@
 /** What a switch does to become what is wished: each of these is part of a change. */
+import type { Logics } from '../logic/logics.ts';
+import { lookAtLogics, type LogicsLook } from '../logic/look.ts';
 import type { MacTable } from '../mac-table.ts';
 import type { PortPatch, SwitchPatch, SwitchSettings } from '../model.ts';
 import { asRequest, type NormalPortRequest } from '../port-request.ts';
@@ -7,11 +9,11 @@ import type { Ports } from '../ports.ts';
 import type { MachineDefaults } from './complete.ts';
 import { machineProblems } from './machine-problems.ts';
 import type { Problem } from './problem.ts';
-import { inOrder, type Wish, wishedPort, type WishedEntry } from './wish.ts';
+import { inOrder, type LogicWish, type Wish, wishedPort, type WishedEntry, type WishedLogic } from './wish.ts';
 
 /**
  * `restoring`: something that was so before is put back. A port that cannot be attached is lost then, and comes back by
- * itself; an entry may stand in a VLAN that its port does not carry.
+ * itself; an entry may stand in a VLAN that its port does not carry; a logic that cannot be loaded is told as missing.
  */
 export interface Hands {
   /** What is wished now. */
@@ -29,6 +31,9 @@ export interface Hands {
   setSwitch(patch: SwitchPatch): Promise<unknown>;
   giveEntry(entry: WishedEntry, restoring: boolean): void;
   removeEntry(entry: WishedEntry): void;
+  /** Loads their files where nobody asks them, and checks them as `tswitch logic load` does. */
+  lookAtLogics(wanted: readonly LogicWish[]): Promise<LogicsLook>;
+  setLogics(logics: readonly WishedLogic[], restoring: boolean): Promise<void>;
 }
 
 export interface HandsOptions {
@@ -37,16 +42,17 @@ export interface HandsOptions {
   macs: MacTable;
   settings: () => SwitchSettings;
   patchSettings: (patch: SwitchPatch) => Promise<unknown>;
+  logics: Logics;
 }
 
-export function handsOf({ ports, owner, macs, settings, patchSettings }: HandsOptions): Hands {
+export function handsOf({ ports, owner, macs, settings, patchSettings, logics }: HandsOptions): Hands {
   return {
     wish: () => {
       const all = ports.registry.all().filter(({ wishedBy }) => wishedBy === 'configuration');
       const wished = all.map((record) => {
         return wishedPort(record.request, record.attachment.identity.mac, record.settings);
       });
-      return inOrder({ switch: settings(), ports: wished, fdb: macs.given() });
+      return inOrder({ switch: settings(), ports: wished, fdb: macs.given(), logics: logics.wished() });
     },
     defaults: {
       offloads: (kind) => ports.offloads(kind),
@@ -62,5 +68,7 @@ export function handsOf({ ports, owner, macs, settings, patchSettings }: HandsOp
       // It may have aged or been pushed out since the actions were decided on.
       macs.forget(vlan, mac);
     },
+    lookAtLogics: (wanted) => lookAtLogics(wanted, logics.wished()),
+    setLogics: (wished, restoring) => logics.become(wished, restoring),
   };
 }

@@ -2,22 +2,25 @@
  * Everything that is wrong with a document by itself, whatever machine it is for: values, contradictions, names given twice,
  * addresses given where they cannot be. Pure. What only the kernel knows: machine-problems.ts.
  */
+import { extname, isAbsolute } from 'node:path';
 import { parseUnicastMac } from '../address-text.ts';
 import { netdevName } from '../attach/netdev-name.ts';
 import { TswitchError } from '../errors.ts';
 import type { FdbRequest, PortRequest, SwitchPatch } from '../model.ts';
+import { LOGIC_FILE_ENDINGS } from '../logic/model.ts';
 import { isNetnsName } from '../netns-name.ts';
 import { normalizePortRequest, type NormalPortRequest, portRequestProblems } from '../port-request.ts';
 import { SETTINGS_DEFAULT } from '../settings.ts';
 import { carriesVlan } from '../views.ts';
 import { pointer, type Problem } from './problem.ts';
-import type { Wish } from './wish.ts';
+import type { LogicWish, Wish } from './wish.ts';
 
 /** A document some of whose parts may have been found wrong already: null stands for those. */
 export interface Draft {
   switch?: SwitchPatch | null;
   ports: readonly (PortRequest | null)[];
   fdb?: readonly (FdbRequest | null)[];
+  logics?: readonly (LogicWish | null)[];
   /** Names of ports whose parts are null. */
   otherPorts?: ReadonlySet<string>;
 }
@@ -35,6 +38,7 @@ export function documentProblems(draft: Draft, current: Wish): Problem[] {
     ...mirrorProblems(draft, sound),
     ...entryProblems(draft, sound, current),
     ...limitProblems(draft),
+    ...logicProblems(draft, current),
   ];
 }
 
@@ -141,6 +145,29 @@ function mirrorProblems(draft: Draft, ports: readonly (NormalPortRequest | null)
     const to = port?.mirror?.port ?? null;
     if (to === null || names.has(to)) return [];
     return [bad(pointer('ports', index, 'mirror', 'port'), `there is no port ${to} in the list of ports`)];
+  });
+}
+
+/** A port that a logic is bound to is in the list, or was not there before either. */
+function logicProblems(draft: Draft, current: Wish): Problem[] {
+  const names = new Set([
+    ...draft.ports.map((port) => port?.name),
+    ...(draft.otherPorts ?? []),
+    ...(current.logics ?? []).flatMap((logic) => logic.ports),
+  ]);
+  return (draft.logics ?? []).flatMap((logic, index) => {
+    if (!logic) return [];
+    const { file, ports: bound = [] } = logic;
+    const problems = bound.flatMap((name, at) =>
+      names.has(name)
+        ? []
+        : [bad(pointer('logics', index, 'ports', at), `there is no port ${name} in the list of ports`)],
+    );
+    if (!isAbsolute(file)) problems.push(bad(pointer('logics', index, 'file'), 'must be an absolute path'));
+    else if (!LOGIC_FILE_ENDINGS.some((ending) => ending === extname(file))) {
+      problems.push(bad(pointer('logics', index, 'file'), `must end in ${LOGIC_FILE_ENDINGS.join(', ')}`));
+    }
+    return problems;
   });
 }
 

@@ -8,12 +8,13 @@ import {
   addingCutsOff,
   changeCutsOff,
   changedWords,
+  logicWords,
   placeWords,
   removalCutsOff,
   settingsCutOff,
 } from './action-words.ts';
 import type { NormalWish } from './complete.ts';
-import type { WishedEntry } from './wish.ts';
+import type { WishedEntry, WishedLogic } from './wish.ts';
 
 export type Deed =
   | { do: 'remove-entry'; entry: WishedEntry }
@@ -22,7 +23,9 @@ export type Deed =
   /** `createNetns` is undefined where it stays. */
   | { do: 'change-port'; port: string; patch: PortPatch; createNetns: boolean | undefined }
   | { do: 'add-port'; port: string; request: NormalPortRequest }
-  | { do: 'give-entry'; entry: WishedEntry };
+  | { do: 'give-entry'; entry: WishedEntry }
+  /** All of them: workers are told the whole list. */
+  | { do: 'set-logics'; logics: WishedLogic[] };
 
 export type Action = Deed & {
   /** What it does, in words. */
@@ -87,6 +90,7 @@ export function reconcile(current: NormalWish, wanted: NormalWish): Action[] {
     ...wanted.ports.filter(({ name }) => come(name)).map((port) => addPort(port, remade.has(port.name))),
     ...setMirrors(before, wanted.ports, gone, come),
     ...givenEntries(current.fdb, wanted.fdb, come),
+    ...setLogics(current.logics, wanted.logics),
   ];
 }
 
@@ -188,6 +192,12 @@ function setMirrors(
     const text = `port ${name}: ${changedWords({ mirror: left }, patch)}`;
     return [{ do: 'change-port', port: name, patch, createNetns: undefined, text, cutsOff: null }];
   });
+}
+
+function setLogics(current: WishedLogic[], wanted: WishedLogic[]): Action[] {
+  if (isSame(current, wanted)) return [];
+  // Whom it cuts off is for its code to say.
+  return [{ do: 'set-logics', logics: wanted, text: logicWords(current, wanted), cutsOff: null }];
 }
 
 /** Of `keys` the fields that differ, as `after` has them; undefined is whatever it may be. */

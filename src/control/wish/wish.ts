@@ -13,6 +13,7 @@ import type {
   SwitchPatch,
   SwitchSettings,
 } from '../model.ts';
+import type { LogicRequest, LogicScopeView } from '../logic/model.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 
 /** What POST /v1/ports takes, with all settings. Fields that the port's kind has no use for are left out. */
@@ -28,19 +29,42 @@ export interface WishedEntry {
   kind: Exclude<FdbKind, 'dynamic'>;
 }
 
+/** A version of a logic that is asked, or compared in shadow. */
+export interface WishedLogic extends LogicScopeView {
+  /** As the file says. */
+  name: string;
+  /** Absolute path. */
+  file: string;
+  /** SHA-256 of the file as it was checked, in hex: no other code runs for this wish. What it imports is not part of it. */
+  sha256: string;
+  /** As they were given, without what the schema adds. */
+  params: Record<string, unknown>;
+  shadow: boolean;
+}
+
 /** Ports in the order of their names, entries in that of VLAN and address: one state has one document. */
 export interface Wish {
   switch: SwitchSettings;
   ports: WishedPort[];
   fdb: WishedEntry[];
+  /** In the order they are asked; left out where there are none. */
+  logics?: WishedLogic[];
 }
+
+/** A logic as people write it; a name or digest that is given must be the file's. */
+export type LogicWish = LogicRequest & Partial<Pick<WishedLogic, 'name' | 'sha256'>>;
 
 /** A document as people write it: what is left out has its default. */
 export interface WishRequest {
   switch?: SwitchPatch;
   ports: PortRequest[];
   fdb?: FdbRequest[];
+  /** Left out: they stay as they are, since loading code takes a permission of its own. */
+  logics?: LogicWish[];
 }
+
+/** One whose logics were looked at. */
+export type KnownRequest = Omit<WishRequest, 'logics'> & { logics?: WishedLogic[] };
 
 /** An applied document that is taken back at `until` unless it is confirmed; plain data, so that it can be kept. */
 export interface Pending {
@@ -75,9 +99,11 @@ export function wishedPort(request: NormalPortRequest, mac: string | null, setti
   return { name, kind, ...place, ...settings };
 }
 
-/** Brings ports and entries into the order of a document. */
+/** Brings ports and entries into the order of a document. Logics have an order of their own. */
 export function inOrder(wish: Wish): Wish {
-  return { switch: wish.switch, ports: wish.ports.toSorted(byName), fdb: wish.fdb.toSorted(byKey) };
+  const { switch: settings, ports, fdb, logics = [] } = wish;
+  const ordered = { switch: settings, ports: ports.toSorted(byName), fdb: fdb.toSorted(byKey) };
+  return logics.length === 0 ? ordered : { ...ordered, logics };
 }
 
 function byName(a: WishedPort, b: WishedPort): number {
