@@ -3,26 +3,31 @@ import type { z } from '@hono/zod-openapi';
 import { SETTINGS_DEFAULT } from '../control/settings.ts';
 import { pointer, type Problem, refusalOf } from '../control/wish/problem.ts';
 import { documentProblems, type Draft } from '../control/wish/problems.ts';
-import type { WishRequest } from '../control/wish/wish.ts';
+import type { WholeRequest } from '../networks/config/whole-config.ts';
 import { defined } from './schemas/common.ts';
 import { config } from './schemas/config.ts';
 
 /** @throws TswitchError BAD_REQUEST with all that is wrong with a document that no switch has seen yet */
-export function readDocument(body: unknown): WishRequest {
+export function readDocument(body: unknown): WholeRequest {
   const parsed = config.safeParse(body);
   if (parsed.success) return wishOf(parsed.data);
   const empty = { switch: SETTINGS_DEFAULT, ports: [], fdb: [] };
   throw refusalOf([...parsed.error.issues.map(shapeProblem), ...documentProblems(soundParts(body), empty)]);
 }
 
-export function wishOf(document: z.output<typeof config>): WishRequest {
-  const { ports, fdb, switch: settings, logics } = document;
+export function wishOf(document: z.output<typeof config>): WholeRequest {
+  const { ports, fdb, networks, logics, switch: settings } = document;
   return {
     ports: ports.map(defined),
     ...(fdb ? { fdb: fdb.map(defined) } : {}),
     ...(settings ? { switch: settingsOf(settings) } : {}),
     ...(logics ? { logics: logics.map(defined) } : {}),
+    ...(networks ? { networks: networks.map(networkOf) } : {}),
   };
+}
+
+function networkOf({ subnets, ...network }: NonNullable<z.output<typeof config>['networks']>[number]) {
+  return { ...defined(network), ...(subnets ? { subnets: subnets.map(defined) } : {}) };
 }
 
 function settingsOf({ reservedAddresses, ...patch }: NonNullable<z.output<typeof config>['switch']>) {

@@ -17,6 +17,7 @@ import { addExplainCommand } from './commands/explain.ts';
 import { addFdbCommands } from './commands/fdb.ts';
 import { addLogicCommands } from './commands/logic.ts';
 import { addNetworkCommands } from './commands/network.ts';
+import { addNicCommands } from './commands/nic.ts';
 import { addPlugCommands } from './commands/plug.ts';
 import { addPortCommands } from './commands/port.ts';
 import { addRunCommands } from './commands/run.ts';
@@ -44,6 +45,7 @@ export function makeProgram(): Command {
   addPortCommands(program);
   addNetworkCommands(program);
   addRunCommands(program);
+  addNicCommands(program);
   addSwitchCommands(program);
   addVlanCommands(program);
   addFdbCommands(program);

@@ -25,6 +25,7 @@ export function firstDocument(vlan: number, subnets: SubnetRecord[]): NetworksDo
   return {
     networks: [{ ...always('bridge'), vlan, subnets, dns: true }, always('host'), always('none')],
     containers: [],
+    nics: [],
     sysctls: [],
     ipv6Prefix: newIpv6Prefix(),
     boot: readBootId(),
@@ -46,7 +47,8 @@ export function inThisBoot(document: NetworksDocument, boot = readBootId()): Net
   const containers = document.containers.map((container) => {
     return { ...container, process: container.process && { ...container.process, start: ENDED } };
   });
-  return { ...document, networks, containers, boot };
+  // Those that are there are in the host again.
+  return { ...document, networks, containers, nics: [], boot };
 }
 
 function always(driver: NetworkDriver): NetworkRecord {

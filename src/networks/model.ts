@@ -1,6 +1,7 @@
 /** What the callers of networks say and see, and what is kept of them. */
 import type { NetnsMemory } from '../control/attach/netns-memory.ts';
 import type { RateLimits } from '../control/model.ts';
+import type { WholeConfig } from './config/whole-config.ts';
 
 export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
 export type NetworkDriver = (typeof NETWORK_DRIVERS)[number];
@@ -145,8 +146,54 @@ export interface ContainerRecord {
   process: { pid: number; start: number } | null;
 }
 
+/** POST /v1/nics/{nic}/connect. */
+export interface NicRequest {
+  /** A namespace: a name under /run/netns, a path or a pid. */
+  container: string;
+  /** Its name there; by default the one that it has. */
+  ifname?: string;
+  /** With prefix length. */
+  addresses?: string[];
+  /** Default route there. */
+  gateway?: string;
+  /** Even if the host's own default route goes by it. */
+  force?: boolean;
+}
+
+/** A NIC of the host that is given whole to a namespace, as it is kept. */
+export interface NicRecord {
+  /** Its name in the host. */
+  name: string;
+  netns: string;
+  /** Its name in the namespace. */
+  ifname: string;
+  addresses: string[];
+  gateway: string | null;
+  /** Its MAC address and its driver's word for it (null for hardware), by which it is known again, wherever it is. */
+  mac: string;
+  kind: string | null;
+  remembered: NetnsMemory | null;
+  /** What it was in the host, and will be again. */
+  before: { isUp: boolean; mtu: number; addresses: string[] };
+}
+
+export interface NicView extends Pick<NicRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'gateway' | 'mac'> {
+  /** `lost`: neither in its namespace nor in the host. */
+  state: 'given' | 'lost';
+}
+
+/** NICs that namespaces have for themselves. */
+export interface NicsControl {
+  list(): Promise<NicView[]>;
+  connect(name: string, request: NicRequest): Promise<NicView>;
+  /** Brings it back to the host. One that is lost is forgotten. */
+  disconnect(name: string): Promise<void>;
+}
+
 /** POST /v1/containers. */
 export interface ContainerRequest extends Omit<ConnectRequest, 'container' | 'ifname'> {
+  /** NICs of the host that it has for itself. */
+  nics?: (Omit<NicRequest, 'container'> & { nic: string })[];
   hostname?: string;
   command: string[];
   network?: string;
@@ -157,6 +204,8 @@ export interface ContainerView extends Omit<ContainerRecord, 'process'> {
   /** `created`: its command has not been started. */
   state: 'created' | 'running' | 'exited';
   pid: number | null;
+  /** NICs of the host that it has for itself. */
+  nics: string[];
   /** Its places in networks. */
   endpoints: (EndpointView & { network: string })[];
 }
@@ -178,6 +227,7 @@ export interface ContainersControl {
 export interface NetworksDocument {
   networks: NetworkRecord[];
   containers: ContainerRecord[];
+  nics: NicRecord[];
   sysctls: SysctlChange[];
   /** The first 48 bits of the IPv6 subnets that are allotted (RFC 4193, section 3.2.2), like `fd12:3456:789a`. */
   ipv6Prefix: string;
@@ -223,6 +273,9 @@ export interface NetworkView extends NetworkSettings {
   containers: EndpointView[];
 }
 
+/** The whole configuration: the switch's with networks. */
+export type WholeConfigControl = Pick<WholeConfig, 'view' | 'apply'>;
+
 /** Networks as API and CLI see them. Every method throws TswitchError for what it refuses, and then changes nothing. */
 export interface NetworksControl {
   list(): NetworkView[];
@@ -236,6 +289,8 @@ export interface NetworksControl {
   /** @param container its name in the network, or its namespace */
   disconnect(name: string, container: string): Promise<void>;
   readonly containers: ContainersControl;
+  readonly nics: NicsControl;
+  readonly config: WholeConfigControl;
   /** Takes down gateways and members' ports, or, if networks are kept, leaves them for the daemon's next life. */
   close(): Promise<void>;
 }

@@ -8,7 +8,12 @@ const PORT_NAME_CHARACTERS_MAX = 64;
 const NETNS_PATH = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
 
 /** The networks that exist always. */
-export const ALWAYS = ['bridge', 'host', 'none'] as const;
+const ALWAYS: readonly string[] = ['bridge', 'host', 'none'];
+
+/** Whether the network exists always. */
+export function isAlways(name: string): boolean {
+  return ALWAYS.includes(name);
+}
 
 /** The port of a member. No network's name has a colon, so it is nobody else's. */
 export function memberPort(network: string, container: string): string {

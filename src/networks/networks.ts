@@ -3,18 +3,20 @@
  * members are ports of that VLAN. Changes are made one at a time; each is kept before it is acknowledged, and one that fails
  * changes nothing.
  */
-import { NETWORKS_MAX, VID_MAX } from '../limits.ts';
+import { VID_MAX } from '../limits.ts';
 import { ChangeQueue } from '../control/change-queue.ts';
 import { TswitchError } from '../control/errors.ts';
 import type { Log } from '../control/log.ts';
 import type { SwitchEvent } from '../control/events.ts';
 import { NO_LIMITS } from '../control/rate-limits.ts';
+import { WholeConfig } from './config/whole-config.ts';
 import { Containers } from './containers/containers.ts';
 import { removeLeftFiles } from './containers/files.ts';
-import { firstDocument, findNetwork, newId, withNetwork } from './document.ts';
+import { firstDocument, findNetwork, withNetwork } from './document.ts';
 import { removeLeftTables } from './gateway/firewall.ts';
 import { Gateways } from './gateway/gateways.ts';
 import { Members } from './members.ts';
+import { Nics } from './nics/nics.ts';
 import type {
   ConnectRequest,
   EndpointView,
@@ -23,11 +25,11 @@ import type {
   NetworksControl,
   NetworkView,
 } from './model.ts';
-import { ALWAYS, memberPort } from './names.ts';
+import { isAlways, memberPort } from './names.ts';
 import { normalizeNetworkRequest, normalizeSubnet } from './network-request.ts';
-import { allotSubnet, hostRoutes, refuseTaken, type Taken } from './addresses/pools.ts';
+import { newNetwork } from './new-network.ts';
+import { allotSubnet, hostRoutes } from './addresses/pools.ts';
 import { type NetworksOptions, State } from './state.ts';
-import { parseSubnet } from './addresses/subnet.ts';
 
 export class Networks implements NetworksControl {
   readonly #state: State;
@@ -35,14 +37,19 @@ export class Networks implements NetworksControl {
   readonly #gateways: Gateways;
   readonly #members: Members;
   readonly containers: Containers;
+  readonly nics: Nics;
+  readonly config: WholeConfig;
   readonly #unobserve: () => void;
 
   private constructor(state: State) {
     this.#state = state;
     this.#gateways = new Gateways(state);
     this.#members = new Members(state, this.#gateways);
+    this.config = new WholeConfig(state, this.#changes, this.#gateways);
+    this.nics = new Nics(state, this.#changes);
     this.containers = new Containers({
       state,
+      nics: this.nics,
       members: this.#members,
       changes: this.#changes,
       view: (network, endpoint) => this.#endpointView(network, endpoint),
@@ -60,6 +67,7 @@ export class Networks implements NetworksControl {
       await networks.#state.attempt('rules of networks that are gone', removeLeftTables);
       await networks.#state.attempt('files of namespaces that are gone', removeLeftFiles);
       for (const network of document.networks) await networks.#members.restore(network);
+      await networks.nics.welcome();
       await networks.#state.attempt('settings that no network needs', () => networks.#gateways.settle());
     });
     return networks;
@@ -75,20 +83,10 @@ export class Networks implements NetworksControl {
 
   create(request: NetworkRequest): Promise<NetworkView> {
     return this.#changes.run(async () => {
-      const { ipv6, ...wanted } = normalizeNetworkRequest(request);
-      const { document } = this.#state;
-      this.#refuseName(wanted.name);
-      const taken = [...takenByNetworks(document.networks), ...(await hostRoutes())];
-      for (const { subnet } of wanted.subnets) refuseTaken(subnet, taken);
-      const subnets = [...wanted.subnets];
-      const allot = (family: 4 | 6): void => {
-        subnets.push(normalizeSubnet({ subnet: allotSubnet(family, document.ipv6Prefix, taken) }));
-      };
-      if (subnets.length === 0) allot(4);
-      if (ipv6 && !subnets.some(({ subnet }) => subnet.includes(':'))) allot(6);
-      const vlan = this.#vlan(wanted.vlan);
-      const created = new Date().toISOString();
-      const network: NetworkRecord = { id: newId(), created, ...wanted, vlan, subnets, endpoints: [] };
+      const { document, control } = this.#state;
+      const wanted = normalizeNetworkRequest(request);
+      const vlans = control.vlans().map(({ vlan }) => vlan);
+      const network = newNetwork(wanted, { ...document, vlans, routes: await hostRoutes() });
       await this.#state.commit({ ...document, networks: [...document.networks, network] });
       return this.#view(network);
     });
@@ -97,7 +95,7 @@ export class Networks implements NetworksControl {
   remove(name: string): Promise<void> {
     return this.#changes.run(async () => {
       const network = findNetwork(this.#state.document, name);
-      if (isAlways(network)) {
+      if (isAlways(network.name)) {
         throw new TswitchError('NETWORK_IN_USE', `the network ${network.name} exists always: it cannot be removed`);
       }
       if (network.endpoints.length > 0) {
@@ -114,7 +112,9 @@ export class Networks implements NetworksControl {
 
   prune(): Promise<string[]> {
     return this.#changes.run(async () => {
-      const unused = this.#state.document.networks.filter((each) => !isAlways(each) && each.endpoints.length === 0);
+      const unused = this.#state.document.networks.filter(
+        (each) => !isAlways(each.name) && each.endpoints.length === 0,
+      );
       for (const network of unused) await this.#remove(network);
       return unused.map(({ name }) => name);
     });
@@ -144,6 +144,7 @@ export class Networks implements NetworksControl {
     this.#unobserve();
     this.containers.close();
     return this.#changes.run(async () => {
+      await this.nics.close(this.#state.keeps);
       if (this.#state.keeps) return this.#gateways.leave();
       await this.#gateways.close();
       for (const network of this.#state.document.networks) await this.#members.close(network);
@@ -153,32 +154,6 @@ export class Networks implements NetworksControl {
   async #remove(network: NetworkRecord): Promise<void> {
     await this.#state.commit(withNetwork(this.#state.document, network.id, null));
     await this.#gateways.drop(network.id);
-  }
-
-  #refuseName(name: string): void {
-    const { networks } = this.#state.document;
-    if (networks.some((network) => network.name === name)) {
-      throw new TswitchError('NETWORK_EXISTS', `there is a network ${name} already: choose another name`);
-    }
-    if (networks.length >= NETWORKS_MAX) {
-      throw new TswitchError('LIMIT_REACHED', `there are ${NETWORKS_MAX} networks at most: remove one first`);
-    }
-  }
-
-  /** The VLAN wanted, or the highest that neither a network nor a port has. */
-  #vlan(wanted: number | null): number {
-    const { networks } = this.#state.document;
-    const owner = networks.find(({ vlan }) => vlan !== null && vlan === wanted);
-    if (owner) {
-      throw new TswitchError('VLAN_IN_USE', `VLAN ${wanted} is that of network ${owner.name}: choose another`);
-    }
-    if (wanted !== null) return wanted;
-    const used = new Set([...networks.map(({ vlan }) => vlan), ...this.#state.control.vlans().map(({ vlan }) => vlan)]);
-    for (let vlan = VID_MAX; vlan > 1; vlan--) if (!used.has(vlan)) return vlan;
-    throw new TswitchError(
-      'LIMIT_REACHED',
-      'every VLAN is in use: give one with --vlan that ports use, but no network',
-    );
   }
 
   /** Whoever removes a network's port by itself takes the member out; a port that came back has lost its routes. */
@@ -222,16 +197,6 @@ export class Networks implements NetworksControl {
     const port = memberPort(network.name, endpoint.name);
     return { ...NO_LIMITS, ...shown, port, state: this.#state.control.ownedPortState(port) ?? 'lost' };
   }
-}
-
-function isAlways({ name }: NetworkRecord): boolean {
-  return (ALWAYS as readonly string[]).includes(name);
-}
-
-function takenByNetworks(networks: readonly NetworkRecord[]): Taken[] {
-  return networks.flatMap(({ name, subnets }) =>
-    subnets.map(({ subnet }) => ({ subnet: parseSubnet(subnet, 'subnet'), by: `a subnet of network ${name}` })),
-  );
 }
 
 /** A host whose routes leave no room can give `bridge` none; networks with subnets of their own can be created all the same. */

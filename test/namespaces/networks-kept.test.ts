@@ -1,5 +1,6 @@
 /** Networks of a daemon that ends, in order or not, and of its next life: nobody in them notices more than a pause. */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SwitchView } from '../../src/control/model.ts';
 import { Owner } from '../../src/control/plumbing/ownership.ts';
@@ -207,4 +208,23 @@ test('a damaged file of networks is set aside, said in the log and by the API, a
   writeFileSync(file, good);
   await daemon.start();
   expect(await inspect('web')).toEqual(before);
+});
+
+test('a configuration file with networks wins over what was kept, but takes none from its members', async () => {
+  await create({ name: 'web', subnets: [{ subnet: '10.71.0.0/24' }] });
+  await create({ name: 'old' });
+  await join('web', a);
+  await daemon.stop();
+  const file = joinPath(daemon.folder, 'lan.yaml');
+  const web = '{name: web, subnets: [{subnet: 10.71.0.0/24}]}';
+  writeFileSync(file, `ports: []\nnetworks:\n  - ${web}\n  - {name: db, internal: true}\n`);
+  await daemon.start('--config', file);
+  const { networks } = (await daemon.api.get<{ networks: NetworkView[] }>('/v1/networks')).body;
+  expect(networks.map(({ name }) => name)).toEqual(['bridge', 'host', 'none', 'web', 'db']);
+  expect(await a.pings(GATEWAY)).toBe(true);
+  await daemon.stop();
+  writeFileSync(file, 'ports: []\nnetworks:\n  - {name: db, internal: true}\n');
+  await expect(daemon.start('--config', file)).rejects.toThrow(
+    /1 problem.*\n.*lan\.yaml:3:\d+: \/networks .*has members/,
+  );
 });

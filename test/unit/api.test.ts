@@ -305,6 +305,9 @@ describe('documentation', () => {
           'delete /v1/containers/{container}',
           'post /v1/containers/{container}/started',
           'post /v1/containers/{container}/stop',
+          'get /v1/nics',
+          'post /v1/nics/{nic}/connect',
+          'post /v1/nics/{nic}/disconnect',
         ],
       ]),
     );

@@ -106,7 +106,7 @@ test.each`
   ${[published({ protocol: 'udp' }), published({ hostPort: 8081 })]} | ${null}
 `('$wanted beside 8080/tcp: $says', ({ wanted, says }) => {
   const web = network([published()]);
-  const document = { networks: [web], containers: [], sysctls: [], ipv6Prefix: '', boot: '' };
+  const document = { networks: [web], containers: [], nics: [], sysctls: [], ipv6Prefix: '', boot: '' };
   const check = (): void => refusePublished(document, web, wanted);
   if (says === null) expect(check).not.toThrow();
   else expect(check).toThrow(says);

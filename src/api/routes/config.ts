@@ -2,10 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { TswitchError } from '../../control/errors.ts';
 import type { SwitchControl } from '../../control/model.ts';
-import type { Action } from '../../control/wish/reconcile.ts';
 import { refusalOf } from '../../control/wish/problem.ts';
 import { digestOf, type LogicWish, type Wish, type WishedLogic, type WishRequest } from '../../control/wish/wish.ts';
+import type { WholeResult } from '../../networks/config/whole-config.ts';
+import type { NetworksControl, WholeConfigControl } from '../../networks/model.ts';
 import { shapeProblem, soundParts, wishOf } from '../config-document.ts';
 import { defined, strictObject } from '../schemas/common.ts';
 import { applied, config, configQuery, ifMatchHeader } from '../schemas/config.ts';
@@ -41,6 +43,7 @@ const putConfig = createRoute({
     ...errors(
       'BAD_REQUEST',
       'CONFIG_FAILED',
+      'NOT_SUPPORTED',
       'CONFIRMATION_PENDING',
       'CONFIG_CHANGED',
       'BODY_TOO_LARGE',
@@ -65,11 +68,13 @@ const confirmConfig = createRoute({
   },
 });
 
-export function configRoutes(control: SwitchControl): OpenAPIHono {
+/** @param networks null: this daemon has none */
+export function configRoutes(control: SwitchControl, networks: NetworksControl | null): OpenAPIHono {
   const app = new OpenAPIHono();
+  const whole = networks?.config ?? withoutNetworks(control);
   app.openapi(showConfig, (context) => {
-    const { wish } = control.config();
-    return context.json(wish, 200, { ETag: etagOf(digestOf(wish)) });
+    const { wish, digest } = whole.view();
+    return context.json(wish, 200, { ETag: etagOf(digest) });
   });
   app.openapi(
     putConfig,
@@ -78,7 +83,7 @@ export function configRoutes(control: SwitchControl): OpenAPIHono {
       const wanted = wishOf(context.req.valid('json'));
       // Also to see whether they could be loaded their code runs.
       if (!hasLogics(wanted, control.config().wish)) assertMayLoadLogics(context.env as Admission);
-      const result = await control.applyConfig(wanted, {
+      const result = await whole.apply(wanted, {
         dryRun: dryRun === 'true',
         ...defined({ confirmWithin, ifMatch: digestsIn(context.req.valid('header')['if-match']) }),
       });
@@ -106,7 +111,20 @@ function hasLogics({ logics: wanted }: WishRequest, { logics = [] }: Wish): bool
   return wanted.length === logics.length && wanted.every((logic, index) => isAlike(logic, logics[index]!));
 }
 
-function actionView(action: Action) {
+function withoutNetworks(control: SwitchControl): WholeConfigControl {
+  return {
+    view() {
+      const wish = { ...control.config().wish, networks: [] };
+      return { wish, digest: digestOf(control.config().wish) };
+    },
+    apply({ networks = [], ...request }, options) {
+      if (networks.length > 0) throw new TswitchError('NOT_SUPPORTED', 'this daemon runs without networks');
+      return control.applyConfig(request, options);
+    },
+  };
+}
+
+function actionView(action: WholeResult['actions'][number]) {
   const { do: what, text, cutsOff } = action;
   const port = 'entry' in action ? action.entry.port : 'port' in action ? action.port : null;
   return { do: what, port, text, cutsOff };

@@ -55,6 +55,8 @@ const createContainer = createRoute({
       'ADDRESS_IN_USE',
       'PORT_EXISTS',
       'NETDEV_EXISTS',
+      'NETDEV_NOT_FOUND',
+      'NETDEV_BUSY',
       'ADDRESS_REFUSED',
       'NOT_SUPPORTED',
       'POOL_EXHAUSTED',
@@ -122,7 +124,8 @@ export function containerRoutes(networks: NetworksControl | null): OpenAPIHono {
   };
   app.openapi(listContainers, (context) => context.json({ containers: there().list() }, 200));
   app.openapi(createContainer, async (context) => {
-    const container = await there().create(defined(context.req.valid('json')));
+    const { nics, ...rest } = defined(context.req.valid('json'));
+    const container = await there().create({ ...rest, ...(nics ? { nics: nics.map(defined) } : {}) });
     return context.json(container, 201, { Location: `/v1/containers/${container.name}` });
   });
   app.openapi(inspectContainer, (context) => context.json(there().inspect(context.req.valid('param').container), 200));

@@ -1,9 +1,10 @@
 /** The wished state as HTTP shows and takes it: one document. */
-import { FDB_LIMIT_MAX, LOGICS_MAX, PORTS_MAX } from '../../limits.ts';
+import { FDB_LIMIT_MAX, LOGICS_MAX, NETWORKS_MAX, PORTS_MAX } from '../../limits.ts';
 import { z } from '@hono/zod-openapi';
 import { integerText, list, moment, portName, strictObject } from './common.ts';
 import { fdbRequest } from './fdb.ts';
 import { logicWish } from './logic.ts';
+import { networkRequest } from './network.ts';
 import { portRequest } from './port.ts';
 import { switchPatch } from './switch.ts';
 
@@ -20,6 +21,10 @@ export const config = strictObject({
   logics: list(logicWish, LOGICS_MAX).optional().openapi({
     description:
       'All logics, in the order they are asked; one that is not among them is unloaded. Left out: they stay as they are. Over TCP, others than there are take a token that may load logics.',
+  }),
+  networks: list(networkRequest, NETWORKS_MAX).optional().openapi({
+    description:
+      'All networks but `bridge`, `host` and `none`; one that is not among them is removed. Members are no part of it: a network that has some is neither removed nor made anew. A VLAN or subnets that were chosen stay where they are left out. Left out: all networks stay as they are.',
   }),
 }).openapi('Config');
 
@@ -45,16 +50,27 @@ export const ifMatchHeader = z.object({
   }),
 });
 
+const ACTIONS = [
+  'remove-entry',
+  'remove-port',
+  'set-switch',
+  'change-port',
+  'add-port',
+  'give-entry',
+  'set-logics',
+  'remove-network',
+  'change-network',
+  'add-network',
+] as const;
+
 const action = z
   .object({
-    do: z
-      .enum(['remove-entry', 'remove-port', 'set-switch', 'change-port', 'add-port', 'give-entry', 'set-logics'])
-      .openapi({
-        description: 'The kind of action.',
-      }),
-    port: portName
-      .nullable()
-      .openapi({ description: 'The port concerned; null for the settings of the switch, and for logics.' }),
+    do: z.enum(ACTIONS).openapi({
+      description: 'The kind of action.',
+    }),
+    port: portName.nullable().openapi({
+      description: 'The port concerned; null for the settings of the switch, logics and networks.',
+    }),
     text: z.string().openapi({ description: 'What it does, in words.' }),
     cutsOff: z.string().nullable().openapi({ description: 'Who or what is cut off by it, in words; null: nobody.' }),
   })

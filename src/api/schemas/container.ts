@@ -3,10 +3,12 @@ import { z } from '@hono/zod-openapi';
 import { flag, integer, list, moment, optional, strictObject, text } from './common.ts';
 import { connectRequest, endpointView, networkName } from './network.ts';
 import { rateLimitFields } from './rate-limits.ts';
+import { containerNic, nicName } from './nic.ts';
 
 const WORDS_MAX = 4096;
 const WORD_CHARACTERS_MAX = 131_072;
 const PID_MAX = 4_194_304;
+const NICS_MAX = 16;
 /** Longest that a stop waits: less than a client waits for its answer. */
 const STOP_SECONDS_MAX = 60;
 
@@ -35,6 +37,9 @@ export const containerRequest = strictObject({
   links,
   publish,
   ...optional(rateLimitFields),
+  nics: list(containerNic, NICS_MAX).optional().openapi({
+    description: 'NICs of the host that it has for itself until it ends.',
+  }),
   autoRemove: autoRemove.optional(),
 }).openapi('ContainerRequest');
 
@@ -77,6 +82,7 @@ export const containerView = z
       description: '`created`: its process has not been started. `running`. `exited`: it has ended.',
     }),
     pid: z.int().min(1).nullable().openapi({ description: 'Of the process; null unless it runs.', example: 4711 }),
+    nics: z.array(nicName).openapi({ description: 'NICs of the host that it has for itself.', example: ['eth1'] }),
     endpoints: z
       .array(endpointView.extend({ network: networkName }).openapi('ContainerEndpoint'))
       .openapi({ description: 'Its places in networks.' }),

@@ -13,7 +13,8 @@ const PORT_MAX = 65_535;
 /** Of one publication: each port of it is a rule. */
 const PUBLISHED_COUNT_MAX = 1024;
 
-const address = text('an IP address', ADDRESS_CHARACTERS_MAX);
+export const address = text('an IP address', ADDRESS_CHARACTERS_MAX);
+export const interfaceAddress = text('an address with its prefix length', ADDRESS_CHARACTERS_MAX);
 const cidr = text('a subnet, like 10.1.0.0/24', ADDRESS_CHARACTERS_MAX);
 const id = z.string().openapi({ description: '64 hex digits.', example: '3f0d9a' });
 
@@ -121,9 +122,9 @@ const published = strictObject({
   count: integer(1, PUBLISHED_COUNT_MAX).openapi({ description: 'How many ports from these on.', example: 1 }),
 }).openapi('Published');
 
-const netns = text('a namespace', NETNS_CHARACTERS_MAX);
-const ifname = text('a netdev name', NETDEV_NAME_BYTES_MAX);
-const mac = text('a MAC address, like 02:00:00:00:00:01', ADDRESS_CHARACTERS_MAX);
+export const netns = text('a namespace', NETNS_CHARACTERS_MAX);
+export const ifname = text('a netdev name', NETDEV_NAME_BYTES_MAX);
+export const mac = text('a MAC address, like 02:00:00:00:00:01', ADDRESS_CHARACTERS_MAX);
 const aliases = list(hostLabel, NAMES_MAX).openapi({
   description: 'Further names of the member in this network; several members may share one.',
   example: ['web'],

@@ -7,14 +7,16 @@ import { Cli, examples } from '../cli.ts';
 import { outcomeOf, startBeside, startCommand } from '../container-command.ts';
 import { CliError, RefusedError } from '../errors.ts';
 import { shortId } from '../network-view.ts';
-import { wholeNumber } from '../values.ts';
+import { parseList, wholeNumber } from '../values.ts';
 import { addPlaceOptions, type ConnectOptions, placeRequest } from './network.ts';
+import { parseNic } from './nic.ts';
 
 const STOP_SECONDS_MAX = 60;
 
 interface RunOptions extends Omit<ConnectOptions, 'ifname'> {
   network?: string;
   hostname?: string;
+  nic?: string[];
   rm?: boolean;
   detach?: boolean;
 }
@@ -61,17 +63,19 @@ function addRun(program: Command): void {
     .option('--network <network>', 'the network; host: none of its own; none: alone (default: bridge)')
     .option('--name <name>', 'name of the container, by which others find it (default: made up)')
     .option('--hostname <name>', 'its host name (default: its name)')
+    .option('--nic <if[=cidr]>', 'NIC of the host that it has for itself, and an address; may be repeated', parseList)
     .option('--rm', 'remove it when the command has ended')
     .option('-d, --detach', 'leave it running, and print its id');
   run.action(async (command: string[], options: RunOptions) => {
     const cli = new Cli(run);
     if (process.getuid?.() !== 0) throw new CliError('run starts the command itself, so it must be run as root');
-    const { network, hostname, rm = false, detach = false } = options;
+    const { network, hostname, nic, rm = false, detach = false } = options;
     const request: ContainerRequest = {
       ...placeRequest(options),
       command,
       ...(network === undefined ? {} : { network }),
       ...(hostname === undefined ? {} : { hostname }),
+      ...(nic ? { nics: nic.map(parseNic) } : {}),
       autoRemove: rm,
     };
     const { body: container } = await cli.client.send<ContainerView>('POST', '/v1/containers', request);
@@ -81,6 +85,7 @@ function addRun(program: Command): void {
     'run --rm --network web -- ping db',
     'run --detach --name db --network web --publish 5432:5432 -- postgres -D /var/lib/db',
     'run --network none --hostname alone -- sh',
+    'run --rm --network none --nic eth1=192.0.2.5/24 -- ping 192.0.2.1',
   ]);
 }
 

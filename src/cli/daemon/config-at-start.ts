@@ -1,14 +1,14 @@
 /** `serve --config FILE`: the document that a daemon begins with or reloads, and errors about it with places in the file. */
 import { readDocument } from '../../api/config-document.ts';
 import { problemsIn } from '../../control/wish/problem.ts';
-import type { WishRequest } from '../../control/wish/wish.ts';
+import type { WholeRequest } from '../../networks/config/whole-config.ts';
 import { parseConfigFile, problemLines, readConfigFile } from '../config-file.ts';
 import { CliError } from '../errors.ts';
 
 export interface ConfigAtStart {
   /** As it is in the file. */
   text: string;
-  document: WishRequest;
+  document: WholeRequest;
   /** Says what the document is refused for line by line; other errors are given back as they are. */
   explain: (error: unknown) => unknown;
 }

@@ -1,6 +1,6 @@
 /** `serve --config FILE` on SIGHUP. */
 import type { Log } from '../../control/log.ts';
-import type { SwitchControl } from '../../control/model.ts';
+import type { WholeConfigControl } from '../../networks/model.ts';
 import { type ConfigAtStart, readConfigAtStart } from './config-at-start.ts';
 import type { Reloadable } from './reload.ts';
 
@@ -11,7 +11,12 @@ const ACTIONS_LOGGED_MAX = 100;
  * Applies the file as a whole, or not at all, where it has changed. Where it has not, nobody means it: then what the API has
  * changed since stays.
  */
-export function reloadableConfig(file: string, atStart: ConfigAtStart, control: SwitchControl, log: Log): Reloadable {
+export function reloadableConfig(
+  file: string,
+  atStart: ConfigAtStart,
+  config: WholeConfigControl,
+  log: Log,
+): Reloadable {
   let { text } = atStart;
   return {
     name: 'configuration',
@@ -19,7 +24,7 @@ export function reloadableConfig(file: string, atStart: ConfigAtStart, control: 
       const now = await readConfigAtStart(file);
       if (now.text === text) return 'unchanged';
       try {
-        const { actions } = await control.applyConfig(now.document);
+        const { actions } = await config.apply(now.document);
         text = now.text;
         for (const { text: action, cutsOff } of actions.slice(0, ACTIONS_LOGGED_MAX)) {
           log.info('configuration changed', { action, cutsOff: cutsOff ?? undefined });

@@ -2,6 +2,7 @@
 import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
 import type { SwitchControl } from '../../control/model.ts';
 import type { NetworkStore } from '../../networks/model.ts';
+import type { Networks } from '../../networks/networks.ts';
 import { VERSION } from '../../version.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../errors.ts';
@@ -49,7 +50,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [reloadableTokens(tokens)];
-    if (file) parts.push((await load(importConfig)).reloadableConfig(file.path, file.read, control, log));
+    if (file) parts.push((await load(importConfig)).reloadableConfig(file.path, file.read, networks.config, log));
     cli.print(`tswitch ${VERSION} listening on ${places}`);
     ready();
     manager.keepAlive(() => control.problems());
@@ -102,13 +103,14 @@ async function startSwitch(
   }
 }
 
-async function startApi(cli: Cli, options: DaemonOptions, { control, store }: Started, log: Log) {
+async function startApi(cli: Cli, options: DaemonOptions, { control, store, file }: Started, log: Log) {
   const { group = null, listen, tokenFile, auth, allowHost = [], allowLogicOverTcp: allowLogic = false } = options;
   const { serveApi, TokenStore, Networks } = await load(importServer);
   const tokens = tokenFile === undefined ? null : new TokenStore(tokenFile);
   const tcp = listen === undefined ? null : { listen, tokens: auth ? tokens : null, allowHosts: allowHost, allowLogic };
   const networks = await Networks.start({ control, store, log });
   try {
+    if (file) await applyNetworks(networks, file.read);
     return {
       tokens,
       networks,
@@ -117,6 +119,15 @@ async function startApi(cli: Cli, options: DaemonOptions, { control, store }: St
   } catch (error) {
     await networks.close();
     throw error;
+  }
+}
+
+/** With networks the document wins over what was kept, too, but members stay: it is refused if it leaves them no network. */
+async function applyNetworks({ config }: Networks, { document, explain }: ConfigAtStart): Promise<void> {
+  try {
+    if (document.networks) await config.applyNetworks(document.networks);
+  } catch (error) {
+    throw explain(error);
   }
 }
 

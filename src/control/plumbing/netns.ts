@@ -60,7 +60,8 @@ export async function resolveNetns(spec: string): Promise<Netns> {
     // Asked first, because merely opening some files (a FIFO, a tape drive) has effects.
     if ((await statfs(path)).type !== NSFS_MAGIC) throw notANamespace(spec);
     fd = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (check('ioctl NS_GET_NSTYPE', sys.ioctlInt(fd, NS_GET_NSTYPE, 0)) !== CLONE_NEWNET) throw notANamespace(spec);
+    // Its name may have been removed meanwhile, and what is open an ordinary file.
+    if (sys.ioctlInt(fd, NS_GET_NSTYPE, 0) !== CLONE_NEWNET) throw notANamespace(spec);
     return pinned(spec, fd);
   } catch (error) {
     if (fd !== null) closeSync(fd);
@@ -206,7 +207,6 @@ function explain(spec: string, error: unknown): TswitchError {
     case 'ELOOP':
       return new TswitchError('BAD_REQUEST', `${spec.slice(0, 64)} cannot be a path of a namespace (${code})`);
     default: {
-      // An ioctl that the file does not know: a namespace file of a kind without a type.
       const why = error instanceof Error ? error.message : String(error);
       return new TswitchError(
         'INTERNAL',

@@ -9,6 +9,8 @@ import { formatSubnet, overlap, parseAddress, parseSubnet, type Subnet, subnetAr
 export interface Taken {
   subnet: Subnet;
   by: string;
+  /** Of a route: the netdev that it goes by. */
+  dev?: string;
 }
 
 /** 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 to 192.168.240.0/20: what users of Docker know. */
@@ -67,7 +69,10 @@ export async function hostRoutes(): Promise<Taken[]> {
   return [...(ipv4 as Route[]), ...(ipv6 as Route[])].flatMap((route) => {
     const subnet = subnetOf(route.dst);
     if (!subnet || subnet.prefixBits === 0 || route.type === 'multicast') return [];
-    return [{ subnet, by: `a route of the host${route.dev === undefined ? '' : ` by ${route.dev}`}` }];
+    const { dev } = route;
+    return [
+      dev === undefined ? { subnet, by: 'a route of the host' } : { subnet, by: `a route of the host by ${dev}`, dev },
+    ];
   });
 }
 

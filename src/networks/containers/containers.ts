@@ -14,6 +14,7 @@ import { removeHosts, writeHosts } from './files.ts';
 import { endProcess, isRunning, processFor } from './process.ts';
 import { endpointsOf, findContainer, findNetwork, newId } from '../document.ts';
 import type { Members } from '../members.ts';
+import type { Nics } from '../nics/nics.ts';
 import type {
   ContainerRecord,
   ContainerRequest,
@@ -26,7 +27,7 @@ import type {
 import { checkedLabel } from '../names.ts';
 import type { State } from '../state.ts';
 
-/** How often is looked whether a container that is to be removed has ended. */
+/** How often is looked whether a container has ended whose end matters. */
 const LOOK_MS = 1000;
 
 /** What only a member of a network can have. */
@@ -35,6 +36,7 @@ const PLACE_FIELDS = ['addresses', 'mac', 'aliases', 'links', 'publish'] as cons
 export interface ContainersOptions {
   state: State;
   members: Members;
+  nics: Nics;
   changes: ChangeQueue;
   view: (network: NetworkRecord, endpoint: EndpointRecord) => EndpointView;
 }
@@ -45,7 +47,7 @@ export class Containers implements ContainersControl {
 
   constructor(options: ContainersOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#removeEnded(), LOOK_MS).unref();
+    this.#timer = setInterval(() => this.#tidyEnded(), LOOK_MS).unref();
   }
 
   list(): ContainerView[] {
@@ -58,11 +60,11 @@ export class Containers implements ContainersControl {
 
   create(request: ContainerRequest): Promise<ContainerView> {
     const { state, members, changes } = this.#options;
-    const { hostname, command, network = 'bridge', autoRemove = false, ...place } = request;
+    const { hostname, command, network = 'bridge', autoRemove = false, nics = [], ...place } = request;
     return changes.run(async () => {
       const name = checkedLabel(request.name ?? `c-${randomBytes(4).toString('hex')}`, 'name');
       const known = findNetwork(state.document, network);
-      refusePlace(known, place);
+      refusePlace(known, place, nics);
       this.#refuseName(name);
       await using undo = new AsyncDisposableStack();
       const netns = known.driver === 'host' ? null : name;
@@ -71,6 +73,7 @@ export class Containers implements ContainersControl {
         await members.connect(known, { ...place, name, container: netns });
         undo.defer(() => members.disconnect(findNetwork(state.document, network), name));
       }
+      if (netns !== null) await this.#giveNics(netns, nics, undo);
       const record: ContainerRecord = {
         id: newId(),
         name,
@@ -126,10 +129,11 @@ export class Containers implements ContainersControl {
   }
 
   async #remove(container: ContainerRecord): Promise<void> {
-    const { state, members } = this.#options;
+    const { state, members, nics } = this.#options;
     const { id, netns } = container;
     await endProcess(container, 0);
     if (netns !== null) {
+      await nics.takeBackFrom(netns);
       for (const { network } of endpointsOf(state.document, netns)) await members.disconnect(network, netns);
       await removeHosts(netns);
       await runTool('ip', ['netns', 'del', netns]);
@@ -138,15 +142,32 @@ export class Containers implements ContainersControl {
     await state.commit({ ...state.document, containers: containers.filter((each) => each.id !== id) });
   }
 
-  #removeEnded(): void {
-    const { state, changes } = this.#options;
-    for (const { id, process: known, autoRemove } of state.document.containers) {
-      if (!autoRemove || known === null) continue;
+  /** What has ended gives its NICs back, and goes if that was asked for. */
+  #tidyEnded(): void {
+    const { state, changes, nics } = this.#options;
+    for (const { id, netns, process: known, autoRemove } of state.document.containers) {
+      const isDue = autoRemove || (netns !== null && nics.has(netns));
+      if (!isDue || known === null) continue;
       void changes.run(async () => {
         const container = state.document.containers.find((each) => each.id === id);
         if (!container || isRunning(container)) return;
-        await state.attempt(`container ${container.name}`, () => this.#remove(container));
+        await state.attempt(`container ${container.name}`, async () => {
+          if (netns !== null) await nics.takeBackFrom(netns);
+          if (autoRemove) await this.#remove(container);
+        });
       });
+    }
+  }
+
+  async #giveNics(
+    container: string,
+    wanted: NonNullable<ContainerRequest['nics']>,
+    undo: AsyncDisposableStack,
+  ): Promise<void> {
+    const { nics } = this.#options;
+    for (const { nic, ...place } of wanted) {
+      await nics.give(nic, { ...place, container });
+      undo.defer(() => nics.takeBack(nic));
     }
   }
 
@@ -178,6 +199,7 @@ export class Containers implements ContainersControl {
       ...record,
       state,
       pid: state === 'running' ? (known?.pid ?? null) : null,
+      nics: this.#options.state.document.nics.filter((nic) => nic.netns === record.netns).map(({ name }) => name),
       endpoints: places.map(({ network, endpoint }) => ({
         ...this.#options.view(network, endpoint),
         network: network.name,
@@ -205,7 +227,12 @@ async function makeNetns(name: string, undo: AsyncDisposableStack): Promise<void
   }
 }
 
-function refusePlace({ name, driver }: NetworkRecord, place: Omit<ContainerRequest, 'command' | 'name'>): void {
+type Place = Omit<ContainerRequest, 'command' | 'name' | 'nics'>;
+
+function refusePlace({ name, driver }: NetworkRecord, place: Place, nics: NonNullable<ContainerRequest['nics']>): void {
+  if (driver === 'host' && nics.length > 0) {
+    throw new TswitchError('BAD_REQUEST', 'nics: not for network host, which has all of them');
+  }
   const given = ([...PLACE_FIELDS, ...LIMIT_FIELDS] as const).filter((field) => place[field]?.length);
   if (driver === 'bridge' || given.length === 0) return;
   throw new TswitchError('BAD_REQUEST', `${given.join(', ')}: not for network ${name}, which has no members`);

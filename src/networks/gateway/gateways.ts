@@ -41,6 +41,14 @@ export class Gateways {
     await this.settle();
   }
 
+  /** Those of networks that are not among these. */
+  async dropOthers(networks: readonly NetworkRecord[]): Promise<void> {
+    const ids = new Set(networks.map(({ id }) => id));
+    for (const id of this.#up.keys()) {
+      if (!ids.has(id)) await this.#state.attempt('a gateway could not be taken down', () => this.drop(id));
+    }
+  }
+
   /** The network whose gateway has this port; null: none has. */
   ownerOf(port: string): string | null {
     for (const [id, gateway] of this.#up) if (gateway.port === port) return id;
