@@ -11,8 +11,8 @@ export type Direction = (typeof DIRECTIONS)[number];
 export const LIMIT_FIELDS = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
 export const NO_LIMITS: RateLimits = { ingressRate: null, ingressBurst: null, egressRate: null, egressBurst: null };
 
-/** The bucket holds what comes in so long, so that a timer that is late by less costs nothing; */
-const BURST_SECONDS = 0.01;
+/** The bucket holds what comes in so long, so that who sends and stands still for less catches up (docs/decisions/0021); */
+const BURST_SECONDS = 0.05;
 /** and no less than a super-frame with the headers that its segments will have, which then passes whole. */
 const BURST_BYTES_MIN = 80 * 1024;
 /** What waits for its turn: as much as leaves in so long, */

@@ -32,7 +32,7 @@ function burst(field: string) {
   return text('a size, like 128kb, or null for a chosen one', CHARACTERS_MAX)
     .nullable()
     .openapi({
-      description: `What may pass at once after a rest, above \`${field}\`: at least a full-size frame, ${formatBurst(BURST_BYTES_MAX)} at most, in bytes or with a unit (\`kb\`, \`mb\`, powers of 1024). Null (default): what comes in 10 ms, 80kb at least.`,
+      description: `What may pass at once after a rest, above \`${field}\`: at least a full-size frame, ${formatBurst(BURST_BYTES_MAX)} at most, in bytes or with a unit (\`kb\`, \`mb\`, powers of 1024). Null (default): what comes in 50 ms, 80kb at least.`,
       example: null,
     });
 }
