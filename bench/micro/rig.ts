@@ -34,6 +34,7 @@ export interface Arrivals {
 /** A port that always has a full batch if it has arrivals, and takes all that is sent. */
 export class MemoryOnlyPort implements Port {
   readonly handle: number;
+  readonly keepsUnclaimed = true;
   /** Messages sent since this was last cleared, and the bytes of their frames. */
   sent = 0;
   sentBytes = 0;
@@ -80,6 +81,8 @@ export class MemoryOnlyPort implements Port {
     }
     batch.count = BATCH_FRAMES_MAX;
   }
+
+  claim(): void {}
 
   release(): void {}
 

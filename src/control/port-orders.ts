@@ -35,9 +35,7 @@ export class PortOrders {
   async open(records: readonly PortRecord[]): Promise<void> {
     const { board, workers } = this.#options;
     for (const { handle } of records) {
-      for (let worker = 0; worker < workers.count; worker++) {
-        board.cursors.fill(0, board.cursor(worker, handle), board.cursor(worker, handle + 1));
-      }
+      for (let worker = 0; worker < workers.count; worker++) board.startRings(worker, handle);
     }
     const recording = this.#options.recording();
     const states = records.map(portState);

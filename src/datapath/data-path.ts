@@ -36,13 +36,14 @@ import { readProbe, writeProbe } from './loop-probe.ts';
 import { Mirrors } from './mirrors.ts';
 import { Recorder } from './recorder.ts';
 import { StormLimiter } from './storm-limiter.ts';
+import { Takeover } from './takeover.ts';
 import { Tally } from './tally.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const { RESERVED_ADDRESS, RUNT, SOURCE_NOT_UNICAST, TRUNCATED_TAG } = admission;
 const { NO_TAG, TAG_BYTES, TPID_CUSTOMER } = vlanTag;
 const { GSO_NONE, GSO_TYPE, VNET_HEADER_BYTES } = vnetHeader;
-const { PORTS_MAX, RESERVED_ADDRESSES, WORKERS_MAX } = limits;
+const { BATCH_FRAMES_MAX, PORTS_MAX, RESERVED_ADDRESSES, WORKERS_MAX } = limits;
 const { Counter, LOGIC } = boardLayout;
 const { Drop } = dropReasons;
 const { SET_BLOCKED, SET_UP } = portTable;
@@ -101,6 +102,7 @@ export class DataPath {
   readonly #probeTokens: Uint8Array;
   readonly #recorder: Recorder;
   readonly #mirrors: Mirrors;
+  readonly #takeover: Takeover;
   /** Frames are recorded or mirrored: the one thing that is asked of every batch. */
   #isWatched = false;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
@@ -113,13 +115,19 @@ export class DataPath {
   /** `#host` or `#base`. */
   #logic: LogicInstance;
   #now = 0;
+  /** Of the batch that is judged. */
+  #receivedBytes = 0;
+  #superFrames = 0;
 
+  /** Takes over from the worker of this number before it, however that ended. */
   constructor(options: DataPathOptions) {
     this.#options = options;
     this.#worker = options.worker;
     this.#batch = new Batch(options.memory.bytes);
     this.#tally = new Tally(options.board, options.worker);
+    this.#tally.settle();
     const { board, worker } = options;
+    this.#takeover = new Takeover(board, worker, this.#tally);
     this.#list = new GatherList(options.memory, options.gatherListAt);
     this.#happenings = new Happenings(board.buffers.happenings[worker]!);
     this.#probeTokens = board.probeTokens;
@@ -146,6 +154,7 @@ export class DataPath {
     this.configurePort(port.handle, config);
     this.#open = this.#ports.filter((open) => open !== null);
     this.#host?.portsChanged(this.#now);
+    this.#takeover.open(port);
   }
 
   configurePort(handle: number, config: PortConfig): void {
@@ -156,6 +165,7 @@ export class DataPath {
 
   closePort(handle: number): void {
     this.#ports[handle] = null;
+    this.#takeover.close(handle);
     this.#table.remove(handle);
     this.#mirrors.configure(handle, null);
     this.#watch();
@@ -235,29 +245,75 @@ export class DataPath {
       this.#clock.ms = nowMs;
       this.#host.hostTick(now, this.#egress);
     }
-    for (const port of this.#open) if (port.pending()) frames += this.#forward(port, now);
+    for (const port of this.#open) {
+      if (!port.pending()) continue;
+      frames += port.handle === this.#takeover.suspected ? this.#forwardSuspect(port, now) : this.#forward(port, now);
+    }
     return frames;
   }
 
   #forward(port: Port, now: number): number {
-    const batch = this.#batch;
-    batch.count = 0;
-    batch.ingress = port.handle;
-    port.receive(batch);
+    const batch = this.#receive(port);
     if (batch.count > 0) {
+      this.#takeover.judging(batch);
       this.#reach.begin(batch.ingress);
       this.#classify(batch, now);
       if (this.#isWatched) this.#show(batch);
       this.#logic.decide!(batch, now);
-      this.#egress.dispatch(batch, now);
-      if (this.#host !== null) this.#host.flush(this.#egress, batch);
-      if (this.#recorder.isActive) this.#recorder.finish();
-      port.release();
+      this.#carryOut(port, batch, now);
     }
     return batch.count;
   }
 
-  /** Admits each frame and finds its VLAN, or gives it a drop verdict; counts what arrived. */
+  /** Forwards one frame of those with which the worker before this one ended, or drops it if it is the culprit. */
+  #forwardSuspect(port: Port, now: number): number {
+    this.#batch.limit = 1;
+    const taken = this.#takeover.isCulprit ? this.#dropCulprit(port, now) : this.#forward(port, now);
+    this.#batch.limit = BATCH_FRAMES_MAX;
+    if (taken > 0) this.#takeover.settled();
+    return taken;
+  }
+
+  /** Drops the next frame, and looks at nothing of it. */
+  #dropCulprit(port: Port, now: number): number {
+    const batch = this.#receive(port);
+    if (batch.count > 0) {
+      this.#receivedBytes = Math.max(0, batch.length[0]!) + (batch.tpid[0] === 0 ? 0 : TAG_BYTES);
+      this.#superFrames = 0;
+      batch.vlan[0] = 0;
+      batch.verdict[0] = drop(Drop.WORKER_FAULT);
+      if (this.#recorder.isActive) this.#recorder.made(batch);
+      this.#carryOut(port, batch, now);
+    }
+    return batch.count;
+  }
+
+  #receive(port: Port): Batch {
+    const batch = this.#batch;
+    batch.count = 0;
+    batch.ingress = port.handle;
+    port.receive(batch);
+    return batch;
+  }
+
+  #carryOut(port: Port, batch: Batch, now: number): void {
+    this.#claim(port, batch);
+    this.#egress.dispatch(batch, now);
+    if (this.#host !== null) this.#host.flush(this.#egress, batch);
+    if (this.#recorder.isActive) this.#recorder.finish();
+    port.release();
+  }
+
+  /** The frames are taken for good, and counted as received. */
+  #claim(port: Port, { ingress, count }: Batch): void {
+    port.claim();
+    this.#tally.add(ingress, Counter.RX_FRAMES, count);
+    this.#tally.add(ingress, Counter.RX_BYTES, this.#receivedBytes);
+    if (this.#superFrames > 0) this.#tally.add(ingress, Counter.RX_SUPER_FRAMES, this.#superFrames);
+    this.#takeover.claimed();
+  }
+
+  /** Admits each frame and finds its VLAN, or gives it a drop verdict; sums up what arrived. */
   #classify(batch: Batch, now: number): void {
     const { bytes, offset, length, tpid, tci, vlan, verdict, count, ingress } = batch;
     const table = this.#table;
@@ -288,9 +344,8 @@ export class DataPath {
       verdict[i] = classifiedDrop(classified) || UNDECIDED;
       vlan[i] = classified;
     }
-    this.#tally.add(ingress, Counter.RX_FRAMES, count);
-    this.#tally.add(ingress, Counter.RX_BYTES, receivedBytes);
-    if (superFrames > 0) this.#tally.add(ingress, Counter.RX_SUPER_FRAMES, superFrames);
+    this.#receivedBytes = receivedBytes;
+    this.#superFrames = superFrames;
   }
 
   /** Whether it is a probe of this switch that came back, also by a port that is blocked; that is told. */

@@ -2,8 +2,9 @@
  * From verdicts to sockets. One straight pass sorts a batch's frames into a pick list per egress port; then every port that
  * got some is served once (outbound.ts puts its picks on the gather list as it takes them, sender.ts sends it).
  *
- * Counting (a super-frame is one frame): `forwarded` and `flooded` count on the ingress port when the verdict is carried
- * out; each copy then ends in the egress port's `tx.frames` or `tx.drops`.
+ * Counting (a super-frame is one frame): `forwarded` and `flooded` count on the ingress port once all of the batch are sorted;
+ * each copy then ends in the egress port's `tx.frames` or `tx.drops`, and is `UNSENT` there until it does. So at any moment the
+ * counters say what a worker that ends just then leaves undone (takeover.ts).
  */
 import type { Batch } from '../frame/batch.ts';
 import * as limits from '../limits.ts';
@@ -86,6 +87,8 @@ export class Egress {
     this.#sender.now = now;
     const { verdict, count, ingress } = batch;
     let forwarded = 0;
+    let flooded = 0;
+    let floodCopies = 0;
     for (let i = 0; i < count; i++) {
       const v = verdict[i]!;
       if (v < FLOOD) {
@@ -93,12 +96,18 @@ export class Egress {
         this.#pick(v, i);
         forwarded++;
       } else if (v === FLOOD) {
-        this.#flood(batch, i);
+        const copies = this.#flood(batch, i);
+        if (copies > 0) flooded++;
+        floodCopies += copies;
       } else {
         this.#sender.dropAtIngress(batch, i, v - FIRST_DROP);
       }
     }
     if (forwarded > 0) this.#tally.add(ingress, Counter.FORWARDED, forwarded);
+    if (flooded > 0) {
+      this.#tally.add(ingress, Counter.FLOODED, flooded);
+      this.#tally.add(ingress, Counter.FLOOD_COPIES, floodCopies);
+    }
     this.#serveAll(batch);
   }
 
@@ -123,14 +132,18 @@ export class Egress {
       const handle = own.verdict[i]!;
       this.#outbound.measure(own, i);
       this.#pick(handle, i);
-      this.#tally.add(handle, Counter.FLOOD_COPIES, 1);
     }
+    for (let i = 0; i < own.count; i++) this.#tally.add(own.verdict[i]!, Counter.FLOOD_COPIES, 1);
     this.#serveAll(own, true);
     if (this.#recorder.isActive) this.#recorder.finish();
   }
 
   /** @param isOwn the frames are taken for ones that entered where they leave: so they are untagged inside their VLAN */
   #serveAll(batch: Batch, isOwn = false): void {
+    for (let k = 0; k < this.#touchedCount; k++) {
+      const handle = this.#touched[k]!;
+      this.#tally.add(handle, Counter.UNSENT, this.#picked[handle]!);
+    }
     for (let k = 0; k < this.#touchedCount; k++) {
       const handle = this.#touched[k]!;
       if (isOwn) batch.ingress = handle;
@@ -149,15 +162,14 @@ export class Egress {
     this.#picked[handle] = picked + 1;
   }
 
-  /** Picks the frame for every other port that carries its VLAN and takes this kind of flood. */
-  #flood(batch: Batch, i: number): void {
+  /** Picks the frame for every other port that carries its VLAN and takes this kind of flood. @returns for how many; 0: it is dropped */
+  #flood(batch: Batch, i: number): number {
     const { members, sets, takesInner } = this.#table;
     const { candidates, tunnelled } = this.#reach;
-    const { bytes, ingress } = batch;
-    const floodOf = floodClass(bytes, batch.offset[i]!);
+    const floodOf = floodClass(batch.bytes, batch.offset[i]!);
     if (!this.#storms.allows(batch, i, floodOf, this.#now)) {
       this.#sender.dropAtIngress(batch, i, STORM_REASONS[floodOf]!);
-      return;
+      return 0;
     }
     this.#outbound.measure(batch, i);
     const vlan = batch.vlan[i]! * PORT_SET_WORDS;
@@ -173,11 +185,7 @@ export class Egress {
         copies++;
       }
     }
-    if (copies === 0) {
-      this.#sender.dropAtIngress(batch, i, Drop.NO_EGRESS);
-    } else {
-      this.#tally.add(ingress, Counter.FLOODED, 1);
-      this.#tally.add(ingress, Counter.FLOOD_COPIES, copies);
-    }
+    if (copies === 0) this.#sender.dropAtIngress(batch, i, Drop.NO_EGRESS);
+    return copies;
   }
 }

@@ -19,7 +19,7 @@ import type { Tally } from './tally.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
 const { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } = errnos;
-const { Counter, FIRST_DROP_COUNTER } = boardLayout;
+const { Counter } = boardLayout;
 const { Drop } = dropReasons;
 const { NOTE_FRAME, NOTE_KIND, SEGMENT, SUPER, WHOLE } = messageNote;
 
@@ -70,15 +70,13 @@ export class Sender implements OutboundSender {
   }
 
   dropAtIngress(batch: Batch, i: number, reason: number): void {
-    this.#tally.add(batch.ingress, FIRST_DROP_COUNTER + reason, 1);
-    this.#tally.add(batch.ingress, Counter.DROPPED, 1);
+    this.#tally.dropAtIngress(batch.ingress, reason, 1);
     if (this.#recorder.isActive) this.#recorder.droppedAtIngress(batch, i, reason);
     this.#sample(batch, i, batch.ingress, reason);
   }
 
   dropAtEgress(batch: Batch, i: number, handle: number, reason: DropReason): void {
-    this.#tally.add(handle, FIRST_DROP_COUNTER + reason, 1);
-    this.#tally.add(handle, Counter.TX_DROPS, 1);
+    this.#tally.dropAtEgress(handle, reason, 1);
     if (this.#recorder.isActive) this.#recorder.droppedAtEgress(batch, i, handle, reason);
     this.#sample(batch, i, handle, reason);
   }
@@ -98,9 +96,14 @@ export class Sender implements OutboundSender {
       bytes += wireBytes[m]!;
     }
     if (refused !== 0) return false;
-    this.#tally.add(handle, Counter.TX_FRAMES, count);
-    this.#tally.add(handle, Counter.TX_BYTES, bytes);
+    this.#countSent(handle, count, bytes);
     return true;
+  }
+
+  #countSent(handle: number, frames: number, bytes: number): void {
+    this.#tally.add(handle, Counter.TX_FRAMES, frames);
+    this.#tally.add(handle, Counter.TX_BYTES, bytes);
+    this.#tally.add(handle, Counter.UNSENT, -frames);
   }
 
   /** Counts how each message fared. */
@@ -129,8 +132,7 @@ export class Sender implements OutboundSender {
       if (kind === SUPER) superFrames++;
       if (isMirrored) this.#mirrors.noteSent(list.note[m]! >>> NOTE_FRAME);
     }
-    this.#tally.add(handle, Counter.TX_FRAMES, frames);
-    this.#tally.add(handle, Counter.TX_BYTES, bytes);
+    this.#countSent(handle, frames, bytes);
     if (superFrames > 0) this.#tally.add(handle, Counter.TX_SUPER_FRAMES, superFrames);
     if (segments > 0) this.#tally.add(handle, Counter.TX_SEGMENTS, segments);
   }

@@ -197,11 +197,10 @@ class Worker {
       const scratch = { at: this.#start.tapBufferAt, bytes: TAP_BUFFER_BYTES };
       return new XdpPort(handle, this.#memory, scratch, resources);
     }
-    const { cursors } = this.#board;
-    const cursor = this.#board.cursor(this.#start.worker, handle);
-    const rings = resources.rings.map(
-      ({ geometry }, k) => new PacketRing(this.#memory.bytes, geometry, cursors, cursor + k),
-    );
+    const board = this.#board;
+    const rings = resources.rings.map(({ geometry }, k) => {
+      return new PacketRing(this.#memory.bytes, geometry, board.cursors, board.cursor(this.#start.worker, handle, k));
+    });
     const [small, large] = rings;
     if (!small) throw new Error(`port ${handle} was opened without a ring`);
     const { sendFd, sendFinishedFd } = resources;

@@ -14,6 +14,8 @@ export class Batch {
   /** Handle of the port the frames came from. */
   ingress = 0;
   count = 0;
+  /** Frames that a port may put in at most. */
+  limit = BATCH_FRAMES_MAX;
   readonly offset = new Int32Array(BATCH_FRAMES_MAX);
   /** Bytes; negative where the frame was cut, as it was longer than there is room for. */
   readonly length = new Int32Array(BATCH_FRAMES_MAX);

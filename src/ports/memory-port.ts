@@ -1,10 +1,9 @@
 /**
- * A port without a kernel, for tests and the sandbox: what is put in arrives, what is sent is kept as wire frames. It takes
- * no offloads, so it also shows what egress finishes for ports like it.
+ * A port without a kernel, for tests and the sandbox: what is put in arrives, and stays until it is claimed; what is sent is
+ * kept as wire frames. It takes no offloads, so it also shows what egress finishes for ports like it.
  */
 import type { Batch } from '../frame/batch.ts';
 import { clearVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import type { Memory } from './memory.ts';
 import type { Port } from './port.ts';
@@ -13,6 +12,8 @@ export const MEMORY_PORT_BUFFER_BYTES = 1024 * 1024;
 
 export class MemoryPort implements Port {
   readonly handle: number;
+  /** As a packet socket does; a TAP does not. */
+  keepsUnclaimed = true;
   /** Every frame sent out of this port so far, without virtio-net header. */
   readonly sent: Uint8Array[] = [];
   /** The errno that the `n`th message sent by this port (from 0) is refused with; 0: none. */
@@ -21,6 +22,8 @@ export class MemoryPort implements Port {
   readonly #memory: Memory;
   readonly #buffer: number;
   readonly #arrivals: { frame: Uint8Array; header: Uint8Array | null }[] = [];
+  /** The first arrivals that are in the batch. */
+  #received = 0;
 
   /** @param buffer offset of MEMORY_PORT_BUFFER_BYTES in the memory */
   constructor(handle: number, memory: Memory, buffer: number) {
@@ -47,10 +50,11 @@ export class MemoryPort implements Port {
   receive(batch: Batch): void {
     const { bytes } = this.#memory;
     let at = this.#buffer;
-    while (batch.count < BATCH_FRAMES_MAX) {
-      const arrival = this.#arrivals[0];
-      if (!arrival || at + VNET_HEADER_BYTES + arrival.frame.length > this.#buffer + MEMORY_PORT_BUFFER_BYTES) return;
-      this.#arrivals.shift();
+    this.#received = 0;
+    while (batch.count < batch.limit) {
+      const arrival = this.#arrivals[this.#received];
+      if (!arrival || at + VNET_HEADER_BYTES + arrival.frame.length > this.#buffer + MEMORY_PORT_BUFFER_BYTES) break;
+      this.#received++;
       if (arrival.header) bytes.set(arrival.header, at);
       else clearVnetHeader(bytes, at);
       bytes.set(arrival.frame, at + VNET_HEADER_BYTES);
@@ -61,6 +65,12 @@ export class MemoryPort implements Port {
       batch.tci[i] = 0;
       at += VNET_HEADER_BYTES + arrival.frame.length;
     }
+    if (!this.keepsUnclaimed) this.claim();
+  }
+
+  claim(): void {
+    this.#arrivals.splice(0, this.#received);
+    this.#received = 0;
   }
 
   release(): void {}

@@ -6,7 +6,6 @@
 import { SO_ERROR, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
-import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import type { PacketRing } from './packet-ring.ts';
 import type { Port } from './port.ts';
@@ -23,6 +22,7 @@ export interface PacketFds {
 
 export class PacketPort implements Port {
   readonly handle: number;
+  readonly keepsUnclaimed = true;
   readonly #fds: PacketFds;
   readonly #small: PacketRing;
   readonly #large: PacketRing | null;
@@ -53,10 +53,15 @@ export class PacketPort implements Port {
   }
 
   receive(batch: Batch): void {
-    const small = this.#small.ready(0, BATCH_FRAMES_MAX);
-    const large = this.#large === null ? 0 : this.#large.ready(0, BATCH_FRAMES_MAX);
+    const small = this.#small.ready(0, batch.limit);
+    const large = this.#large === null ? 0 : this.#large.ready(0, batch.limit);
     if (this.#large === null || large === 0) this.#small.take(small, batch);
     else this.#merge(batch, small, this.#large, large);
+  }
+
+  claim(): void {
+    this.#small.claim();
+    this.#large?.claim();
   }
 
   release(): void {
@@ -75,11 +80,11 @@ export class PacketPort implements Port {
    * first, everything counted; beyond that (counted again) only what came before the last large frame seen.
    */
   #merge(batch: Batch, counted: number, largeRing: PacketRing, large: number): void {
-    const small = this.#small.ready(counted, BATCH_FRAMES_MAX);
+    const small = this.#small.ready(counted, batch.limit);
     let smallLeft = small;
     let largeLeft = large;
     let certain = counted;
-    while (batch.count < BATCH_FRAMES_MAX) {
+    while (batch.count < batch.limit) {
       if (largeLeft > 0 && (smallLeft === 0 || !this.#small.isBefore(0, largeRing, 0))) {
         largeRing.take(1, batch);
         largeLeft--;

@@ -13,7 +13,11 @@ import {
 } from '../../native-bindings/abi/if-packet.ts';
 import type { Batch } from '../frame/batch.ts';
 import { TPID_CUSTOMER } from '../frame/vlan.ts';
+import * as boardLayout from '../shared/board.ts';
 import type { RingGeometry } from '../shared/commands.ts';
+
+// Constants of this module: the engine folds those, and loads imported ones with every use.
+const { CURSOR_CLAIMED, CURSOR_SLOT } = boardLayout;
 
 const STATUS = TPACKET2_HDR.status >>> 2;
 const LEN = TPACKET2_HDR.len >>> 2;
@@ -31,13 +35,20 @@ export class PacketRing {
   /** Word index of every slot's header. */
   readonly #slots: Int32Array;
   readonly #cursors: Int32Array;
+  /** Index of the next slot's word in `#cursors`. */
   readonly #cursor: number;
+  /** Index of the word that says how many slots are claimed. */
+  readonly #claimed: number;
   /** Slots from the cursor on that are taken but not released. */
   #taken = 0;
   /** What was touched last: keeps the engine from leaving out loads whose result nobody needs. */
   touched = 0;
 
-  /** @param cursor index of this ring's word in `cursors`: the next slot to read, kept where a replaced worker finds it */
+  /**
+   * What a worker before this one claimed is given back.
+   *
+   * @param cursor index of this ring's words in `cursors` (board.ts), kept where a worker that takes over finds them
+   */
   constructor(bytes: Uint8Array, geometry: RingGeometry, cursors: Int32Array, cursor: number) {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
     const { offset, slotBytes, slotsPerBlock, blockBytes, blocks } = geometry;
@@ -47,7 +58,10 @@ export class PacketRing {
       this.#slots[slot] = (offset + block * blockBytes + (slot % slotsPerBlock) * slotBytes) >>> 2;
     }
     this.#cursors = cursors;
-    this.#cursor = cursor;
+    this.#cursor = cursor + CURSOR_SLOT;
+    this.#claimed = cursor + CURSOR_CLAIMED;
+    this.#taken = cursors[this.#claimed]!;
+    this.release();
   }
 
   /** Ready slots from the `from`th after those taken on, up to `limit` in all. */
@@ -101,9 +115,16 @@ export class PacketRing {
     this.touched = touched;
   }
 
+  /** A worker that takes over does not read the taken slots again. */
+  claim(): void {
+    this.#cursors[this.#claimed] = this.#taken;
+  }
+
   /** Gives all taken slots back to the kernel, each once: it may fill one the moment it has it. */
   release(): void {
     if (this.#taken === 0) return;
+    // First: a worker that takes over must not give back what is the kernel's by then.
+    this.#cursors[this.#claimed] = 0;
     const slots = this.#slots.length;
     const words = this.#words;
     // Orders what was read of the frames before the stores that give them away.

@@ -7,6 +7,8 @@ export const READ_BYTES_MAX = SUPER_FRAME_BYTES_MAX + VNET_HEADER_BYTES;
 
 export abstract class TapEnd {
   readonly handle: number;
+  /** What was read is gone from the TAP. */
+  readonly keepsUnclaimed = false;
   protected readonly fd: number;
   /** Whether frames may be waiting: it cannot be seen in memory. */
   protected readable: boolean;
@@ -30,6 +32,8 @@ export abstract class TapEnd {
   clearError(): boolean {
     return false;
   }
+
+  claim(): void {}
 
   /** Nothing of a batch is the kernel's. */
   release(): void {}

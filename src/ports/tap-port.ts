@@ -5,7 +5,6 @@
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
 import { VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { GatherList } from './gather-list.ts';
 import { type Addresses, addresses, addressOf, type Memory } from './memory.ts';
 import type { Port } from './port.ts';
@@ -55,7 +54,7 @@ export class TapPort extends TapEnd implements Port {
     const buffer = this.#buffer;
     const last = buffer.end - READ_BYTES_MAX;
     let at = buffer.at;
-    while (batch.count < BATCH_FRAMES_MAX && at <= last) {
+    while (batch.count < batch.limit && at <= last) {
       const read = sys.read(this.fd, buffer.addressOf(at), READ_BYTES_MAX);
       if (read < 0) {
         // Drained (EAGAIN), or the netdev is gone, which shows in the port's state.

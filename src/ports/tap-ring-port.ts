@@ -35,7 +35,7 @@ export class TapRingPort extends TapEnd implements Port {
 
   receive(batch: Batch): void {
     const { result } = this.#ring;
-    const reads = this.#reads;
+    const reads = Math.min(this.#reads, batch.limit);
     for (let k = 0; k < reads; k++) this.#ring.read(this.fd, this.#buffer + k * PLACE_BYTES, READ_BYTES_MAX);
     this.#ring.submit();
     let bytes = 0;

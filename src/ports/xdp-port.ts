@@ -6,7 +6,6 @@
 import { SO_ERROR, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
 import { sys } from '../../native-bindings/syscalls.ts';
 import type { Batch } from '../frame/batch.ts';
-import { BATCH_FRAMES_MAX } from '../limits.ts';
 import type { PortResources } from '../shared/commands.ts';
 import type { GatherList } from './gather-list.ts';
 import type { Memory } from './memory.ts';
@@ -17,6 +16,8 @@ import { XdpSender } from './xdp-sender.ts';
 
 export class XdpPort implements Port {
   readonly handle: number;
+  /** A tag that is taken out of a frame (frame/admit.ts) is gone from it. */
+  readonly keepsUnclaimed = false;
   readonly #fds: number[];
   readonly #receivers: XdpReceiver[];
   readonly #sender: XdpSender | null;
@@ -50,11 +51,13 @@ export class XdpPort implements Port {
   receive(batch: Batch): void {
     const receivers = this.#receivers;
     const count = receivers.length;
-    for (let k = 0; k < count && batch.count < BATCH_FRAMES_MAX; k++) {
+    for (let k = 0; k < count && batch.count < batch.limit; k++) {
       receivers[(this.#first + k) % count]!.take(batch);
     }
     this.#first = (this.#first + 1) % count;
   }
+
+  claim(): void {}
 
   release(): void {
     for (const receiver of this.#receivers) receiver.release();

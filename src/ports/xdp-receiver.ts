@@ -3,16 +3,16 @@
  * ring, and hands filled ones over in the receive ring. Both rings have as many entries as the queue has chunks.
  *
  * No chunk is ever lost, because there is nothing to lose it from: each entry taken from the receive ring goes back by the
- * fill ring's entry at the same place, so the fill ring's producer is always one whole ring ahead of the receive ring's
- * consumer. Both words lie in memory that outlives the worker. One that ended halfway has moved the first and not the second,
- * or neither, and the next one puts that right from the first.
+ * fill ring's entry at the same place, so the fill ring's producer is always one whole ring ahead of the first entry that has not
+ * gone back. The receive ring's consumer is ahead of that by what is taken: the kernel has no chunks to fill those entries with.
+ * Both words lie in memory that outlives the worker, and say to the next one what this one had not given back.
  */
 import { XDP_DESC, XDP_PKT_CONTD } from '../../native-bindings/abi/if-xdp.ts';
 import type { Batch } from '../frame/batch.ts';
 import { HEADER_BYTES } from '../frame/ethernet.ts';
 import { TAG_BYTES } from '../frame/vlan.ts';
 import { clearVnetHeader, VNET_HEADER_BYTES } from '../frame/vnet-header.ts';
-import { BATCH_FRAMES_MAX, MTU_MAX } from '../limits.ts';
+import { MTU_MAX } from '../limits.ts';
 import type { XdpRing } from '../shared/commands.ts';
 
 const DESC_WORDS = XDP_DESC.size >>> 2;
@@ -44,7 +44,7 @@ export class XdpReceiver {
   readonly #fillProducer: number;
   readonly #fillEntries: number;
   readonly #size: number;
-  /** The next entry to take; those before it, from the consumer on, are taken but not released. */
+  /** The next entry to take. */
   #next: number;
 
   /** @param umem offset of the UMEM in `bytes` */
@@ -60,8 +60,8 @@ export class XdpReceiver {
     this.#fillProducer = fill.producer >>> 2;
     this.#fillEntries = fill.entries >>> 2;
     this.#size = received.size;
-    this.#next = (this.#words[this.#fillProducer]! - this.#size) | 0;
-    Atomics.store(this.#words, this.#consumer, this.#next);
+    this.#next = this.#words[this.#consumer]!;
+    this.release();
   }
 
   ready(): boolean {
@@ -70,13 +70,18 @@ export class XdpReceiver {
 
   /** Puts what is ready into the batch, as far as there is room. */
   take(batch: Batch): void {
+    this.#take(batch);
+    this.#words[this.#consumer] = this.#next;
+  }
+
+  #take(batch: Batch): void {
     const words = this.#words;
     const mask = this.#size - 1;
     const producer = Atomics.load(words, this.#producer);
     const { offset, length, tpid, tci } = batch;
     let next = this.#next;
     let i = batch.count;
-    while (next !== producer && i < BATCH_FRAMES_MAX) {
+    while (next !== producer && i < batch.limit) {
       const desc = this.#descs + (next & mask) * DESC_WORDS;
       if (words[desc + OPTIONS]! & XDP_PKT_CONTD) {
         batch.count = i;
@@ -104,14 +109,13 @@ export class XdpReceiver {
     const words = this.#words;
     const mask = this.#size - 1;
     const next = this.#next;
-    let entry = words[this.#consumer]!;
+    let entry = (words[this.#fillProducer]! - this.#size) | 0;
     if (entry === next) return;
     for (; entry !== next; entry = (entry + 1) | 0) {
       const slot = entry & mask;
       words[this.#fillEntries + slot * FILL_WORDS] = words[this.#descs + slot * DESC_WORDS + ADDR]!;
     }
     Atomics.store(words, this.#fillProducer, (next + this.#size) | 0);
-    Atomics.store(words, this.#consumer, next);
   }
 
   /**

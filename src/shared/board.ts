@@ -30,8 +30,15 @@ export const TURNS = 3;
 export const THREAD = 4;
 /** Id of the loaded logic that the worker is in; 0: in none. Stays where it was in a worker that was ended. */
 export const LOGIC = 5;
+/** The batch that was received and not claimed yet (datapath/takeover.ts): its port's handle plus one, or 0; and its frames. */
+export const BATCH_PORT = 6;
+export const BATCH_FRAMES = 7;
 
 export const RINGS_PER_PORT_MAX = 2;
+/** Words of a cursor: the next slot to read, and how many from there on are claimed and not given back to the kernel yet. */
+export const CURSOR_SLOT = 0;
+export const CURSOR_CLAIMED = 1;
+export const CURSOR_WORDS = 2;
 
 /** Token buckets per port: one for each class of floods. */
 export const STORM_CLASSES = 3;
@@ -63,6 +70,8 @@ export const Counter = {
   MIRROR_FRAMES: 12,
   MIRROR_BYTES: 13,
   MIRROR_DROPS: 14,
+  /** Copies under way to the port: counted as forwarded or flooded, and neither sent nor dropped yet. None, at rest. */
+  UNSENT: 15,
 } as const;
 export const FIRST_DROP_COUNTER = 16;
 /** Whole cache lines. */
@@ -99,7 +108,7 @@ export class Board {
   static create(workers: number): Board {
     const board = new Board({
       words: new SharedArrayBuffer((1 + workers) * PAGE_WORDS * 4),
-      cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * 4),
+      cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * CURSOR_WORDS * 4),
       counters: new SharedArrayBuffer(workers * PORTS_MAX * ROW_COUNTERS * 8),
       storms: new SharedArrayBuffer(PORTS_MAX * STORM_CLASSES * STORM_WORDS * 4),
       probeTokens: new SharedArrayBuffer(PORTS_MAX * PROBE_TOKEN_BYTES),
@@ -121,9 +130,15 @@ export class Board {
     return (1 + worker) * PAGE_WORDS;
   }
 
-  /** Index of the cursor of a port's first ring. */
-  cursor(worker: number, handle: number): number {
-    return (worker * PORTS_MAX + handle) * RINGS_PER_PORT_MAX;
+  /** Index of the first word of a cursor. */
+  cursor(worker: number, handle: number, ring = 0): number {
+    return ((worker * PORTS_MAX + handle) * RINGS_PER_PORT_MAX + ring) * CURSOR_WORDS;
+  }
+
+  /** A port is going to be given to the worker with its rings at their start: nothing is under way of one that had its handle. */
+  startRings(worker: number, handle: number): void {
+    this.cursors.fill(0, this.cursor(worker, handle), this.cursor(worker, handle + 1));
+    Atomics.compareExchange(this.words, this.page(worker) + BATCH_PORT, handle + 1, 0);
   }
 
   /** Index of the first counter of a row. */

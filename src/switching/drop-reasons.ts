@@ -31,6 +31,7 @@ export const Drop = {
   STORM_MULTICAST: 25,
   STORM_UNKNOWN: 26,
   LOGIC: 27,
+  WORKER_FAULT: 28,
 } as const;
 
 export type DropName = keyof typeof Drop;
@@ -68,4 +69,5 @@ export const DROP_SENTENCES: Readonly<Record<string, string>> = {
   STORM_MULTICAST: "more multicasts than the ingress port's multicastLimit",
   STORM_UNKNOWN: "more frames to unknown addresses than the ingress port's unknownLimit",
   LOGIC: 'a loaded logic dropped it, for a reason of its own',
+  WORKER_FAULT: 'under way in a worker that failed',
 } satisfies Record<DropName, string>;

@@ -8,6 +8,7 @@ import { GATHER_LIST_BYTES } from '../../src/ports/gather-list.ts';
 import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../../src/ports/memory-port.ts';
 import { Drop, DROP_NAMES } from '../../src/switching/drop-reasons.ts';
 import { Happenings, type Happening } from '../../src/shared/happenings.ts';
+import type { AnyLogic } from '../../src/switching/logic.ts';
 import { macText } from '../../src/control/fdb-view.ts';
 import {
   Fdb,
@@ -33,14 +34,17 @@ export interface LanOptions {
   /** Moves per second; null: an address is never held. */
   macMoveLimit?: number | null;
   macMoveHoldSeconds?: number;
+  /** Decides in place of `learning`. */
+  logic?: AnyLogic;
 }
 
 export class Lan {
   readonly ports = new Map<string, MemoryPort>();
   readonly fdb: Fdb;
   readonly board = Board.create(1);
-  readonly dataPath: DataPath;
+  dataPath: DataPath;
   seconds = 0;
+  readonly #newDataPath: () => DataPath;
   readonly #configs = new Map<string, PortConfig>();
   readonly #forwarded = Array.from({ length: RESERVED_ADDRESSES }, (_, last) => last >= RESERVED_FILTERED_DEFAULT);
   readonly #happenings = new Happenings(this.board.buffers.happenings[0]!);
@@ -52,16 +56,36 @@ export class Lan {
     const names = Object.keys(ports);
     const bytes = new Uint8Array(new SharedArrayBuffer(GATHER_LIST_BYTES + names.length * MEMORY_PORT_BUFFER_BYTES));
     const memory = { bytes, address: 0 };
-    this.dataPath = new DataPath({ worker: 0, board: this.board, memory, gatherListAt: 0, fdb, logic: learning });
+    const { board } = this;
+    const { logic = learning } = options;
+    this.#newDataPath = () => new DataPath({ worker: 0, board, memory, gatherListAt: 0, fdb, logic });
+    this.dataPath = this.#newDataPath();
     names.forEach((name, handle) => {
       const port = new MemoryPort(handle, memory, GATHER_LIST_BYTES + handle * MEMORY_PORT_BUFFER_BYTES);
       this.ports.set(name, port);
-      const config = { ...PORT_CONFIG_DEFAULT, ...ports[name] };
-      this.#configs.set(name, config);
-      this.dataPath.openPort(port, config);
+      this.#configs.set(name, { ...PORT_CONFIG_DEFAULT, ...ports[name] });
       this.fdb.setPortLimit(handle, options.portLimits?.[name] ?? -1);
     });
     this.fdb.setMoveLimit(options.macMoveLimit ?? 0, (options.macMoveHoldSeconds ?? 10) * TICKS_PER_SECOND);
+    this.#open();
+  }
+
+  /** A worker takes over from one that ended, wherever that was. */
+  replaceWorker(): void {
+    this.dataPath = this.#newDataPath();
+    this.#open();
+  }
+
+  openPort(name: string): void {
+    this.dataPath.openPort(this.port(name), this.#configs.get(name)!);
+  }
+
+  closePort(name: string): void {
+    this.dataPath.closePort(this.port(name).handle);
+  }
+
+  #open(): void {
+    for (const name of this.ports.keys()) this.openPort(name);
     this.dataPath.configure({ forwardReserved: this.#forwarded });
   }
 

@@ -10,12 +10,15 @@ import {
 import { Batch } from '../../src/frame/batch.ts';
 import { PacketPort } from '../../src/ports/packet-port.ts';
 import { PacketRing } from '../../src/ports/packet-ring.ts';
+import { CURSOR_WORDS } from '../../src/shared/board.ts';
 
 const SLOT_BYTES = 128;
 const SLOTS = 8;
 
 class FakeRing {
   readonly ring: PacketRing;
+  /** The same ring as a worker that takes over reads it. */
+  readonly again: () => PacketRing;
   readonly #view: DataView;
   readonly #at: number;
   #next = 0;
@@ -28,7 +31,8 @@ class FakeRing {
       blockBytes: 4 * SLOT_BYTES + 64,
       blocks: 2,
     };
-    this.ring = new PacketRing(bytes, geometry, cursors, cursor);
+    this.again = () => new PacketRing(bytes, geometry, cursors, cursor);
+    this.ring = this.again();
     this.#view = new DataView(bytes.buffer);
     this.#at = at;
   }
@@ -56,12 +60,15 @@ function port(): {
   batch: Batch;
   port: PacketPort;
   cursors: Int32Array;
+  takeOver: () => PacketPort;
 } {
   const bytes = new Uint8Array(new SharedArrayBuffer(8192));
-  const cursors = new Int32Array(2);
+  const cursors = new Int32Array(2 * CURSOR_WORDS);
   const small = new FakeRing(bytes, 0, cursors, 0);
-  const large = new FakeRing(bytes, 4096, cursors, 1);
-  const packet = new PacketPort(0, { rings: [], send: -1, sendFinished: -1 }, small.ring, large.ring);
+  const large = new FakeRing(bytes, 4096, cursors, CURSOR_WORDS);
+  const fds = { rings: [], send: -1, sendFinished: -1 };
+  const packet = new PacketPort(0, fds, small.ring, large.ring);
+  const takeOver = (): PacketPort => new PacketPort(0, fds, small.again(), large.again());
   const batch = new Batch(bytes);
   const received = (): number[] => {
     batch.count = 0;
@@ -69,7 +76,7 @@ function port(): {
     packet.release();
     return [...batch.length.subarray(0, batch.count)];
   };
-  return { small, large, received, batch, port: packet, cursors };
+  return { small, large, received, batch, port: packet, cursors, takeOver };
 }
 
 describe('frames come in the order of their time stamps', () => {
@@ -115,6 +122,31 @@ test('nothing taken is given back before the release', () => {
   expect(packet.pending()).toBe(true);
 });
 
+test('a worker that takes over reads what was taken and not claimed, and gives back what was claimed', () => {
+  const { small, large, port: packet, batch, takeOver } = port();
+  for (let time = 1; time <= 5; time++) small.put(time, time);
+  large.put(106, 6);
+  packet.receive(batch);
+  const second = takeOver();
+  batch.count = 0;
+  batch.limit = 4;
+  second.receive(batch);
+  expect([...batch.length.subarray(0, batch.count)]).toEqual([1, 2, 3, 4]);
+  second.claim();
+  const third = takeOver();
+  for (let time = 7; time <= 13; time++) small.put(time, time);
+  expect(() => small.put(14, 14)).toThrow('full');
+  batch.count = 0;
+  batch.limit = 100;
+  third.receive(batch);
+  expect([...batch.length.subarray(0, batch.count)]).toEqual([5, 106, 7, 8, 9, 10, 11, 12, 13]);
+  third.claim();
+  third.release();
+  batch.count = 0;
+  takeOver().receive(batch);
+  expect(batch.count).toBe(0);
+});
+
 test('a cursor that is not where the kernel is finds it again', () => {
   const { small, received, port: packet, cursors } = port();
   for (let time = 1; time <= 5; time++) small.put(time, time);
@@ -135,7 +167,7 @@ test('a kernel that fills each slot the moment it gets it loses nothing and mixe
     blockBytes: SLOTS * SLOT_BYTES,
     blocks: 1,
   };
-  const ring = new PacketRing(bytes, geometry, new Int32Array(1), 0);
+  const ring = new PacketRing(bytes, geometry, new Int32Array(CURSOR_WORDS), 0);
   const packet = new PacketPort(0, { rings: [], send: -1, sendFinished: -1 }, ring, null);
   const frames = 300_000;
   const filled = new Int32Array(new SharedArrayBuffer(8));
