@@ -20,7 +20,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   'src/control': ['src/frame', 'src/shared', 'src/switching', 'src/ports', 'native-bindings'],
   'src/networks': ['src/control', 'native-bindings'],
   'src/api': ['src/control', 'src/networks'],
-  'src/cli': ['src/control', 'src/networks', 'src/api'],
+  'src/docker': ['src/control', 'src/networks', 'src/api'],
+  'src/cli': ['src/control', 'src/networks', 'src/api', 'src/docker'],
   'src/demo': ['src/control'],
 };
 const OPEN_TO_ALL = ['src/limits.ts', 'src/program-file.ts', 'src/version.ts'];

@@ -1,11 +1,12 @@
 /** The path of the API's Unix socket: free to be bound, or another daemon's. Apart from the server, as it comes first and fast. */
 import { lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { TswitchError } from '../control/errors.ts';
 
 const FOLDER_MODE = 0o755;
+const SOCKET_UMASK = 0o177;
 /** sun_path holds 108 bytes with the closing zero (linux/un.h). */
 const SOCKET_PATH_BYTES_MAX = 107;
 
@@ -62,6 +63,21 @@ function isAnswered(socket: string): Promise<boolean> {
       else if (code === 'EAGAIN') resolve(true);
       else reject(error);
     });
+  });
+}
+
+/** Binds the path, for the daemon's user alone. */
+export function listenPrivately(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', resolve);
+    // Binding a path happens within the call, so no other file is made under this umask.
+    const umask = process.umask(SOCKET_UMASK);
+    try {
+      server.listen({ path: socket });
+    } finally {
+      process.umask(umask);
+    }
   });
 }
 

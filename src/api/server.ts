@@ -12,7 +12,7 @@ import { faultFields, type Log, SILENT } from '../control/log.ts';
 import type { SwitchControl } from '../control/model.ts';
 import type { NetworksControl } from '../networks/model.ts';
 import { createApp } from './app.ts';
-import { claimSocket, socketError } from './claim-socket.ts';
+import { claimSocket, listenPrivately, socketError } from './claim-socket.ts';
 import { limitConnections, SERVER_OPTIONS } from './connections.ts';
 import { answerError } from './errors.ts';
 import { type Admission, admitTcp } from './guard.ts';
@@ -21,7 +21,6 @@ import { guardOptions, listenTcp, placeOf } from './tcp-listener.ts';
 import type { TcpOptions } from './tcp-listener.ts';
 import type { TokenStore } from './tokens.ts';
 
-const SOCKET_UMASK = 0o177;
 const GROUP_SOCKET_MODE = 0o660;
 /** How long close() waits for answers that are under way. */
 const CLOSE_GRACE_MS = 2000;
@@ -114,7 +113,7 @@ function errorOf(error: unknown): Error {
 
 async function listenUnix(server: Server, socket: string, gid: number | null): Promise<void> {
   try {
-    await listen(server, socket);
+    await listenPrivately(server, socket);
     if (gid === null) return;
     // The group first: before that the mode would let another group in.
     chownSync(socket, process.getuid?.() ?? 0, gid);
@@ -134,20 +133,6 @@ function readGid(group: string): number {
   } catch {
     throw new TswitchError('BAD_REQUEST', `there is no group ${JSON.stringify(group)}; give another --group`);
   }
-}
-
-function listen(server: Server, socket: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.once('listening', resolve);
-    // Binding a path happens within the call, so no other file is made under this umask.
-    const umask = process.umask(SOCKET_UMASK);
-    try {
-      server.listen({ path: socket });
-    } finally {
-      process.umask(umask);
-    }
-  });
 }
 
 /** Ends the server, and with it the socket's file: libuv removes what it bound. */

@@ -10,7 +10,7 @@ import { endpointsOf, findEndpoint, newId, withNetwork } from './document.ts';
 import type { Gateways } from './gateway/gateways.ts';
 import type { ConnectRequest, EndpointRecord, Link, NetworkRecord } from './model.ts';
 import { checkedLabel, containerName, gatewayMac, isSameName, memberPort, netnsOf } from './names.ts';
-import { portOfMember } from './owned-ports.ts';
+import { portOfEndpoint, portOfMember } from './owned-ports.ts';
 import type { State } from './state.ts';
 
 export class Members {
@@ -89,7 +89,8 @@ export class Members {
     await this.#state.attempt(`the gateway of network ${network.name}`, () => this.#gateways.ensure(network));
     for (const endpoint of network.endpoints) {
       await this.#state.attempt(`${endpoint.name} in network ${network.name}`, async () => {
-        const port = portOfMember(network, endpoint);
+        const port = portOfEndpoint(network, endpoint);
+        if (!port) return;
         // The switch began with it, unless something else has its name or place.
         if (control.ownedPortState(port.request.name) === null) await control.addOwnedPort(port, { orLost: true });
         if (control.ownedPortState(port.request.name) !== 'lost') await this.dress(network, endpoint);
@@ -98,9 +99,10 @@ export class Members {
     await this.#state.attempt(`published ports of network ${network.name}`, () => this.#gateways.follow(network));
   }
 
-  /** Gives a member that came back what its interface cannot carry by itself. */
+  /** Gives a member that came back what its interface cannot carry by itself, where nobody else does. */
   async dress(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
-    const { netns, isDefaultRoute } = endpoint;
+    const { netns, isDefaultRoute, handed } = endpoint;
+    if (handed) return;
     if (isDefaultRoute) await addDefaultRoutes(netns, [{ network, endpoint }]);
     await this.#syncFiles(netns);
   }

@@ -1,6 +1,6 @@
 /** What the callers of networks say and see, and what is kept of them. */
 import type { NetnsMemory } from '../control/attach/netns-memory.ts';
-import type { RateLimits } from '../control/model.ts';
+import type { PortRequest, RateLimits } from '../control/model.ts';
 import type { WholeConfig } from './config/whole-config.ts';
 
 export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
@@ -101,6 +101,18 @@ export interface EndpointRecord extends Partial<RateLimits> {
   isDefaultRoute: boolean;
   /** What the namespace is known by where it is a process's: never is a stranger with its pid taken for it. */
   remembered: NetnsMemory | null;
+  /** Left out: tswitch put the interface into its namespace itself. */
+  handed?: Handed;
+}
+
+/** What a port has of its own, in place of its network's. */
+export type HandedPort = Pick<PortRequest, 'mode' | 'vlan' | 'trunks' | 'isolated'>;
+
+/** Of a member whose interface somebody else (Docker) takes into a namespace, which `netns` has the file of; empty: not yet. */
+export interface Handed {
+  port: HandedPort;
+  /** When it came, was taken or left last, in ms since 1970. */
+  since: number;
 }
 
 export interface SubnetRecord extends SubnetSettings {
@@ -117,6 +129,10 @@ export interface NetworkRecord extends NetworkSettings {
   created: string;
   subnets: SubnetRecord[];
   endpoints: EndpointRecord[];
+  /** Who made it and has its members; left out: whoever uses tswitch itself. */
+  owner?: 'docker';
+  /** False: the gateway is another machine, and the host has no place in the network. */
+  hostGateway?: boolean;
 }
 
 /** A setting of the host's kernel that was changed, to be put back. */
@@ -233,6 +249,22 @@ export interface NetworksDocument {
   ipv6Prefix: string;
   /** The kernel's run (boot_id) in which pids mean something. */
   boot: string;
+  /** Of whoever has tswitch manage addresses only. */
+  pools?: PoolRecord[];
+}
+
+/** A pool of addresses apart from any network. */
+export interface PoolRecord extends Pick<SubnetRecord, 'subnet' | 'ipRange' | 'last' | 'released'> {
+  id: string;
+  given: GivenAddress[];
+}
+
+export interface GivenAddress {
+  address: string;
+  /** Of the member that it is for; null: it is no member's. */
+  mac: string | null;
+  /** ms since 1970. */
+  since: number;
 }
 
 /** Where the document is kept. `save` resolves once it cannot be lost any more. */
@@ -246,7 +278,7 @@ export interface NetworkStore {
   save(document: NetworksDocument): Promise<void>;
 }
 
-export interface EndpointView extends Omit<EndpointRecord, 'remembered' | keyof RateLimits>, RateLimits {
+export interface EndpointView extends Omit<EndpointRecord, 'remembered' | 'handed' | keyof RateLimits>, RateLimits {
   /** The port of the switch. */
   port: string;
   state: 'up' | 'down' | 'lost';
@@ -265,6 +297,8 @@ export interface NetworkView extends NetworkSettings {
   id: string;
   created: string;
   scope: 'local';
+  /** Who made it and has its members. */
+  owner: 'tswitch' | 'docker';
   subnets: SubnetSettings[];
   /** Null: it has not come up, which it does with the first member. */
   gateway: GatewayView | null;
@@ -291,6 +325,69 @@ export interface NetworksControl {
   readonly containers: ContainersControl;
   readonly nics: NicsControl;
   readonly config: WholeConfigControl;
+  readonly handovers: HandoversControl;
+  readonly pools: AddressPoolsControl;
   /** Takes down gateways and members' ports, or, if networks are kept, leaves them for the daemon's next life. */
   close(): Promise<void>;
+}
+
+export interface HandedNetworkRequest extends Omit<NetworkRequest, 'driver' | 'ipv6' | 'dns'> {
+  /** 64 hex digits, chosen by whoever makes it. */
+  id: string;
+  hostGateway: boolean;
+}
+
+export interface HandedEndpointRequest extends Pick<EndpointRecord, 'id' | 'addresses' | 'mac'> {
+  port: HandedPort;
+}
+
+/** An interface that waits in the host to be taken. */
+export interface TakenInterface {
+  ifname: string;
+  /** Where default routes are to lead; none: nowhere. */
+  gateways: string[];
+}
+
+/**
+ * Networks whose members' interfaces somebody else takes into namespaces. Every call may come twice; what is to be removed may be
+ * gone already.
+ */
+export interface HandoversControl {
+  networks(): NetworkRecord[];
+  createNetwork(request: HandedNetworkRequest): Promise<void>;
+  /** With its members. */
+  removeNetwork(id: string): Promise<void>;
+  /** @returns the MAC address that it has */
+  createEndpoint(networkId: string, request: HandedEndpointRequest): Promise<string>;
+  /** @param netns file of the namespace, which need not be there yet */
+  join(networkId: string, id: string, netns: string): Promise<TakenInterface>;
+  /** The interface is about to be given back. */
+  leave(networkId: string, id: string): Promise<void>;
+  removeEndpoint(networkId: string, id: string): Promise<void>;
+  /** These ports, and no others. */
+  publish(networkId: string, id: string, published: Published[]): Promise<void>;
+}
+
+export interface PoolRequest {
+  /** Null: one is allotted. */
+  subnet: string | null;
+  /** Part of it that addresses are chosen from; null: all of it. */
+  ipRange: string | null;
+  family: 4 | 6;
+}
+
+export interface AddressWish {
+  /** Null: the next one. */
+  address: string | null;
+  mac: string | null;
+  isGateway: boolean;
+}
+
+/** Pools of addresses for whoever has networks of his own. What is to be released may be gone already. */
+export interface AddressPoolsControl {
+  request(request: PoolRequest): Promise<{ id: string; subnet: string }>;
+  release(id: string): Promise<void>;
+  /** @returns the address with its prefix length */
+  give(id: string, wish: AddressWish): Promise<string>;
+  takeBack(id: string, address: string): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { TswitchError } from '../control/errors.ts';
 import { isNetnsName } from '../control/netns-name.ts';
 import { HOST_LABEL } from '../limits.ts';
+import type { NetworkRecord } from './model.ts';
 
 const PORT_NAME_CHARACTERS_MAX = 64;
 const NETNS_PATH = /^(?:\/var)?\/run\/netns\/([^/]+)$/;
@@ -23,6 +24,12 @@ export function memberPort(network: string, container: string): string {
 /** The port of a network's gateway. */
 export function gatewayPort(network: string): string {
   return fitting(`${network}.gateway`);
+}
+
+/** Whether the host has a place in the network. */
+export function hasGateway({ subnets, owner, hostGateway }: NetworkRecord): boolean {
+  // Without addresses it would have nothing to say there.
+  return hostGateway !== false && (owner === undefined || subnets.length > 0);
 }
 
 /** The gateway's interface in the host. All begin alike, so that a rule can mean all of them. */

@@ -89,7 +89,10 @@ export function normalizeSubnet(wanted: NonNullable<NetworkRequest['subnets']>[n
 }
 
 /** The addresses that members may get by choice of ours. */
-export function choiceRange({ subnet, ipRange }: SubnetRecord): { first: bigint; last: bigint } {
+export function choiceRange({ subnet, ipRange }: Pick<SubnetRecord, 'subnet' | 'ipRange'>): {
+  first: bigint;
+  last: bigint;
+} {
   const hosts = hostRange(parseSubnet(subnet, 'subnet'));
   if (ipRange === null) return hosts;
   const range = parseSubnet(ipRange, 'ipRange');

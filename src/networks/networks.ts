@@ -28,7 +28,9 @@ import type {
 import { isAlways, memberPort } from './names.ts';
 import { normalizeNetworkRequest, normalizeSubnet } from './network-request.ts';
 import { newNetwork } from './new-network.ts';
+import { AddressPools } from './addresses/address-pools.ts';
 import { allotSubnet, hostRoutes } from './addresses/pools.ts';
+import { Handovers } from './handed/handovers.ts';
 import { type NetworksOptions, State } from './state.ts';
 
 export class Networks implements NetworksControl {
@@ -39,6 +41,8 @@ export class Networks implements NetworksControl {
   readonly containers: Containers;
   readonly nics: Nics;
   readonly config: WholeConfig;
+  readonly handovers: Handovers;
+  readonly pools: AddressPools;
   readonly #unobserve: () => void;
 
   private constructor(state: State) {
@@ -54,6 +58,12 @@ export class Networks implements NetworksControl {
       changes: this.#changes,
       view: (network, endpoint) => this.#endpointView(network, endpoint),
     });
+    this.handovers = new Handovers({
+      state,
+      gateways: this.#gateways,
+      changes: this.#changes,
+    });
+    this.pools = new AddressPools(state, this.#changes);
     this.#unobserve = state.control.events.observe((event) => this.#onEvent(event));
   }
 
@@ -68,6 +78,7 @@ export class Networks implements NetworksControl {
       await networks.#state.attempt('files of namespaces that are gone', removeLeftFiles);
       for (const network of document.networks) await networks.#members.restore(network);
       await networks.nics.welcome();
+      await networks.handovers.restore();
       await networks.#state.attempt('settings that no network needs', () => networks.#gateways.settle());
     });
     return networks;
@@ -112,9 +123,9 @@ export class Networks implements NetworksControl {
 
   prune(): Promise<string[]> {
     return this.#changes.run(async () => {
-      const unused = this.#state.document.networks.filter(
-        (each) => !isAlways(each.name) && each.endpoints.length === 0,
-      );
+      const unused = this.#state.document.networks.filter(({ name, owner, endpoints }) => {
+        return !isAlways(name) && owner === undefined && endpoints.length === 0;
+      });
       for (const network of unused) await this.#remove(network);
       return unused.map(({ name }) => name);
     });
@@ -129,6 +140,7 @@ export class Networks implements NetworksControl {
           `nothing can be connected to network ${network.name}: it stands for ${network.driver === 'host' ? "the host's own interfaces" : 'no network at all'}`,
         );
       }
+      refuseOwned(network);
       const endpoint = await this.#members.connect(network, request);
       return this.#endpointView(network, endpoint);
     });
@@ -136,13 +148,16 @@ export class Networks implements NetworksControl {
 
   disconnect(name: string, container: string): Promise<void> {
     return this.#changes.run(() => {
-      return this.#members.disconnect(findNetwork(this.#state.document, name), container);
+      const network = findNetwork(this.#state.document, name);
+      refuseOwned(network);
+      return this.#members.disconnect(network, container);
     });
   }
 
   close(): Promise<void> {
     this.#unobserve();
     this.containers.close();
+    this.handovers.close();
     return this.#changes.run(async () => {
       await this.nics.close(this.#state.keeps);
       if (this.#state.keeps) return this.#gateways.leave();
@@ -152,13 +167,17 @@ export class Networks implements NetworksControl {
   }
 
   async #remove(network: NetworkRecord): Promise<void> {
-    await this.#state.commit(withNetwork(this.#state.document, network.id, null));
+    const { pools = [], ...document } = withNetwork(this.#state.document, network.id, null);
+    // One of Docker's that is removed here Docker no longer has, and never gives its pools back.
+    const left = pools.filter(({ subnet }) => !network.subnets.some((each) => network.owner && each.subnet === subnet));
+    await this.#state.commit({ ...document, pools: left });
     await this.#gateways.drop(network.id);
   }
 
   /** Whoever removes a network's port by itself takes the member out; a port that came back has lost its routes. */
   #onEvent({ event, port, reason }: SwitchEvent): void {
-    if (port === undefined || (event !== 'port.removed' && !(event === 'port.up' && reason === 'it came back'))) return;
+    const isGone = event === 'port.removed' || event === 'port.lost';
+    if (port === undefined || (!isGone && !(event === 'port.up' && reason === 'it came back'))) return;
     const change = async (): Promise<void> => {
       // Meanwhile another may have its name, or it may have gone.
       const isThere = this.#state.control.ownedPortState(port) !== null;
@@ -168,18 +187,20 @@ export class Networks implements NetworksControl {
       for (const network of this.#state.document.networks) {
         const endpoint = network.endpoints.find(({ name }) => memberPort(network.name, name) === port);
         if (!endpoint) continue;
-        if (event === 'port.removed') await this.#members.disconnect(network, endpoint.name);
-        else await this.#members.dress(network, endpoint);
+        // What was taken into a namespace cannot be put there a second time.
+        if (event === 'port.removed' || endpoint.handed) await this.#members.disconnect(network, endpoint.name);
+        else if (event === 'port.up') await this.#members.dress(network, endpoint);
       }
     };
     void this.#changes.run(() => this.#state.attempt(`port ${port} of a network`, change));
   }
 
   #view(network: NetworkRecord): NetworkView {
-    const { subnets, endpoints, ...settings } = network;
+    const { subnets, endpoints, owner = 'tswitch', hostGateway: _, ...settings } = network;
     return {
       ...settings,
       scope: 'local',
+      owner,
       subnets: subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
         subnet,
         gateway,
@@ -193,10 +214,19 @@ export class Networks implements NetworksControl {
   }
 
   #endpointView(network: NetworkRecord, endpoint: NetworkRecord['endpoints'][number]): EndpointView {
-    const { remembered: _, ...shown } = endpoint;
+    const { remembered: _, handed: __, ...shown } = endpoint;
     const port = memberPort(network.name, endpoint.name);
     return { ...NO_LIMITS, ...shown, port, state: this.#state.control.ownedPortState(port) ?? 'lost' };
   }
+}
+
+/** @throws TswitchError NETWORK_IN_USE */
+function refuseOwned({ name, owner, vlan }: NetworkRecord): void {
+  if (owner === undefined) return;
+  throw new TswitchError(
+    'NETWORK_IN_USE',
+    `the members of network ${name} are Docker's: use \`docker network connect\` and \`disconnect\`; a namespace of another kind gets there with \`tswitch plug NETNS --vlan ${vlan}\``,
+  );
 }
 
 /** A host whose routes leave no room can give `bridge` none; networks with subnets of their own can be created all the same. */

@@ -1,15 +1,16 @@
 /** The record of a network that is to be made: subnets and a VLAN are allotted where none are given. Pure. */
 import { NETWORKS_MAX, VID_MAX } from '../limits.ts';
 import { TswitchError } from '../control/errors.ts';
-import { allotSubnet, refuseTaken, type Taken } from './addresses/pools.ts';
-import { parseSubnet } from './addresses/subnet.ts';
+import { allotSubnet, refuseTaken, type Taken, takenBy } from './addresses/pools.ts';
 import { newId } from './document.ts';
-import type { NetworkRecord } from './model.ts';
+import type { NetworkRecord, PoolRecord } from './model.ts';
 import { type NormalNetworkRequest, normalizeSubnet } from './network-request.ts';
 
 /** What there is beside the new network. */
 export interface Surroundings {
   networks: readonly NetworkRecord[];
+  /** Of addresses, apart from networks. */
+  pools?: readonly PoolRecord[];
   /** Routes of the host. */
   routes: readonly Taken[];
   /** VLANs that ports have. */
@@ -19,9 +20,9 @@ export interface Surroundings {
 
 /** @throws TswitchError NETWORK_EXISTS, LIMIT_REACHED, SUBNET_OVERLAPS, POOL_EXHAUSTED, VLAN_IN_USE */
 export function newNetwork({ ipv6, ...wanted }: NormalNetworkRequest, around: Surroundings): NetworkRecord {
-  const { networks, routes, ipv6Prefix } = around;
+  const { networks, pools, routes, ipv6Prefix } = around;
   refuseName(wanted.name, networks);
-  const taken = [...takenByNetworks(networks), ...routes];
+  const taken = [...takenBy({ networks, pools }), ...routes];
   for (const { subnet } of wanted.subnets) refuseTaken(subnet, taken);
   const subnets = [...wanted.subnets];
   const allot = (family: 4 | 6): void => {
@@ -33,7 +34,8 @@ export function newNetwork({ ipv6, ...wanted }: NormalNetworkRequest, around: Su
   return { id: newId(), created: new Date().toISOString(), ...wanted, vlan, subnets, endpoints: [] };
 }
 
-function refuseName(name: string, networks: readonly NetworkRecord[]): void {
+/** @throws TswitchError NETWORK_EXISTS, LIMIT_REACHED */
+export function refuseName(name: string, networks: readonly NetworkRecord[]): void {
   if (networks.some((network) => network.name === name)) {
     throw new TswitchError('NETWORK_EXISTS', `there is a network ${name} already: choose another name`);
   }
@@ -42,8 +44,8 @@ function refuseName(name: string, networks: readonly NetworkRecord[]): void {
   }
 }
 
-/** The VLAN wanted, or the highest that neither a network nor a port has. */
-function vlanFor(wanted: number | null, { networks, vlans }: Surroundings): number {
+/** The VLAN wanted, or the highest that neither a network nor a port has. @throws TswitchError VLAN_IN_USE, LIMIT_REACHED */
+export function vlanFor(wanted: number | null, { networks, vlans }: Pick<Surroundings, 'networks' | 'vlans'>): number {
   const owner = networks.find(({ vlan }) => vlan !== null && vlan === wanted);
   if (owner) {
     throw new TswitchError('VLAN_IN_USE', `VLAN ${wanted} is that of network ${owner.name}: choose another`);
@@ -52,10 +54,4 @@ function vlanFor(wanted: number | null, { networks, vlans }: Surroundings): numb
   const used = new Set([...networks.map(({ vlan }) => vlan), ...vlans]);
   for (let vlan = VID_MAX; vlan > 1; vlan--) if (!used.has(vlan)) return vlan;
   throw new TswitchError('LIMIT_REACHED', 'every VLAN is in use: give one with --vlan that ports use, but no network');
-}
-
-function takenByNetworks(networks: readonly NetworkRecord[]): Taken[] {
-  return networks.flatMap(({ name, subnets }) =>
-    subnets.map(({ subnet }) => ({ subnet: parseSubnet(subnet, 'subnet'), by: `a subnet of network ${name}` })),
-  );
 }

@@ -3,11 +3,19 @@ import type { OwnedPort, RateLimits } from '../control/model.ts';
 import { limitsIn, NO_LIMITS } from '../control/rate-limits.ts';
 import { parseSubnet } from './addresses/subnet.ts';
 import type { EndpointRecord, NetworkRecord, NetworksDocument } from './model.ts';
-import { gatewayIfname, gatewayMac, gatewayPort, memberPort } from './names.ts';
+import { portOfHanded } from './handed/handed.ts';
+import { gatewayIfname, gatewayMac, gatewayPort, hasGateway, memberPort } from './names.ts';
 
 type Place = Pick<EndpointRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'remembered' | keyof RateLimits> & {
   mac: string | null;
 };
+
+/** Null: the member's interface is not wanted yet, or not any more. */
+export function portOfEndpoint(network: NetworkRecord, endpoint: EndpointRecord): OwnedPort | null {
+  const { handed, netns } = endpoint;
+  if (!handed) return portOfMember(network, endpoint);
+  return netns === '' ? null : portOfHanded(network, endpoint, handed.port);
+}
 
 /** With all that makes it the same port again in the daemon's next life. */
 export function portOfMember(
@@ -32,8 +40,8 @@ export function ownedPorts({ networks }: NetworksDocument): OwnedPort[] {
   return networks
     .filter(({ endpoints }) => endpoints.length > 0)
     .flatMap((network) => [
-      portOfGateway(network),
-      ...network.endpoints.map((endpoint) => portOfMember(network, endpoint)),
+      ...(hasGateway(network) ? [portOfGateway(network)] : []),
+      ...network.endpoints.flatMap((endpoint) => portOfEndpoint(network, endpoint) ?? []),
     ]);
 }
 

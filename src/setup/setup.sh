@@ -20,6 +20,9 @@ case ${1-} in
   test)
     tools="$demo cc:gcc /usr/include/stdio.h:libc6-dev tcpdump:tcpdump ethtool:ethtool"
     tools="$tools systemd-analyze:systemd zsh:zsh fish:fish"
+    tools="$tools dockerd:docker.io docker-compose:docker-compose iptables:iptables"
+    # Its program has the name of that of busybox, which is not static.
+    tools="$tools /var/lib/dpkg/info/busybox-static.list:busybox-static"
     ;;
   bench) tools="$demo $peers" ;;
   # Apart, as it brings two hundred packages with it.
@@ -58,7 +61,8 @@ install_debian_packages() {
   # shellcheck disable=SC2086 # $1 is a list
   {
     apt-get -q update || :
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $1
+    # Services that packages bring (docker.io) are for the tests to start, not for systemd.
+    SYSTEMD_OFFLINE=1 DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $1
   } >"$log" 2>&1 </dev/null 9<&- || {
     tail -n 20 "$log" >&2
     rm -f "$log"

@@ -211,6 +211,10 @@ export const networkView = z
     name: networkName,
     created: moment,
     scope: z.literal('local').openapi({ description: 'Known on this host only.' }),
+    owner: z.enum(['tswitch', 'docker']).openapi({
+      description: 'Who made it and has its members: `docker`, behind whose networks tswitch is the driver.',
+      example: 'tswitch',
+    }),
     driver: z.enum(NETWORK_DRIVERS).openapi({
       description:
         "`bridge`: a VLAN of the switch. `host`: the host's own interfaces. `none`: no network. The last two have no members.",

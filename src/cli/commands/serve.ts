@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { LOG_FORMATS, LOG_LEVELS } from '../../control/log.ts';
 import { WORKERS_MAX } from '../../limits.ts';
+import { PLUGIN_SOCKET_DEFAULT } from '../../docker/plugin-socket.ts';
 import { Cli, examples, note } from '../cli.ts';
 import type { DaemonOptions } from '../daemon/daemon.ts';
 import { STATE_DEFAULT } from '../daemon/state-file.ts';
@@ -12,6 +13,9 @@ import { wholeNumber } from '../values.ts';
 
 /** Each worker has rings of its own on every port, so more of them cost memory. */
 const WORKERS_DEFAULT_MAX = 4;
+
+/** True: where Docker looks for the socket. */
+type ServeFlags = Omit<DaemonOptions, 'docker'> & { docker?: string | true };
 
 export function addServeCommand(program: Command): void {
   const serve = program
@@ -49,8 +53,14 @@ export function addServeCommand(program: Command): void {
       `keep the configuration in this file, for the next start, which takes over the ports that are still there (default: ${STATE_DEFAULT}; with another --socket, beside that)`,
     )
     .option('--config <file>', 'begin with this configuration file (YAML or JSON) in place of what was kept')
+    .option(
+      '--docker [socket]',
+      `be a network and IPAM driver of Docker, called like the socket (default: ${PLUGIN_SOCKET_DEFAULT})`,
+    )
     .option('--ephemeral', 'keep nothing, and remove the ports at the end');
-  serve.action(async (options: DaemonOptions) => {
+  serve.action(async ({ docker, ...flags }: ServeFlags) => {
+    const socket = docker === true ? PLUGIN_SOCKET_DEFAULT : docker;
+    const options = { ...flags, ...(socket === undefined ? {} : { docker: socket }) };
     checkOptions(options);
     const { runDaemon } = await import('../daemon/daemon.ts');
     await runDaemon(new Cli(serve), options);
@@ -65,6 +75,7 @@ export function addServeCommand(program: Command): void {
     'serve --config lan.yaml',
     'serve --socket /tmp/lab.sock --workers 2 --ephemeral',
     'serve --listen 127.0.0.1:8080 --token-file /etc/tswitch/tokens.json',
+    'serve --docker',
     'serve --log-level debug --log-format json',
   ]);
 }
@@ -81,6 +92,7 @@ function checkOptions({
   allowLogicOverTcp,
   state,
   ephemeral,
+  docker,
 }: DaemonOptions): void {
   if (listen === undefined && (!auth || allowHost || allowLogicOverTcp)) {
     const option = auth ? (allowHost ? '--allow-host' : '--allow-logic-over-tcp') : '--no-auth';
@@ -88,6 +100,14 @@ function checkOptions({
   }
   if (listen !== undefined && auth && tokenFile === undefined) {
     throw new UsageError('--listen needs --token-file, or --no-auth on a loopback address');
+  }
+  if (docker !== undefined && !docker.startsWith('/')) {
+    throw new UsageError(`--docker takes the path of a socket: ${docker} does not begin with /`);
+  }
+  if (docker !== undefined && ephemeral) {
+    throw new UsageError(
+      'Docker tells of its networks only once: --docker needs what is kept, so leave out --ephemeral',
+    );
   }
   if (state !== undefined && ephemeral) {
     throw new UsageError('--ephemeral keeps nothing, so it needs no --state: give one of them');

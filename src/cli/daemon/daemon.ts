@@ -3,6 +3,7 @@ import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
 import type { SwitchControl } from '../../control/model.ts';
 import type { NetworkStore } from '../../networks/model.ts';
 import type { Networks } from '../../networks/networks.ts';
+import type { DockerPlugin } from '../../docker/plugin.ts';
 import { VERSION } from '../../version.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../errors.ts';
@@ -29,6 +30,8 @@ export interface DaemonOptions {
   config?: string;
   /** Nothing is kept. */
   ephemeral?: boolean;
+  /** Path of the socket on which Docker finds its driver. */
+  docker?: string;
 }
 
 /** Until a signal ends it. */
@@ -44,9 +47,10 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   const log = core.createLog({ level: options.logLevel, format: options.logFormat });
   const manager = core.ServiceManager.fromEnvironment(process.env, log);
   const started = await startSwitch(cli, options, core, log);
-  const { control, file } = started;
+  const { control, file, docker } = started;
   try {
     const { tokens, api, networks } = await startApi(cli, options, started, log);
+    await docker?.begin(networks);
     const places = `${cli.socket}${api.url === null ? '' : ` and ${api.url}`}`;
     const ready = (): void => manager.ready(`Listening on ${places}`);
     const parts: Reloadable[] = tokens === null ? [] : [reloadableTokens(tokens)];
@@ -61,9 +65,11 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     });
     log.info('stopping', { signal: await signals.end });
     manager.stopping();
+    await docker?.close();
     await api.close();
     await networks.close();
   } finally {
+    await docker?.close();
     await control.close();
     manager.close();
   }
@@ -75,20 +81,23 @@ interface Started {
   store: NetworkStore;
   /** The configuration that it began with. */
   file: { path: string; read: ConfigAtStart } | null;
+  /** What Docker can ask already. */
+  docker: DockerPlugin | null;
 }
 
 async function startSwitch(
   cli: Cli,
-  { workers, state, config, ephemeral }: DaemonOptions,
+  { workers, state, config, ephemeral, docker: socket }: DaemonOptions,
   { claimSocket, createSwitch, Store, NetworkFiles, memoryStore, ownedPorts }: Awaited<ReturnType<typeof importCore>>,
   log: Log,
 ): Promise<Started> {
   const read = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
   await claimSocket(cli.socket);
+  const docker = socket === undefined ? null : await (await load(importDocker)).openDockerPlugin(socket, log);
   const path = state ?? stateFile(cli.socket, process.env.STATE_DIRECTORY);
-  const store = ephemeral ? null : Store.open(path, { log });
-  const networks = store ? NetworkFiles.open(`${store.path}.networks`, log) : memoryStore();
   try {
+    const store = ephemeral ? null : Store.open(path, { log });
+    const networks = store ? NetworkFiles.open(`${store.path}.networks`, log) : memoryStore();
     const control = await createSwitch({
       workers,
       log,
@@ -97,8 +106,9 @@ async function startSwitch(
       owned: networks.kept ? ownedPorts(networks.kept) : [],
       notices: networks.notices,
     });
-    return { control, store: networks, file: config !== undefined && read ? { path: config, read } : null };
+    return { control, store: networks, file: config !== undefined && read ? { path: config, read } : null, docker };
   } catch (error) {
+    await docker?.close();
     throw read ? read.explain(error) : error;
   }
 }
@@ -174,6 +184,10 @@ async function importServer() {
     import('../../networks/networks.ts'),
   ]);
   return { ...server, ...tokens, ...networks };
+}
+
+function importDocker() {
+  return import('../../docker/plugin.ts');
 }
 
 async function importConfig() {

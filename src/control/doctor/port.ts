@@ -62,7 +62,10 @@ export async function examinePort(port: PortView, around: Surroundings): Promise
   const netns = await resolveNetns(port.netns);
   try {
     const netdev = readNetdev(netns, port.ifname);
-    if (!netdev) return [...findings, about('far end', 'broken', `${port.ifname} is not in ${port.netns} any more`)];
+    if (!netdev) {
+      const text = `${port.ifname} is not in ${port.netns} any more: who took it elsewhere (Docker does) can see what arrives there`;
+      return [...findings, about('probes', 'unknown', text)];
+    }
     if (netdev.mtu !== null && netdev.mtu !== port.mtu) {
       const text = `${port.ifname} has an MTU of ${netdev.mtu}, the port one of ${port.mtu}`;
       const isSmaller = netdev.mtu < port.mtu;

@@ -6,7 +6,14 @@ import { execFile } from 'node:child_process';
 import { TswitchError } from '../errors.ts';
 
 /** What each tool is called in Debian, for people who lack it. */
-const PACKAGES = { ip: 'iproute2', tc: 'iproute2', nsenter: 'util-linux', nft: 'nftables' } as const;
+const PACKAGES = {
+  ip: 'iproute2',
+  tc: 'iproute2',
+  nsenter: 'util-linux',
+  nft: 'nftables',
+  iptables: 'iptables',
+  ip6tables: 'iptables',
+} as const;
 export type Tool = keyof typeof PACKAGES;
 
 /** A tool that has not ended by then (a hung kernel lock, say) is killed. */

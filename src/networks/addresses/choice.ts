@@ -56,7 +56,7 @@ export function chooseAddresses(network: NetworkRecord, wanted: readonly string[
 }
 
 /** As many released addresses of a subnet are remembered. */
-const RELEASED_MAX = 32;
+export const RELEASED_MAX = 32;
 
 /** The subnets after a member left that had the addresses. */
 export function release(subnets: readonly SubnetRecord[], addresses: readonly string[]): SubnetRecord[] {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { TswitchError } from '../../control/errors.ts';
 import { ipJson } from '../../control/plumbing/ip.ts';
+import type { NetworkRecord, PoolRecord } from '../model.ts';
 import { formatSubnet, overlap, parseAddress, parseSubnet, type Subnet, subnetAround } from './subnet.ts';
 
 /** What is taken, and by what, for people. */
@@ -33,13 +34,43 @@ export function newIpv6Prefix(random: (bytes: number) => Buffer = randomBytes): 
 
 /** @throws TswitchError POOL_EXHAUSTED */
 export function allotSubnet(family: 4 | 6, ipv6Prefix: string, taken: readonly Taken[]): string {
-  for (const pool of family === 4 ? ipv4Pools() : ipv6Pools(ipv6Prefix)) {
+  return firstFree(family === 4 ? ipv4Pools() : ipv6Pools(ipv6Prefix), family, taken);
+}
+
+/**
+ * The same for a network of Docker's: from the other end of the IPv4 pools, as Docker itself takes the first of them that the host
+ * has no route to, and there is none before a network has members.
+ *
+ * @throws TswitchError POOL_EXHAUSTED
+ */
+export function allotForDocker(family: 4 | 6, ipv6Prefix: string, taken: readonly Taken[]): string {
+  return firstFree(family === 4 ? [...ipv4Pools()].toReversed() : ipv6Pools(ipv6Prefix), family, taken);
+}
+
+function firstFree(pools: Iterable<Subnet>, family: 4 | 6, taken: readonly Taken[]): string {
+  for (const pool of pools) {
     if (!taken.some(({ subnet }) => overlap(subnet, pool))) return formatSubnet(pool);
   }
   throw new TswitchError(
     'POOL_EXHAUSTED',
     `every subnet of IPv${family} that could be allotted overlaps a network's or a route of the host: give one with --subnet`,
   );
+}
+
+interface Owners {
+  networks: readonly NetworkRecord[];
+  pools?: readonly PoolRecord[] | undefined;
+}
+
+/** What networks have whose gateway is the host, and pools that networks may be made of. */
+export function takenBy({ networks, pools = [] }: Owners): Taken[] {
+  const takenFor = (subnet: string, by: string): Taken => ({ subnet: parseSubnet(subnet, 'subnet'), by });
+  return [
+    ...networks
+      .filter(({ hostGateway }) => hostGateway !== false)
+      .flatMap(({ name, subnets }) => subnets.map(({ subnet }) => takenFor(subnet, `a subnet of network ${name}`))),
+    ...pools.map(({ subnet }) => takenFor(subnet, 'a pool of addresses that Docker has')),
+  ];
 }
 
 /** @throws TswitchError SUBNET_OVERLAPS */

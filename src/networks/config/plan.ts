@@ -36,7 +36,7 @@ export function wishedNetwork(network: NetworkRecord): NetworkRequest {
 
 /** Those that a document has, in the order of their names: one state has one document. */
 export function wishedNetworks(networks: readonly NetworkRecord[]): NetworkRequest[] {
-  const own = networks.filter(({ name }) => !isAlways(name));
+  const own = networks.filter(({ name, owner }) => !isAlways(name) && owner === undefined);
   return own.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(wishedNetwork);
 }
 
@@ -54,7 +54,10 @@ class Planner {
   }
 
   plan(wanted: readonly NetworkRequest[]): NetworksPlan {
-    const before = new Map(this.#around.networks.map((network) => [network.name, network]));
+    // What others have made is not theirs to change who apply a document.
+    const others = this.#around.networks.filter(({ owner }) => owner !== undefined);
+    const ours = this.#around.networks.filter((network) => !others.includes(network));
+    const before = new Map(ours.map((network) => [network.name, network]));
     const requests = this.#normal(wanted);
     const named = new Set(wanted.map(({ name }) => name));
     const gone = new Set([...before.keys()].filter((name) => !isAlways(name) && !named.has(name)));
@@ -76,7 +79,7 @@ class Planner {
     for (const name of gone) this.#actions.unshift(actionOf('remove-network', `network ${name} is removed`));
     const stay = [...before.values()].filter(({ name }) => !gone.has(name));
     const networks = this.#add(
-      stay,
+      [...stay, ...others],
       later,
       [...gone].flatMap((name) => before.get(name) ?? []),
     );

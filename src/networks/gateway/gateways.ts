@@ -2,6 +2,7 @@
 import { networkTables } from './firewall.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayView, NetworkRecord } from '../model.ts';
+import { hasGateway } from '../names.ts';
 import type { State } from '../state.ts';
 import { putBack } from './sysctls.ts';
 
@@ -19,7 +20,7 @@ export class Gateways {
 
   /** Brings the network's gateway up if it is not; `undo` takes that back. */
   async ensure(network: NetworkRecord, undo?: AsyncDisposableStack): Promise<void> {
-    if (this.#up.has(network.id)) return;
+    if (this.#up.has(network.id) || !hasGateway(network)) return;
     try {
       this.#up.set(network.id, await Gateway.up(this.#state, network));
     } catch (error) {

@@ -31,10 +31,11 @@ export class Proxies {
    * @throws TswitchError ADDRESS_IN_USE, ADDRESS_REFUSED: the first that was met; all the others are there nevertheless
    */
   async follow(endpoints: readonly EndpointRecord[]): Promise<void> {
-    const wanted = new Set(endpoints.map(({ id }) => id));
+    const publishing = endpoints.filter(({ published }) => published.length > 0);
+    const wanted = new Set(publishing.map(({ id }) => id));
     for (const id of this.#open.keys()) if (!wanted.has(id)) await this.#close(id);
     const errors: unknown[] = [];
-    for (const endpoint of endpoints) {
+    for (const endpoint of publishing) {
       if (!this.#open.has(endpoint.id)) await this.#openAll(endpoint).catch((error: unknown) => errors.push(error));
     }
     if (errors.length > 0) throw errors[0];

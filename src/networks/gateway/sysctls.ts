@@ -14,8 +14,8 @@ const IPV6_CONF = '/proc/sys/net/ipv6/conf';
 const RA_AS_HOST = '1';
 const RA_ALWAYS = '2';
 
-/** Ends of ports and gateways. */
-const OWN = /^ts[wg]-/;
+/** Ends of ports, gateways, and what is about to be taken into a namespace. */
+const OWN = /^ts[wgd]-/;
 
 /** Has the kernel forward packets of the family, if it does not yet. */
 export async function ensureForwarding(state: State, family: 4 | 6): Promise<void> {
