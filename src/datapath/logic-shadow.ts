@@ -175,17 +175,17 @@ export class LogicShadow {
     const at = this.#batch.offset[i]! - VNET_HEADER_BYTES;
     const end = from + VNET_HEADER_BYTES + length[i]!;
     if (end - from > LOOP_BYTES_MAX) return this.#copied.compare(this.#live, from, end, at, at + end - from) === 0;
-    // Byte by byte up to a word's beginning, and behind the last one: its neighbours in memory may have changed.
-    const copied = this.#batch.bytes;
-    const back = at - from;
-    const firstWord = (from + WORD - 1) & -WORD;
-    const lastWord = end & -WORD;
-    for (let k = from; k < firstWord; k++) if (copied[k + back] !== bytes[k - bytes.byteOffset]) return false;
-    for (let k = firstWord; k < lastWord; k += WORD) {
-      if (this.#words[(k + back) >> 2] !== this.#liveWords[k >> 2]) return false;
-    }
-    for (let k = lastWord; k < end; k++) if (copied[k + back] !== bytes[k - bytes.byteOffset]) return false;
-    return true;
+    const words = this.#words;
+    const liveWords = this.#liveWords;
+    const back = (at - from) >> 2;
+    // Of the first and the last word, what is in front of the frame and behind it may have changed.
+    const first = from >> 2;
+    const last = (end - 1) >> 2;
+    const head = -1 << (8 * (from & (WORD - 1)));
+    const tail = -1 >>> (8 * (WORD - 1 - ((end - 1) & (WORD - 1))));
+    let different = (words[first + back]! ^ liveWords[first]!) & head;
+    for (let k = first + 1; k < last; k++) different |= words[k + back]! ^ liveWords[k]!;
+    return (different | ((words[last + back]! ^ liveWords[last]!) & tail)) === 0;
   }
 
   /** From the first byte to the last that differs, at most FRAME_BYTES_MAX. */

@@ -18,6 +18,9 @@ export interface MissingLogic {
   reason: string | null;
 }
 
+/** By name, in the order they are asked. */
+export type Entries = ReadonlyMap<string, Entry>;
+
 export const NOTHING: Entry = {
   scope: { ports: [], vlans: [] },
   live: null,
@@ -25,6 +28,8 @@ export const NOTHING: Entry = {
   previous: null,
   missing: [],
 };
+
+const STATES = ['live', 'shadow'] as const;
 
 export function stateOf({ shadow }: Pick<WishedLogic, 'shadow'>): LogicState {
   return shadow ? 'shadow' : 'live';
@@ -78,4 +83,32 @@ export function viewOf(name: string, { scope, live, shadow, previous, missing }:
     previous: previous?.view() ?? null,
     missing: missing.map(({ wished, reason }) => ({ state: stateOf(wished), file: wished.file, reason })),
   };
+}
+
+/** The version that workers know by this id, unless it is asked no more. */
+export function findVersion(
+  entries: Entries,
+  id: number,
+): { name: string; state: LogicState; version: LogicVersion } | null {
+  for (const [name, entry] of entries) {
+    for (const state of STATES) {
+      const version = entry[state];
+      if (version?.load.id === id) return { name, state, version };
+    }
+  }
+  return null;
+}
+
+/** What is asked in place of what was, or no more (null). */
+export function differences(
+  before: Entries,
+  after: Entries,
+): { name: string; state: LogicState; version: LogicVersion | null }[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  return names.flatMap((name) =>
+    STATES.flatMap((state) => {
+      const version = after.get(name)?.[state] ?? null;
+      return version === (before.get(name)?.[state] ?? null) ? [] : [{ name, state, version }];
+    }),
+  );
 }

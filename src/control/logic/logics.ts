@@ -14,7 +14,9 @@ import { textOf } from '../wish/refusals.ts';
 import type { WishedLogic } from '../wish/wish.ts';
 import { checkLogic } from './checker.ts';
 import {
+  differences,
   type Entry,
+  findVersion,
   inScope,
   missingOf,
   NOTHING,
@@ -154,7 +156,10 @@ export class Logics implements LogicControl {
       this.#entries = before;
       throw error;
     }
-    this.#tellDifferences(before);
+    for (const { name, state, version } of differences(before, entries)) {
+      if (version) this.#options.events.emit('logic.loaded', { logic: name, state, file: version.load.file });
+      else this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
+    }
   }
 
   async change(name: string, patch: LogicPatch): Promise<LogicView> {
@@ -214,7 +219,7 @@ export class Logics implements LogicControl {
 
   /** What a worker tells. */
   onReport(report: LogicReport): void {
-    const found = this.#find(report.logic);
+    const found = findVersion(this.#entries, report.logic);
     if (!found) return;
     const { name, version, state } = found;
     if ('difference' in report) return version.noteDifference(report.difference, this.#options.nameOf);
@@ -292,20 +297,9 @@ export class Logics implements LogicControl {
     return this.#maker.version(prepared, { scope: { ports, vlans }, isShadow: shadow, replaces });
   }
 
-  #tellDifferences(before: ReadonlyMap<string, Entry>): void {
-    for (const name of new Set([...before.keys(), ...this.#entries.keys()])) {
-      for (const state of ['live', 'shadow'] as const) {
-        const [old, version] = [before.get(name)?.[state] ?? null, this.#entries.get(name)?.[state] ?? null];
-        if (old === version) continue;
-        if (version) this.#options.events.emit('logic.loaded', { logic: name, state, file: version.load.file });
-        else this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
-      }
-    }
-  }
-
   /** Takes a logic out at once, and tells the workers as soon as they listen. */
   #expel(id: number, reason: string, fault: object | null): void {
-    const found = this.#find(id);
+    const found = findVersion(this.#entries, id);
     if (!found) return;
     const { name, state } = found;
     this.#set(name, { ...this.#get(name), [state]: null });
@@ -354,16 +348,6 @@ export class Logics implements LogicControl {
       throw notFound(`logic ${name} is not in force, as it ${why}`);
     }
     throw notFound(`logic ${name} has no version ${state === 'live' ? 'that is live' : 'in shadow'}`);
-  }
-
-  #find(id: number): { name: string; version: LogicVersion; state: LogicState } | null {
-    for (const [name, entry] of this.#entries) {
-      for (const state of ['live', 'shadow'] as const) {
-        const version = entry[state];
-        if (version?.load.id === id) return { name, version, state };
-      }
-    }
-    return null;
   }
 
   #scope({ ports, vlans }: LogicScopeView): LogicScopeView {
