@@ -21,6 +21,7 @@ import { logicRoutes } from './routes/logic.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { nicRoutes } from './routes/nics.ts';
 import { portRoutes } from './routes/ports.ts';
+import { recordingRoutes } from './routes/recordings.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { healthRoutes } from './routes/health.ts';
 import { switchRoutes } from './routes/switch.ts';
@@ -80,6 +81,7 @@ export function createApp(control: SwitchControl, options: AppOptions): OpenAPIH
   app.route('/', logicRoutes(control));
   app.route('/', eventRoutes(control.events, { ended }));
   app.route('/', captureRoutes(control, ended));
+  app.route('/', recordingRoutes(control, ended));
   app.route('/', tokenRoutes(tokens));
   app.route('/', healthRoutes(control, loopDelay));
   addDocumentation(app);

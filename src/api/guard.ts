@@ -10,7 +10,7 @@ import type { TokenStore, TokenView } from './tokens.ts';
 
 const READING = new Set(['GET', 'HEAD']);
 /** What is read there are other people's frames. */
-const REVEALING = /^\/v1\/captures\/[^/]+\/stream$/;
+const REVEALING = /^\/v1\/(?:captures|recordings)\/[^/]+\/stream$/;
 /** Tokens are given and taken by who runs the daemon's machine alone, so that a stolen one cannot make others. */
 const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
 const LOGIC = /^\/v1\/logic(?:\/|$)/;
@@ -90,7 +90,7 @@ function checkToken(request: Request, path: string, tokens: TokenStore): TokenVi
   }
   const isReading = READING.has(request.method) && !REVEALING.test(path);
   if (known.readOnly && !isReading) {
-    throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET), and no captures`, {
+    throw new ApiError('READ_ONLY_TOKEN', `token ${known.name} may only read (GET), and no captures or recordings`, {
       'WWW-Authenticate': 'Bearer realm="tswitch", error="insufficient_scope"',
     });
   }

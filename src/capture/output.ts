@@ -9,7 +9,7 @@ import type { CaptureReport, OutputPlace } from '../shared/capture-messages.ts';
 import { type CaptureRingReader, RECEIVED, RECORD } from '../shared/capture-ring.ts';
 import { CaptureFile, fileProblem } from './capture-file.ts';
 import { offloadComment, placeComment } from './comment.ts';
-import { type Options, packetOptions, PcapngWriter } from './pcapng.ts';
+import { type Options, packetOptions, PcapngWriter } from '../shared/pcapng.ts';
 
 /** Bytes of a stream that are on their way to its taker, and that wait for it to have taken some. */
 const UNTAKEN_BYTES_MAX = 4 * 1024 * 1024;

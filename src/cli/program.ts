@@ -1,5 +1,5 @@
 /**
- * The command line. Every command but `serve` and `bench` is a client of the daemon's HTTP API and prints what it answers.
+ * The command line. Every command but `serve`, `bench` and `replay` is a client of the daemon's HTTP API and prints what it answers.
  * Exit codes: 0 done, 1 failed (one line on stderr), 2 wrong usage.
  */
 import { Command, CommanderError } from 'commander';
@@ -20,6 +20,8 @@ import { addNetworkCommands } from './commands/network.ts';
 import { addNicCommands } from './commands/nic.ts';
 import { addPlugCommands } from './commands/plug.ts';
 import { addPortCommands } from './commands/port.ts';
+import { addRecordCommand } from './commands/record.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addRunCommands } from './commands/run.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addStatsCommand } from './commands/stats.ts';
@@ -57,6 +59,8 @@ export function makeProgram(): Command {
   addDoctorCommand(program);
   addEventCommand(program);
   addCaptureCommand(program);
+  addRecordCommand(program);
+  addReplayCommand(program);
   addTokenCommands(program);
   addBenchCommand(program);
   addCompletionCommand(program);

@@ -1,4 +1,5 @@
 /** What the control plane's callers (API, CLI, tests) say and see: the shapes of ports, VLANs, FDB entries and statistics. */
+import type { RecordingEndReason } from '../shared/recording.ts';
 import type { NetnsMemory } from './attach/netns-memory.ts';
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus, SwitchEvent } from './events.ts';
@@ -378,6 +379,40 @@ export interface CaptureView extends Required<CaptureRequest> {
   missed: number;
 }
 
+export { RECORDING_ENDS } from '../shared/recording.ts';
+
+/** How much is to be recorded; what is left out has its default (control/recording/recording-request.ts). */
+export interface RecordingRequest {
+  /** Frames after which it ends. */
+  count?: number | null;
+  seconds?: number | null;
+  maxBytes?: number;
+}
+
+export interface RecordingView extends Required<RecordingRequest> {
+  id: string;
+  state: (typeof CAPTURE_STATES)[number];
+  /** Each records a section of its own. */
+  workers: number;
+  started: string | null;
+  ended: string | null;
+  reason: RecordingEndReason | null;
+  frames: number;
+  bytes: number;
+}
+
+/** Recordings of the workers' exact inputs, one at a time. */
+export interface RecordingControl {
+  /** One that waits for its reader. */
+  add(request: RecordingRequest): RecordingView;
+  list(): RecordingView[];
+  show(id: string): RecordingView;
+  /** Runs it, and gives it until it ends. Who stops reading ends it. */
+  read(id: string): Promise<ReadableStream<Uint8Array>>;
+  /** Ends one that runs; forgets one that waits. */
+  stop(id: string): Promise<void>;
+}
+
 /** The switch as API and CLI see it. Every method throws TswitchError (control/errors.ts) for what it refuses. */
 export interface SwitchControl {
   ports(): PortView[];
@@ -429,6 +464,7 @@ export interface SwitchControl {
   /** Ends one that runs; forgets one that does not. */
   stopCapture(id: string): void;
   readonly events: EventBus;
+  readonly recordings: RecordingControl;
   /** The loaded logics. */
   readonly logic: LogicControl;
   /**

@@ -46,6 +46,7 @@ import type {
 import type { Owner } from './plumbing/ownership.ts';
 import { Ports } from './ports.ts';
 import { Protection } from './protection.ts';
+import { Recordings } from './recording/recordings.ts';
 import { Reports } from './reports.ts';
 import { patchedSettings } from './settings.ts';
 import { keeperOf, stateView } from './store/keeper.ts';
@@ -75,6 +76,7 @@ export interface RunningSwitchOptions {
 export class Switch implements SwitchControl {
   readonly events = new EventBus();
   readonly logic: Logics;
+  readonly recordings: Recordings;
   readonly #log: Log;
   readonly #changes = new ChangeQueue();
   readonly #workers: Workers;
@@ -148,6 +150,12 @@ export class Switch implements SwitchControl {
       events: this.events,
       ports: () => this.#ports.registry.all(),
       checkPort: (name) => void this.#ports.registry.get(name),
+      clock: () => hrtimeMs() - this.#clockStartMs,
+      log,
+    });
+    this.recordings = new Recordings({
+      workers,
+      command: (commandsFor) => this.#workers.command(commandsFor),
       clock: () => hrtimeMs() - this.#clockStartMs,
       log,
     });
@@ -360,6 +368,7 @@ export class Switch implements SwitchControl {
 
   close(): Promise<void> {
     return (this.#closed ??= this.#changes.run(async () => {
+      await this.recordings.close();
       await this.#capturing.close();
       this.#configuration.close();
       this.#macs.close();
@@ -419,6 +428,7 @@ export class Switch implements SwitchControl {
     const reason = error === null ? 'hung' : 'threw';
     this.#log.warn('worker replaced', { worker, reason, ...(thrown ? faultFields(thrown) : {}) });
     this.#macs.fdb.freeLocksOf(worker + 1);
+    this.recordings.onWorkerEnded();
     this.logic.onWorkerEnded(worker, logic, thrown?.message ?? 'it did not come back');
     this.events.emit('worker.restarted', { worker, reason, error: thrown?.message ?? null });
   }

@@ -14,8 +14,9 @@ import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
 import * as boardLayout from '../shared/board.ts';
 import type { Board } from '../shared/board.ts';
-import type { CaptureOrders, PortConfig, SwitchConfig } from '../shared/commands.ts';
+import type { CaptureOrders, PortConfig, RecordOrders, SwitchConfig } from '../shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
+import type { RecordingEndReason } from '../shared/recording.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
 import { Happenings } from '../shared/happenings.ts';
 import * as dropReasons from '../switching/drop-reasons.ts';
@@ -29,6 +30,8 @@ import { Reach } from '../switching/reach.ts';
 import * as verdicts from '../switching/verdict.ts';
 import { drop } from '../switching/verdict.ts';
 import { Egress } from './egress.ts';
+import { Journal } from './journal.ts';
+import { JournaledPort } from './journaled-port.ts';
 import { LogicHost } from './logic-host.ts';
 import { mutedSender } from './logic-outbox.ts';
 import * as loopProbe from './loop-probe.ts';
@@ -90,6 +93,7 @@ export class DataPath {
   readonly #worker: number;
   readonly #clock = new LogicClock();
   readonly #ports: (Port | null)[] = Array.from({ length: PORTS_MAX }, () => null);
+  readonly #configs: (PortConfig | null)[] = Array.from({ length: PORTS_MAX }, () => null);
   /** The ports that are open, in the order they are visited. */
   #open: Port[] = [];
   readonly #table = new PortTable();
@@ -106,7 +110,10 @@ export class DataPath {
   /** Frames are recorded or mirrored: the one thing that is asked of every batch. */
   #isWatched = false;
   readonly #forwardReserved = new Uint8Array(RESERVED_ADDRESSES);
-  #fdb: SharedArrayBuffer;
+  /** By which all changes to it are made. */
+  #fdb: Fdb;
+  /** Gets the exact inputs while they are recorded. */
+  #journal: Journal | null = null;
   /** Decides what no loaded logic does. */
   #base: LogicInstance;
   /** The loaded ones; null: there are none. */
@@ -144,27 +151,30 @@ export class DataPath {
       storms: new StormLimiter(board, this.#table, this.#happenings),
       samples: new DropSamples(board.buffers.dropSamples[worker]!),
     });
-    this.#fdb = options.fdb;
+    this.#fdb = new Fdb(options.fdb, worker + 1);
     this.#base = this.#makeBase();
     this.#logic = this.#base;
   }
 
   openPort(port: Port, config: PortConfig): void {
-    this.#ports[port.handle] = port;
-    this.configurePort(port.handle, config);
+    const journal = this.#journal;
+    journal?.opened(port.handle, config);
+    this.#ports[port.handle] = journal ? new JournaledPort(port, journal) : port;
+    this.#configure(port.handle, config);
     this.#open = this.#ports.filter((open) => open !== null);
     this.#host?.portsChanged(this.#now);
     this.#takeover.open(port);
   }
 
   configurePort(handle: number, config: PortConfig): void {
-    this.#table.configure(handle, config);
-    this.#mirrors.configure(handle, config.mirror);
-    this.#watch();
+    this.#journal?.changed({ do: 'configure', handle, config });
+    this.#configure(handle, config);
   }
 
   closePort(handle: number): void {
+    this.#journal?.changed({ do: 'close', handle });
     this.#ports[handle] = null;
+    this.#configs[handle] = null;
     this.#takeover.close(handle);
     this.#table.remove(handle);
     this.#mirrors.configure(handle, null);
@@ -174,18 +184,25 @@ export class DataPath {
   }
 
   configure({ forwardReserved }: Pick<SwitchConfig, 'forwardReserved'>): void {
+    this.#journal?.changed({ do: 'switch', forwardReserved });
     forwardReserved.forEach((forwards, last) => (this.#forwardReserved[last] = forwards ? 1 : 0));
   }
 
   useFdb(fdb: SharedArrayBuffer): void {
-    this.#fdb = fdb;
+    this.#fdb = new Fdb(fdb, this.#worker + 1);
+    this.#journal?.useFdb(this.#fdb);
     this.#base = this.#makeBase();
-    this.#host = null;
-    this.useLogics(this.#loads);
+    this.#beginLogics();
   }
 
   /** The loaded logics from now on, in the order they are asked. Between two batches, so each is decided by one set of them. */
   useLogics(loads: readonly LogicLoad[]): void {
+    this.#journal?.noteTables(loads);
+    this.#useLogics(loads);
+    this.#journal?.useLogics(loads);
+  }
+
+  #useLogics(loads: readonly LogicLoad[]): void {
     this.#loads = loads;
     if (loads.length > 0) this.#host ??= this.#makeHost();
     else this.#host = null;
@@ -199,16 +216,35 @@ export class DataPath {
     this.#watch();
   }
 
+  /**
+   * Records the exact inputs from now on. The loaded logics begin anew, as they do when a port comes: what one keeps to itself cannot
+   * be recorded, what it keeps in tables is.
+   */
+  record(orders: RecordOrders): void {
+    this.endRecord('stopped');
+    const journal = this.#beginJournal(orders);
+    this.#useJournal(journal);
+    this.#beginLogics();
+    journal.useLogics(this.#loads);
+  }
+
+  endRecord(reason: RecordingEndReason): void {
+    this.#journal?.end(reason);
+    this.#useJournal(null);
+  }
+
   /** Sends a loop probe out of the port, tagged as the VLAN is there. It is no forwarded frame and not counted as one. */
   probe(handle: number, vlan: number): void {
     const port = this.#ports[handle];
     if (!port || !this.#table.isIn(SET_UP, handle)) return;
+    this.#journal?.changed({ do: 'probe', handle, vlan });
     const list = this.#list;
     const tag = this.#table.tags(handle, vlan) ? tagOf(TPID_CUSTOMER, vlan) : NO_TAG;
     const head = writeProbe(this.#batch.bytes, list.nextHead(), tag, this.#probeTokens, handle);
     list.addHeaded(head, 0, 0, 0);
     port.transmit(list);
     list.clear();
+    this.#journal?.settled();
   }
 
   /** What the last batch was and became, and what it was judged by. For who explains a frame. */
@@ -240,10 +276,12 @@ export class DataPath {
    */
   turn(now: number, nowMs: number = now * MS_PER_TICK): number {
     let frames = 0;
+    if (this.#journal !== null) this.#noteTurn(this.#journal, now, nowMs);
+    this.#now = now;
+    this.#clock.ms = nowMs;
     if (this.#host !== null) {
-      this.#now = now;
-      this.#clock.ms = nowMs;
       this.#host.hostTick(now, this.#egress);
+      if (this.#journal !== null) this.#journal.settled();
     }
     for (const port of this.#open) {
       if (!port.pending()) continue;
@@ -323,21 +361,25 @@ export class DataPath {
     for (let i = 0; i < count; i++) {
       if (length[i]! < 0) {
         verdict[i] = drop(Drop.OVERSIZE);
+        vlan[i] = 0;
         continue;
       }
       receivedBytes += length[i]! + (tpid[i] === 0 ? 0 : TAG_BYTES);
       if (bytes[offset[i]! - VNET_HEADER_BYTES + GSO_TYPE] !== GSO_NONE) superFrames++;
       if (!isUp && !table.isIn(SET_BLOCKED, ingress)) {
         verdict[i] = drop(Drop.INGRESS_DOWN);
+        vlan[i] = 0;
         continue;
       }
       const refused = admit(batch, i, this.#forwardReserved);
       if (refused === 0 && bytes[offset[i]!] === PROBE_FIRST_BYTE && this.#isOwnProbe(batch, i, now)) {
         verdict[i] = drop(Drop.LOOP_PROBE);
+        vlan[i] = 0;
         continue;
       }
       if (refused !== 0 || !isUp) {
         verdict[i] = isUp ? REFUSED[refused]! : drop(Drop.LOOP_BLOCKED);
+        vlan[i] = 0;
         continue;
       }
       const classified = table.classify(ingress, tpid[i]!, tci[i]!);
@@ -353,6 +395,47 @@ export class DataPath {
     const from = readProbe(bytes, offset[i]!, length[i]!, this.#probeTokens);
     if (from >= 0) this.#happenings.noteLoop(ingress, from, now);
     return from >= 0;
+  }
+
+  #configure(handle: number, config: PortConfig): void {
+    this.#configs[handle] = config;
+    this.#table.configure(handle, config);
+    this.#mirrors.configure(handle, config.mirror);
+    this.#watch();
+  }
+
+  /** Makes all instances anew. */
+  #beginLogics(): void {
+    this.#host = null;
+    this.#useLogics(this.#loads);
+  }
+
+  /** Begins with all there is. */
+  #beginJournal(orders: RecordOrders): Journal {
+    const { memory, board } = this.#options;
+    const parts = { orders, worker: this.#worker, memory, board, fdb: this.#fdb, host: () => this.#host };
+    const journal = new Journal(parts);
+    journal.turn(this.#now, this.#clock.ms);
+    journal.useFdb(this.#fdb);
+    for (const { handle } of this.#open) journal.opened(handle, this.#configs[handle]!);
+    journal.changed({ do: 'switch', forwardReserved: [...this.#forwardReserved].map((forwards) => forwards === 1) });
+    journal.noteStorms();
+    journal.noteTables(this.#loads);
+    return journal;
+  }
+
+  #useJournal(journal: Journal | null): void {
+    this.#journal = journal;
+    for (const each of this.#open) {
+      const port = each instanceof JournaledPort ? each.port : each;
+      this.#ports[port.handle] = journal ? new JournaledPort(port, journal) : port;
+    }
+    this.#open = this.#ports.filter((open) => open !== null);
+  }
+
+  #noteTurn(journal: Journal, now: number, nowMs: number): void {
+    if (journal.isOver) this.#useJournal(null);
+    else journal.turn(now, nowMs);
   }
 
   /** To whom it may concern: a batch has entered. */
@@ -386,7 +469,7 @@ export class DataPath {
     return {
       ports: this.#table,
       reach: this.#reach,
-      fdb: new Fdb(this.#fdb, this.#worker + 1),
+      fdb: this.#fdb,
       happenings: this.#happenings,
       clock: this.#clock,
       worker: this.#worker,

@@ -6,6 +6,7 @@ import { getHeapStatistics } from 'node:v8';
 import type { Batch } from '../frame/batch.ts';
 import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import type { AnyLogic, LogicInstance } from '../switching/logic.ts';
+import { dropNamesOf } from '../switching/logic-counters.ts';
 import type { SetupParts } from '../switching/logic-setup.ts';
 import type { Egress } from './egress.ts';
 import { faultOf } from './logic-fault.ts';
@@ -125,6 +126,19 @@ export class LogicHost implements LogicInstance {
   decided(i: number): { runner: LogicRunner; reason: string | null } | null {
     const runner = this.#live.find(({ gave }) => gave[i] === 1);
     return runner ? { runner, reason: runner.reasonOf(i) } : null;
+  }
+
+  /** The same as a number: which of the live logics it was (from 1; 0: none) times 256, and which of its reasons (from 1). */
+  decisionOf(i: number): number {
+    const live = this.#live;
+    for (let k = 0; k < live.length; k++) if (live[k]!.gave[i] === 1) return ((k + 1) << 8) | (live[k]!.reason[i]! + 1);
+    return 0;
+  }
+
+  /** Names of the drop reasons of a live logic; null: there is none with this id. */
+  dropsOf(id: number): readonly string[] | null {
+    const runner = this.#live.find(({ load }) => load.id === id);
+    return runner ? dropNamesOf(runner.logic) : null;
   }
 
   #all(): LogicRunner[] {

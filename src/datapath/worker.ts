@@ -170,6 +170,10 @@ class Worker {
         return this.#dataPath.useFdb(command.table);
       case 'capture':
         return this.#dataPath.capture(command.orders);
+      case 'record':
+        return this.#dataPath.record(command.orders);
+      case 'end-record':
+        return this.#dataPath.endRecord(command.reason);
       case 'probe':
         return this.#dataPath.probe(command.handle, command.vlan);
       case 'logics':

@@ -8,23 +8,15 @@ import type { LogicCheckResult, LogicCheckTask } from '../shared/logic-check.ts'
 import type { AnyLogic } from '../switching/logic.ts';
 import { type LogicShape, shapeOf } from '../switching/logic-shape.ts';
 import { contract } from './contract.ts';
+import { ParamsRefused, parseParams } from './params.ts';
 import { Sandbox } from './sandbox-switch.ts';
 import { speedOf } from './speed.ts';
-
-class ParamsRefused extends Error {
-  readonly problems: { field: string; problem: string }[];
-
-  constructor(problems: { field: string; problem: string }[]) {
-    super(problems.map(({ field, problem }) => `${field}: ${problem}`).join('; '));
-    this.problems = problems;
-  }
-}
 
 export default function check({ module, file, params, isWhole, isTimed }: LogicCheckTask): LogicCheckResult {
   try {
     const logic = loadLogic(module, file);
     const schema = logic.params?.(z) ?? null;
-    const parsed = parse(schema, params);
+    const parsed = parseParams(schema, params);
     return {
       answer: {
         shape: shape(logic, params),
@@ -65,19 +57,4 @@ function shape(logic: AnyLogic, params: object): LogicShape {
   };
   new Sandbox({ ports: ['a', 'b'], logic: spy, params });
   return shapeOf(logic, made);
-}
-
-function parse(schema: z.ZodType | null, params: object): unknown {
-  const allowed = schema instanceof z.ZodObject ? Object.keys(schema.shape) : schema === null ? [] : null;
-  const unknown = Object.keys(params).filter((name) => allowed !== null && !allowed.includes(name));
-  if (allowed !== null && unknown.length > 0) {
-    const problem = `there is no such parameter; there ${allowed.length > 0 ? `are ${allowed.join(', ')}` : 'is none'}`;
-    throw new ParamsRefused(unknown.map((field) => ({ field, problem })));
-  }
-  if (schema === null) return {};
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  throw new ParamsRefused(
-    parsed.error.issues.map(({ path, message }) => ({ field: path.join('.') || 'params', problem: message })),
-  );
 }

@@ -10,13 +10,17 @@ import { MEMORY_PORT_BUFFER_BYTES, MemoryPort } from '../ports/memory-port.ts';
 import { Board, Counter, FIRST_DROP_COUNTER } from '../shared/board.ts';
 import { PORT_CONFIG_DEFAULT, type PortConfig } from '../shared/commands.ts';
 import type { LogicDifference, LogicFault, LogicLoad, LogicScope } from '../shared/logic-load.ts';
+import { RecordingBuffer } from '../shared/recording.ts';
 import { Drop, DROP_NAMES } from '../switching/drop-reasons.ts';
 import { Fdb, TICKS_PER_SECOND } from '../switching/fdb.ts';
 import type { AnyLogic } from '../switching/logic.ts';
 import { counterNamesOf, dropNamesOf, FIRST_OWN_COUNT, LogicCount } from '../switching/logic-counters.ts';
 import { allocateLogicMemory, countsOf } from '../switching/logic-setup.ts';
 import { learning } from '../switching/logics/learning.ts';
+import { VERSION } from '../version.ts';
 
+/** Memory that is not filled costs nothing. */
+const RECORDING_BYTES = 64 * 1024 * 1024;
 const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
 
 /** What of a port may be said, with the names and meaning of `tswitch port add`; the rest has its default. */
@@ -119,6 +123,19 @@ export class Sandbox {
     for (const frame of frames) this.#port(port).inject(frame, header);
     while (this.#dataPath.turn(this.#ticks, this.#ms) > 0);
     return this.#sent();
+  }
+
+  /** Records what arrives from now on, and what becomes of it. @returns what ends that, and gives the recording for `replay` */
+  record(bytesMax = RECORDING_BYTES): () => Uint8Array {
+    const buffer = RecordingBuffer.allocate(bytesMax);
+    const recording = new RecordingBuffer(buffer);
+    // Time is the sandbox's own, and begins when Date's does.
+    const start = { imagesPerTickMax: Infinity, workers: 1, version: VERSION, startedMs: 0, clockAtEpochMs: 0 };
+    this.#dataPath.record({ buffer, framesMax: Infinity, ...start });
+    return () => {
+      this.#dataPath.endRecord('stopped');
+      return recording.slice(0, recording.written);
+    };
   }
 
   /** In words, like `b c`, `drop NOT_ALLOWED`, or `b drop STORM_BROADCAST`. */

@@ -10,4 +10,6 @@ export {
   tcp,
   udp,
 } from './frames.ts';
+export { replay, type ReplayWith } from './replay-logic.ts';
+export type { ReplayReport } from './replay.ts';
 export { Sandbox, sandbox, type SandboxLogic, type SandboxOptions, type SandboxPort } from './sandbox-switch.ts';

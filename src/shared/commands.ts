@@ -4,6 +4,7 @@
  */
 import type { Filter } from '../frame/filter.ts';
 import type { LogicLoad, LogicReport } from './logic-load.ts';
+import type { RecordingEndReason } from './recording.ts';
 
 export { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO, OFFLOADS_ALL } from '../frame/vnet-header.ts';
 
@@ -141,6 +142,24 @@ export interface CaptureSink {
   filter: Filter | null;
 }
 
+/** Where a worker is to record its exact inputs. */
+export interface RecordOrders {
+  /** A RecordingBuffer's. */
+  buffer: SharedArrayBuffer;
+  /** Frames after which it ends; Infinity: none. */
+  framesMax: number;
+  /** Images that are made of the FDB in a tick, at most: each takes the worker some milliseconds. */
+  imagesPerTickMax: number;
+  /** How many workers there are. */
+  workers: number;
+  /** Of tswitch. */
+  version: string;
+  /** When it begins, as Date has it. */
+  startedMs: number;
+  /** What the clock of FDB ticks showed when Date.now() was 0, in milliseconds. */
+  clockAtEpochMs: number;
+}
+
 /** What a test makes a worker do, to see that it is replaced. */
 export type Fault = 'throw' | 'hang';
 
@@ -152,6 +171,8 @@ export type Command =
   | { do: 'fdb'; table: SharedArrayBuffer }
   /** Null: record nothing. */
   | { do: 'capture'; orders: CaptureOrders | null }
+  | { do: 'record'; orders: RecordOrders }
+  | { do: 'end-record'; reason: RecordingEndReason }
   | { do: 'probe'; handle: number; vlan: number }
   /** The loaded logics from now on, in the order they are asked; those in shadow among them. */
   | { do: 'logics'; logics: readonly LogicLoad[] }

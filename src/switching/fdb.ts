@@ -117,6 +117,11 @@ export class Fdb {
     return this.#header[EVICTIONS]! >>> 0;
   }
 
+  /** How often this user has rewritten an entry; modulo 2^32. */
+  get ownChanges(): number {
+    return this.#writer.changes;
+  }
+
   get limit(): number {
     return this.#header[LIMIT]!;
   }

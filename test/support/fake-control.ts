@@ -14,11 +14,13 @@ import type {
   FdbFilter,
   PortStats,
   PortView,
+  RecordingControl,
   SwitchControl,
   SwitchSettings,
 } from '../../src/control/model.ts';
 import { applyPatch, asRequest, normalizePortRequest, type NormalPortRequest } from '../../src/control/port-request.ts';
 import { settingsOf } from '../../src/control/port-record.ts';
+import { recordingWish } from '../../src/control/recording/recording-request.ts';
 import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
 import { Configuration } from '../../src/control/wish/configuration.ts';
 import { inOrder, wishedPort, type Wish } from '../../src/control/wish/wish.ts';
@@ -82,6 +84,30 @@ function fakeExplanation(port: string, frame: string): ExplainView {
   };
 }
 
+/** There is nothing to be recorded. */
+function fakeRecordings(): RecordingControl {
+  const absent = (id: string): never => {
+    throw new TswitchError('RECORDING_NOT_FOUND', `there is no recording ${id}`);
+  };
+  return {
+    add: (request) => ({
+      id: '9f86d081884c7d65',
+      state: 'waiting',
+      ...recordingWish(request),
+      workers: 1,
+      started: null,
+      ended: null,
+      reason: null,
+      frames: 0,
+      bytes: 0,
+    }),
+    list: () => [],
+    show: absent,
+    read: async (id) => absent(id),
+    stop: async (id) => absent(id),
+  };
+}
+
 /** Adding a port named `fault` throws what no request should cause, `gone` what the kernel would say. */
 export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const ports = new Map<string, PortView>();
@@ -117,6 +143,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const control: SwitchControl = {
     events,
     logic,
+    recordings: fakeRecordings(),
     ports: () => [...ports.values()],
     port,
     addPort: async (request) => {

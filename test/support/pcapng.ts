@@ -6,6 +6,8 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const INTERFACE = 1;
 const STATISTICS = 5;
 const PACKET = 6;
+/** Types from here on are nobody else's business (section 3.1). */
+const LOCAL_USE = 0x80000000;
 
 export interface PcapngPacket {
   port: string;
@@ -70,7 +72,7 @@ export function readPcapng(given: Uint8Array): PcapngFile {
       const name = names[view.getUint32(body, true)] ?? expect.fail('statistics of an interface that is not described');
       const [received, dropped] = [countOf(options.get(4)), countOf(options.get(5))];
       read.statistics[name] = { received, dropped, comment: textOf(options.get(1)) };
-    } else {
+    } else if (type < LOCAL_USE) {
       throw new Error(`a block of type ${type} at ${at}`);
     }
     at += bytes;

@@ -126,8 +126,10 @@ describe('tokens', () => {
       const reply = await send(method, path, bearer(full));
       expect([reply.status, codeOf(reply)]).toEqual([403, 'SOCKET_ONLY']);
     }
-    const stream = await send('GET', '/v1/c%61ptures/x/stream', bearer(added.body.token));
-    expect([stream.status, codeOf(stream)]).toEqual([403, 'READ_ONLY_TOKEN']);
+    for (const path of ['/v1/c%61ptures/x/stream', '/v1/recordings/x/stream']) {
+      const stream = await send('GET', path, bearer(added.body.token));
+      expect([stream.status, codeOf(stream)]).toEqual([403, 'READ_ONLY_TOKEN']);
+    }
     expect((await sendUnix('DELETE', '/v1/tokens/grafana')).status).toBe(204);
     expect((await send('GET', '/v1/switch', bearer(added.body.token))).status).toBe(401);
     expect((await refusal(sendUnix('DELETE', '/v1/tokens/grafana'))).slice(0, 2)).toEqual([404, 'TOKEN_NOT_FOUND']);

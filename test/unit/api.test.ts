@@ -265,6 +265,8 @@ describe('documentation', () => {
       new Set([
         ...['delete /v1/captures/{id}', 'get /v1/captures', 'get /v1/captures/{id}'],
         ...['get /v1/captures/{id}/stream', 'post /v1/captures'],
+        ...['delete /v1/recordings/{id}', 'get /v1/recordings', 'get /v1/recordings/{id}'],
+        ...['get /v1/recordings/{id}/stream', 'post /v1/recordings'],
         ...['delete /v1/fdb/{vlan}/{mac}', 'delete /v1/ports/{name}', 'get /v1/drops', 'get /v1/events'],
         'delete /v1/tokens/{name}',
         ...['', '/{name}', '/{name}/diff'].map((path) => `get /v1/logic${path}`),

@@ -1,8 +1,4 @@
 /** capture: frames of the switch as pcapng, into a file or to whoever reads standard output. */
-import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { setPriority } from 'node:os';
-import { pipeline } from 'node:stream/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import {
@@ -17,12 +13,9 @@ import {
 import { MIRROR_DIRECTIONS } from '../../control/model.ts';
 import type { CaptureRequest, CaptureView } from '../../control/model.ts';
 import { Cli, examples } from '../cli.ts';
-import { CliError, NoDaemonError, ProgramFailed, RefusedError, UsageError } from '../errors.ts';
+import { CliError, NoDaemonError, ProgramFailed, UsageError } from '../errors.ts';
+import { writeStream } from '../write-stream.ts';
 import { parseSize, parseVidList, wholeNumber } from '../values.ts';
-
-const FILE_MODE = 0o600;
-/** Where processors are short, frames are missed rather than forwarded late: that is the promise, also of this end. */
-const LOWEST_PRIORITY = 19;
 
 interface CaptureOptions extends Omit<CaptureRequest, 'ports' | 'vlans' | 'maxBytes'> {
   port?: string[];
@@ -99,13 +92,7 @@ async function run(cli: Cli, { port, vlan, maxSize, write, ...rest }: CaptureOpt
     ...(maxSize === undefined ? {} : { maxBytes: maxSize }),
   };
   const { body } = await cli.client.send<CaptureView>('POST', '/v1/captures', request);
-  const file = write === '-' ? null : await create(write);
-  setPriority(LOWEST_PRIORITY);
-  try {
-    await copy(cli, body.id, file);
-  } finally {
-    await file?.close();
-  }
+  await writeStream(cli.client, capturePath(body.id), write);
   const ended = await cli.client.get<CaptureView>(capturePath(body.id)).catch((error: unknown) => {
     if (!(error instanceof NoDaemonError)) throw error;
     const where = write === '-' ? 'was written' : `is in ${write}`;
@@ -114,40 +101,6 @@ async function run(cli: Cli, { port, vlan, maxSize, write, ...rest }: CaptureOpt
   process.stderr.write(`${summary(ended.body, write)}\n`);
   if (cli.json && write !== '-') cli.print(ended.text);
   if (ended.body.reason === 'failed') throw new ProgramFailed(1);
-}
-
-async function create(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'w', FILE_MODE);
-  } catch (error) {
-    throw new CliError(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** Until the capture ends. The first signal stops it, the second does not wait for what was captured. */
-async function copy(cli: Cli, id: string, file: FileHandle | null): Promise<void> {
-  const giveUp = new AbortController();
-  let signals = 0;
-  const onSignal = (): void => {
-    if (++signals > 1) return giveUp.abort();
-    // It may have ended by itself just now.
-    void cli.client.send('DELETE', capturePath(id)).catch(() => {});
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
-  try {
-    const bytes = cli.client.chunks(`${capturePath(id)}/stream`, giveUp.signal);
-    if (file) for await (const chunk of bytes) await file.write(chunk);
-    else await pipeline(bytes, process.stdout, { end: false });
-  } catch (error) {
-    // Who read it has seen enough, as `head` has.
-    if (!isBrokenPipe(error)) throw error;
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
-  }
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && !(error instanceof RefusedError) && 'code' in error && error.code === 'EPIPE';
 }
 
 function summary({ frames, missed, reason }: CaptureView, write: string): string {

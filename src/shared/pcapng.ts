@@ -39,6 +39,8 @@ const encoder = new TextEncoder();
 /** Options as they stand in a block, with their end. */
 export type Options = Uint8Array;
 
+const NO_OPTIONS = new Uint8Array(0);
+
 export interface Statistics {
   /** Microseconds since 1970. */
   started: number;
@@ -55,6 +57,11 @@ export function packetOptions(isInbound: boolean, comment: string): Options {
     [EPB_FLAGS, Uint32Array.of(isInbound ? INBOUND : OUTBOUND)],
     [COMMENT, comment],
   ]);
+}
+
+/** Options of a packet that entered. @param own of a code from 32768 on, which are left to local use (section 3.5) */
+export function inboundOptions(...own: readonly (readonly [number, Uint32Array])[]): Options {
+  return optionsOf([[EPB_FLAGS, Uint32Array.of(INBOUND)], ...own]);
 }
 
 export class PcapngWriter {
@@ -93,6 +100,11 @@ export class PcapngWriter {
     if (comment !== null) options.push([COMMENT, comment]);
     const body = Uint32Array.of(interfaceId, ...timeOf(ended));
     this.#block(INTERFACE_STATISTICS, body, optionsOf(options));
+  }
+
+  /** A block of words of one's own. @param type with the sign bit, which leaves it to local use (section 3.1) */
+  local(type: number, body: Int32Array): void {
+    this.#block(type, body, NO_OPTIONS);
   }
 
   /**
@@ -134,7 +146,7 @@ export class PcapngWriter {
     return taken;
   }
 
-  #block(type: number, body: Uint32Array, options: Options): void {
+  #block(type: number, body: Uint32Array | Int32Array, options: Options): void {
     const total = BLOCK_BYTES + body.byteLength + options.length;
     this.#reserve(total);
     const at = this.#at >>> 2;
