@@ -50,8 +50,8 @@ test.each(SIGNALS)('the driver ends by %s: containers keep their interfaces', as
   await expectChangesWork();
 });
 
-test('dockerd ends, and its containers with it', async () => {
-  await net.docker.end('SIGTERM');
+test.each(SIGNALS)('dockerd ends by %s, and its containers with it', async (signal) => {
+  await net.docker.end(signal);
   await net.docker.start();
   await net.docker.out('start', 'box-a', 'box-b');
   await expectTraffic();

@@ -1,4 +1,5 @@
 /** A dockerd and a tswitch that is its driver, in a namespace that plays the host; and the world, one hop away. */
+import { rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { NetworkView } from '../../src/networks/model.ts';
 import { Dockerd } from './dockerd.ts';
@@ -30,6 +31,8 @@ export class DockerLab {
 
   static async open(lab: Lab, ...flags: string[]): Promise<DockerLab> {
     const [host, world] = await hostAndWorld(lab);
+    // A daemon that was killed leaves it there.
+    lab.defer(() => rmSync(PLUGIN_SOCKET, { force: true }));
     const tswitch = new Daemon(lab);
     tswitch.prefix = ['nsenter', `--net=${host.path}`];
     await tswitch.start('--docker', PLUGIN_SOCKET);

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { processStat } from '../../src/control/plumbing/ownership.ts';
 import { apiClient } from './api-client.ts';
 import type { Ended } from './cli-runner.ts';
 import { type Host, type Lab, runProgram, until } from './lab.ts';
@@ -64,6 +65,7 @@ export class Dockerd {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
     await once(child, 'close');
+    await this.#forgetContainerd();
   }
 
   /** Runs the client. */
@@ -114,16 +116,18 @@ export class Dockerd {
     return join(this.folder, name);
   }
 
+  /** It ends with dockerd; where nobody asks after it, the next dockerd would take it for a living one and wait for it. */
+  async #forgetContainerd(): Promise<void> {
+    const file = this.#path('exec/containerd/containerd.pid');
+    if (!existsSync(file)) return;
+    const pid = Number(readFileSync(file, 'utf8'));
+    await until('containerd to end', () => processStat(pid)?.hasEnded ?? true);
+    rmSync(file);
+  }
+
   async #cleanUp(): Promise<void> {
     if (this.#child) await this.clear().catch(() => undefined);
     await this.end('SIGTERM');
-    // One that was killed leaves its containerd running.
-    const pidFile = this.#path('exec/containerd/containerd.pid');
-    const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
-    if (pid > 0 && existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.folder)) {
-      process.kill(pid, 'SIGKILL');
-      await until('containerd to end', () => !existsSync(`/proc/${pid}`));
-    }
     const mounts = readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '');
