@@ -103,6 +103,8 @@ test.each`
   ${[published({ hostPort: 8079, count: 2 })]}                       | ${'published by a in network web'}
   ${[published({ hostPort: 9000 }), published({ hostPort: 9000 })]}  | ${'take the same port'}
   ${[published({ hostPort: 65_535, count: 2 })]}                     | ${'beyond port 65535'}
+  ${[published({ hostIp: '::1 accept' })]}                           | ${'is no address of the host'}
+  ${[published({ hostIp: 'fe80::1%eth0' })]}                         | ${'is no address of the host'}
   ${[published({ protocol: 'udp' }), published({ hostPort: 8081 })]} | ${null}
 `('$wanted beside 8080/tcp: $says', ({ wanted, says }) => {
   const web = network([published()]);

@@ -1,4 +1,5 @@
 /** Which ports of the host may be published. Pure. */
+import { isIP } from 'node:net';
 import { TswitchError } from '../../control/errors.ts';
 import type { NetworkRecord, NetworksDocument, Published } from '../model.ts';
 import { formatPublished } from './published-text.ts';
@@ -20,6 +21,10 @@ export function refusePublished(
     ),
   );
   for (const [index, each] of wanted.entries()) {
+    // It becomes a part of the packet filter's rules.
+    if (each.hostIp !== null && (isIP(each.hostIp) === 0 || each.hostIp.includes('%'))) {
+      throw new TswitchError('BAD_REQUEST', `publish: hostIp ${JSON.stringify(each.hostIp)} is no address of the host`);
+    }
     if (Math.max(each.hostPort, each.containerPort) + each.count - 1 > PORT_MAX) {
       throw new TswitchError('BAD_REQUEST', `publish: ${formatPublished(each)} goes beyond port ${PORT_MAX}`);
     }
