@@ -16,7 +16,7 @@ const SOCKET_ONLY = /^\/v1\/tokens(?:\/|$)/;
 const LOGIC = /^\/v1\/logic(?:\/|$)/;
 
 export interface GuardOptions {
-  /** Null: whoever connects may do all (`--no-auth`, on a loopback address only). */
+  /** Null: whoever connects may do what a full token may (`--no-auth`, on a loopback address only). */
   tokens: TokenStore | null;
   /** Names, in lower case, that the Host header may have beside IP addresses and `localhost`. */
   hosts: readonly string[];

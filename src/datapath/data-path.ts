@@ -283,10 +283,9 @@ export class DataPath {
       this.#host.hostTick(now, this.#egress);
       if (this.#journal !== null) this.#journal.settled();
     }
-    for (const port of this.#open) {
-      if (!port.pending()) continue;
-      frames += port.handle === this.#takeover.suspected ? this.#forwardSuspect(port, now) : this.#forward(port, now);
-    }
+    if (this.#takeover.suspected >= 0) frames = this.#forwardSuspect(now);
+    if (frames > 0) return frames;
+    for (const port of this.#open) if (port.pending()) frames += this.#forward(port, now);
     return frames;
   }
 
@@ -303,12 +302,17 @@ export class DataPath {
     return batch.count;
   }
 
-  /** Forwards one frame of those with which the worker before this one ended, or drops it if it is the culprit. */
-  #forwardSuspect(port: Port, now: number): number {
+  /**
+   * Forwards one frame of those with which the worker before this one ended, or drops it if it is the culprit. Other ports wait
+   * meanwhile: if a batch of theirs ended this worker too, it would be forgotten which frames are suspects.
+   */
+  #forwardSuspect(now: number): number {
+    const port = this.#ports[this.#takeover.suspected]!;
     this.#batch.limit = 1;
     const taken = this.#takeover.isCulprit ? this.#dropCulprit(port, now) : this.#forward(port, now);
     this.#batch.limit = BATCH_FRAMES_MAX;
     if (taken > 0) this.#takeover.settled();
+    else this.#takeover.acquit();
     return taken;
   }
 

@@ -56,7 +56,7 @@ export class Takeover {
 
   /** It is closed: its frames are gone. */
   close(handle: number): void {
-    if (handle === this.suspected) this.suspected = NO_PORT;
+    if (handle === this.suspected) this.acquit();
   }
 
   /** A batch is going to be judged. */
@@ -73,6 +73,11 @@ export class Takeover {
   /** One of the suspects is done with. */
   settled(): void {
     this.isCulprit = false;
-    if (--this.#suspects === 0) this.suspected = NO_PORT;
+    if (--this.#suspects === 0) this.acquit();
+  }
+
+  /** There are no suspects any more. */
+  acquit(): void {
+    this.suspected = NO_PORT;
   }
 }
