@@ -30,7 +30,7 @@ export interface Admission {
   mayLoadLogics?: boolean;
 }
 
-/** @throws ApiError where the request is refused, TswitchError where the tokens cannot be read */
+/** @throws ApiError where the request is refused */
 export function admitTcp(request: Request, { tokens, hosts, allowLogic = false }: GuardOptions): Admission {
   // As the router reads it, which decodes it: else `/v1/%74okens` would be no route to the guard, but one to the router.
   const path = getPath(request);
@@ -84,7 +84,7 @@ function checkToken(request: Request, path: string, tokens: TokenStore): TokenVi
     throw unauthorized('Bearer realm="tswitch"', 'send Authorization: Bearer TOKEN; `tswitch token add` makes one');
   }
   const token = /^Bearer +([\w.~+/=-]{1,256}) *$/i.exec(authorization)?.[1];
-  const known = token === undefined ? null : tokens.find(token);
+  const known = token === undefined ? null : find(tokens, token);
   if (!known) {
     throw unauthorized('Bearer realm="tswitch", error="invalid_token"', 'this token is not known, or no longer');
   }
@@ -95,6 +95,16 @@ function checkToken(request: Request, path: string, tokens: TokenStore): TokenVi
     });
   }
   return known;
+}
+
+/** What is wrong with the file is not for strangers to know. */
+function find(tokens: TokenStore, token: string): TokenView | null {
+  try {
+    return tokens.find(token);
+  } catch (error) {
+    if (tokens.problem === null) throw error;
+    throw unauthorized('Bearer realm="tswitch"', "no token is accepted for now: the daemon's log says why");
+  }
 }
 
 function unauthorized(challenge: string, message: string): ApiError {

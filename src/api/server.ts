@@ -80,6 +80,7 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
     await listenUnix(makeServer(app.fetch), socket, gid);
     if (!tcp || !place) return { url: null, close };
     const guard = guardOptions(tcp, place);
+    let toldProblem: string | null = null;
     const guarded: Answer = (request) => {
       let admission: Admission;
       try {
@@ -88,6 +89,10 @@ export async function serveApi(control: SwitchControl, options: ApiOptions): Pro
         const answer = answerError(errorOf(error), report);
         log.debug('request refused', { method: request.method, status: answer.status });
         return answer;
+      } finally {
+        const problem = tcp.tokens?.problem ?? null;
+        if (problem !== null && problem !== toldProblem) log.error('no token is accepted', { reason: problem });
+        toldProblem = problem;
       }
       return app.fetch(request, admission);
     };

@@ -41,11 +41,17 @@ export class TokenStore {
   readonly path: string;
   #tokens: StoredToken[] = [];
   #version = '';
+  #problem: string | null = null;
 
   /** @throws TswitchError BAD_REQUEST or NOT_PERMITTED where the file cannot be used; a missing one holds no token */
   constructor(path: string) {
     this.path = path;
     this.#refresh();
+  }
+
+  /** Why no token was found when they were last looked at; null: the file can be used. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   list(): TokenView[] {
@@ -113,6 +119,7 @@ export class TokenStore {
   #refresh(): void {
     try {
       const version = versionOf(this.path);
+      this.#problem = null;
       if (version === this.#version) return;
       this.#tokens = version === '' ? [] : readTokens(this.path);
       this.#version = version;
@@ -120,7 +127,9 @@ export class TokenStore {
       // Whatever is wrong with the file, what it held before is no longer to be trusted.
       this.#tokens = [];
       this.#version = '';
-      throw fileError(this.path, error);
+      const explained = fileError(this.path, error);
+      this.#problem = explained.message;
+      throw explained;
     }
   }
 

@@ -13,7 +13,7 @@ import { TokenStore } from '../../src/api/tokens.ts';
 import type { ErrorBody } from '../../src/api/errors.ts';
 import { memoryStore } from '../../src/networks/document.ts';
 import { Networks } from '../../src/networks/networks.ts';
-import { SILENT } from '../../src/control/log.ts';
+import { type Log, SILENT } from '../../src/control/log.ts';
 import { apiClient, refusal } from '../support/api-client.ts';
 import { fakeControl } from '../support/fake-control.ts';
 
@@ -151,6 +151,29 @@ describe('tokens', () => {
     expect(() => new TokenStore(join(folder, 'open.json'))).toThrow(/open to other users: chmod 600/);
     expect(() => new TokenStore(folder)).toThrow(/is no file/);
     expect(() => new TokenStore(join(folder, 'none', 'x')).add('a')).toThrow(/cannot use the token file/);
+  });
+
+  test('of a file that is damaged while it is used none is accepted; why is told in the log, and not to strangers', async () => {
+    const path = join(folder, 'damaged.json');
+    const store = new TokenStore(path);
+    const { token } = store.add('a');
+    const whole = readFileSync(path);
+    const logged: string[] = [];
+    const log: Log = { ...SILENT, error: (message, { reason } = {}) => logged.push(`${message}: ${String(reason)}`) };
+    const options = { socket: join(folder, 'damaged.sock'), tcp: { listen: '127.0.0.1:0', tokens: store }, log };
+    const damaged = await serveApi(fakeControl(), options);
+    const get = () => send('GET', '/v1/switch', bearer(token), undefined, Number(new URL(damaged.url!).port));
+    expect((await get()).status).toBe(200);
+    writeFileSync(path, '{"tokens":');
+    for (let k = 0; k < 2; k++) {
+      const reply = await get();
+      expect([reply.status, codeOf(reply)]).toEqual([401, 'UNAUTHORIZED']);
+      expect(reply.text).not.toContain(path);
+    }
+    expect(logged).toEqual([expect.stringMatching(`no token is accepted: the token file ${path} is damaged`)]);
+    writeFileSync(path, whole);
+    expect((await get()).status).toBe(200);
+    await damaged.close();
   });
 
   test('without a token file there are none', async () => {
