@@ -8,7 +8,7 @@ import type { HandoversControl, Published } from '../networks/model.ts';
 import { formatPublished } from '../networks/gateway/published-text.ts';
 import * as bodies from './bodies.ts';
 import type { ForwardRules } from './forward-rules.ts';
-import { endpointOptions, networkOptions } from './options.ts';
+import { endpointOptions, limitOptions, networkOptions } from './options.ts';
 import { publishedPorts } from './ports.ts';
 import { type Handlers, handler } from './protocol.ts';
 
@@ -28,7 +28,8 @@ export function networkDriver({ handovers, forwardRules, log }: NetworkDriverOpt
   const vlanOf = (id: string): number | null => handovers.networks().find((network) => network.id === id)?.vlan ?? null;
   return {
     CreateNetwork: handler(bodies.createNetwork, async ({ NetworkID, Options, IPv4Data, IPv6Data }) => {
-      const { hostGateway, ...options } = networkOptions(Options?.[bodies.GENERIC_OPTIONS] ?? {});
+      const given = Options?.[bodies.GENERIC_OPTIONS] ?? {};
+      const { hostGateway, ...options } = networkOptions(given);
       const subnets = [...(IPv4Data ?? []), ...(IPv6Data ?? [])].flatMap(subnetOf);
       await handovers.createNetwork({
         name: `docker-${NetworkID.slice(0, NAME_DIGITS)}`,
@@ -38,6 +39,7 @@ export function networkDriver({ handovers, forwardRules, log }: NetworkDriverOpt
         subnets: subnets.map(({ gateway, ...subnet }) => ({ ...subnet, ...(gateway === null ? {} : { gateway }) })),
         // Without an address of its own it could only take a container's.
         hostGateway: hostGateway && subnets.every(({ gateway }) => gateway !== null),
+        limits: limitOptions(given),
       });
       return {};
     }),
@@ -50,10 +52,11 @@ export function networkDriver({ handovers, forwardRules, log }: NetworkDriverOpt
 
     CreateEndpoint: handler(bodies.createEndpoint, async ({ NetworkID, EndpointID, Interface, Options }) => {
       const port = endpointOptions(Options ?? {}, vlanOf(NetworkID));
+      const limits = limitOptions(Options ?? {});
       const addresses = [Interface?.Address, Interface?.AddressIPv6].filter((address) => typeof address === 'string');
       const given = Interface?.MacAddress || null;
       const wanted = given === null ? macFor(addresses.filter(Boolean)) : parseUnicastMac(given, 'mac');
-      const place = { id: EndpointID, addresses: addresses.filter(Boolean), mac: wanted, port };
+      const place = { id: EndpointID, addresses: addresses.filter(Boolean), mac: wanted, port, limits };
       const mac = await handovers.createEndpoint(NetworkID, place);
       return { Interface: given === null ? { MacAddress: mac } : {} };
     }),

@@ -1,14 +1,24 @@
 /** What users write behind `docker network create -o` and `--driver-opt`: texts by name. Pure. */
 import { TswitchError } from '../control/errors.ts';
-import { VID_MAX, VID_MIN } from '../limits.ts';
+import type { RateLimits } from '../control/model.ts';
+import { formatBurst, formatRate, parseBurst, parseRate } from '../control/rate-text.ts';
+import { BURST_BYTES_MAX, RATE_BITS_MAX, RATE_BITS_MIN, VID_MAX, VID_MIN } from '../limits.ts';
 import type { HandedPort } from '../networks/model.ts';
 import { nearest } from './nearest.ts';
 
 /** Docker's own names for what we have too: files written for its bridge driver work as they are. */
 const MTU_OF_DOCKER = 'com.docker.network.driver.mtu';
 const ICC_OF_DOCKER = 'com.docker.network.bridge.enable_icc';
-const NETWORK_OPTIONS = ['name', 'vlan', 'isolated', 'mtu', 'host-gateway', MTU_OF_DOCKER, ICC_OF_DOCKER];
-const ENDPOINT_OPTIONS = ['vlan', 'trunk', 'native', 'isolated'];
+/** As the flags of the command line are called. */
+const LIMIT_OPTIONS = [
+  ['ingress-rate', 'ingressRate', rateOf],
+  ['ingress-burst', 'ingressBurst', burstOf],
+  ['egress-rate', 'egressRate', rateOf],
+  ['egress-burst', 'egressBurst', burstOf],
+] as const;
+const LIMITS = ['rate', ...LIMIT_OPTIONS.map(([option]) => option)];
+const NETWORK_OPTIONS = ['name', 'vlan', 'isolated', 'mtu', 'host-gateway', ...LIMITS, MTU_OF_DOCKER, ICC_OF_DOCKER];
+const ENDPOINT_OPTIONS = ['vlan', 'trunk', 'native', 'isolated', ...LIMITS];
 /** What libnetwork itself says in the same place. */
 const DOCKERS_OWN = /^com\.docker\./;
 
@@ -62,6 +72,23 @@ export function endpointOptions(options: Readonly<Record<string, unknown>>, netw
   return { ...common, mode: 'native-untagged', trunks, ...(untagged === null ? {} : { vlan: untagged }) };
 }
 
+/**
+ * Limits of bandwidth, of a network's members by default or of one: `rate` is both ways, and `none` no limit.
+ *
+ * @throws TswitchError BAD_REQUEST
+ */
+export function limitOptions(options: Readonly<Record<string, unknown>>): Partial<RateLimits> {
+  const text = textsOf(options);
+  const both = text('rate');
+  const limits: Partial<RateLimits> = {};
+  if (both !== undefined) limits.ingressRate = limits.egressRate = rateOf(both, 'rate');
+  for (const [option, field, parse] of LIMIT_OPTIONS) {
+    const value = text(option);
+    if (value !== undefined) limits[field] = parse(value, option);
+  }
+  return limits;
+}
+
 function refuseUnknown(names: readonly string[], known: readonly string[], what: string): void {
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
@@ -105,6 +132,23 @@ function vidsOf(text: string): number[] {
     const [first, last] = [vidOf(from, 'trunk'), vidOf(to, 'trunk')];
     return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
   });
+}
+
+function rateOf(text: string, name: string): string | null {
+  if (text === 'none') return null;
+  const rate = parseRate(text);
+  if (rate !== null && rate >= RATE_BITS_MIN && rate <= RATE_BITS_MAX) return text;
+  const range = `${formatRate(RATE_BITS_MIN)} to ${formatRate(RATE_BITS_MAX)}`;
+  return refuse(`${name}: "${text}" is no rate from ${range}, as tc writes it: 100mbit, or 10mbps (bytes); or none`);
+}
+
+function burstOf(text: string, name: string): string | null {
+  if (text === 'none') return null;
+  const bytes = parseBurst(text);
+  if (bytes !== null && bytes <= BURST_BYTES_MAX) return text;
+  return refuse(
+    `${name}: "${text}" is no size up to ${formatBurst(BURST_BYTES_MAX)}, as tc writes it: 64kb, 1mb; or none`,
+  );
 }
 
 function refuse(message: string): never {

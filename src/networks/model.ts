@@ -133,6 +133,8 @@ export interface NetworkRecord extends NetworkSettings {
   owner?: 'docker';
   /** False: the gateway is another machine, and the host has no place in the network. */
   hostGateway?: boolean;
+  /** Of each member that has none of its own; left out: none, as with an earlier version. */
+  limits?: RateLimits;
 }
 
 /** A setting of the host's kernel that was changed, to be put back. */
@@ -335,10 +337,14 @@ export interface HandedNetworkRequest extends Omit<NetworkRequest, 'driver' | 'i
   /** 64 hex digits, chosen by whoever makes it. */
   id: string;
   hostGateway: boolean;
+  /** Of each member that has none of its own. */
+  limits: Partial<RateLimits>;
 }
 
 export interface HandedEndpointRequest extends Pick<EndpointRecord, 'id' | 'addresses' | 'mac'> {
   port: HandedPort;
+  /** In place of the network's. */
+  limits: Partial<RateLimits>;
 }
 
 /** An interface that waits in the host to be taken. */

@@ -196,7 +196,7 @@ export class Networks implements NetworksControl {
   }
 
   #view(network: NetworkRecord): NetworkView {
-    const { subnets, endpoints, owner = 'tswitch', hostGateway: _, ...settings } = network;
+    const { subnets, endpoints, owner = 'tswitch', hostGateway: _, limits: __, ...settings } = network;
     return {
       ...settings,
       scope: 'local',

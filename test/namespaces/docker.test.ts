@@ -5,13 +5,15 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { PortView } from '../../src/control/model.ts';
 import { DockerLab, DRIVER, DRIVERS } from '../support/docker-lab.ts';
 import { IMAGE } from '../support/dockerd.ts';
-import { Lab } from '../support/lab.ts';
+import { Lab, runProgram } from '../support/lab.ts';
 import { HOST_ADDRESSES, WORLD_ADDRESSES } from '../support/network-lab.ts';
 
 const IS_LONG = process.env['TSWITCH_LONG'] === '1';
 const NETWORKS = IS_LONG ? 1000 : 100;
 const CONTAINERS = IS_LONG ? 100 : 6;
 const SERVE = 'echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp';
+
+const TRANSFER_BYTES = 2 * 1024 * 1024;
 
 const lab = new Lab();
 let net: DockerLab;
@@ -29,6 +31,36 @@ const refused = async (...args: string[]): Promise<string> => {
 };
 const ports = async (): Promise<PortView[]> =>
   (await net.tswitch.api.get<{ ports: PortView[] }>('/v1/ports')).body.ports;
+
+/** As `tc -json` shows it. */
+interface Discipline {
+  kind: string;
+  options: { rate?: number };
+}
+
+/** In bits per second; null: it is no limit. */
+function rateOf({ kind, options }: Discipline): number | null {
+  return kind === 'tbf' ? 8 * (options.rate ?? 0) : null;
+}
+
+/** The limit of what a container sends. */
+async function rateInside(container: string): Promise<number | null> {
+  const pid = await docker('inspect', '-f', '{{.State.Pid}}', container);
+  const shown = await runProgram('nsenter', ['--target', pid, '--net', 'tc', '-json', 'qdisc', 'show']);
+  const [rate = null] = (JSON.parse(shown) as Discipline[]).flatMap((each) => rateOf(each) ?? []);
+  return rate;
+}
+
+/** A transfer is no faster than the limit allows, by far: without one it takes some milliseconds. */
+async function expectSlow(to: string, from: string, bitsPerSecond: number): Promise<void> {
+  const url = `http://${from}/zeros`;
+  // Until it serves.
+  await expect.poll(async () => (await net.inside(to, 'wget', '-q', '--spider', url)).code).toBe(0);
+  const start = performance.now();
+  expect(await net.inside(to, 'wget', '-q', '-O', '/tmp/got', url)).toMatchObject({ code: 0 });
+  const seconds = (performance.now() - start) / 1000;
+  expect(seconds).toBeGreaterThan((0.5 * 8 * TRANSFER_BYTES) / bitsPerSecond);
+}
 
 test('containers of a network reach each other by name and alias, the world, and are reached by published ports', async () => {
   await docker(
@@ -133,11 +165,54 @@ test('a VLAN per network, another one or a trunk per container, isolation and MT
   expect(await net.pings('box-d', WORLD_ADDRESSES[0])).toBe(true);
 });
 
+test('limits of bandwidth: those of the network, and of a container in their place, also through a restart', async () => {
+  const limits = ['-o', 'rate=8mbit', '-o', 'egress-burst=128kb'];
+  await docker('network', 'create', ...DRIVERS, '--subnet', '10.81.0.0/24', ...limits, 'web');
+  const place = 'name=web,driver-opt=ingress-rate=4mbit,driver-opt=egress-rate=none';
+  const serve = `dd if=/dev/zero of=/tmp/zeros bs=1024 count=${TRANSFER_BYTES / 1024}; exec httpd -f -p 80 -h /tmp`;
+  await net.docker.box('box-a', ['--network', place], 'sh', '-c', serve);
+  await net.docker.box('box-b', ['--network', 'web'], 'sh', '-c', serve);
+  const views = async () =>
+    (await ports())
+      .filter(({ name }) => name.startsWith('docker-') && !name.endsWith('.gateway'))
+      .map(({ ingressRate, egressRate, egressBurst }) => ({ ingressRate, egressRate, egressBurst }));
+  const wanted = [
+    { ingressRate: '4mbit', egressRate: null, egressBurst: null },
+    { ingressRate: '8mbit', egressRate: '8mbit', egressBurst: '128kb' },
+  ];
+  expect(await views()).toEqual(wanted);
+  const [{ containers } = { containers: [] }] = await net.dockers();
+  expect(containers).toMatchObject(wanted);
+  const inForce = async (): Promise<(number | null)[]> => {
+    const outside = await net.host.run('tc', '-json', 'qdisc', 'show');
+    const far = [await rateInside('box-a'), await rateInside('box-b')];
+    return [...far, ...(JSON.parse(outside) as Discipline[]).flatMap((each) => rateOf(each) ?? [])];
+  };
+  const megabits = [4e6, 8e6, 8e6];
+  // The far end's limit comes when the container has its interface.
+  await expect.poll(inForce).toEqual(megabits);
+  await expectSlow('box-b', 'box-a', 4e6);
+  await expectSlow('box-a', 'box-b', 8e6);
+
+  await net.tswitch.kill();
+  await net.startTswitch();
+  expect(await views()).toEqual(wanted);
+  expect(await inForce()).toEqual(megabits);
+  await docker('restart', '--time', '1', 'box-a');
+  await expect.poll(inForce).toEqual(megabits);
+  await docker('network', 'disconnect', 'web', 'box-b');
+  await docker('network', 'connect', '--driver-opt', 'rate=none', 'web', 'box-b');
+  await expect.poll(inForce).toEqual([4e6, null]);
+});
+
 test('what is wrong is refused with what to do, and leaves nothing', async () => {
   const create = (...args: string[]): Promise<string> => refused('network', 'create', ...DRIVERS, ...args, 'bad');
   expect(await create('-o', 'vlna=10')).toMatch(/vlna: tswitch has no such network option, did you mean vlan\?/);
   expect(await create('-o', 'vlan=5000')).toMatch(/"5000" is no VLAN ID; take 1 to 4094/);
   expect(await create('-o', 'isolated=perhaps')).toMatch(/neither true nor false/);
+  expect(await create('-o', 'rate=fast')).toMatch(/rate: "fast" is no rate .*as tc writes it: 100mbit/);
+  expect(await create('-o', 'egres-rate=1mbit')).toMatch(/did you mean egress-rate\?/);
+  expect(await create('-o', 'ingress-burst=64kb')).toMatch(/a burst needs a rate/);
   expect(await create('--subnet', '10.9.0.0/16')).toMatch(/overlaps 10\.9\.0\.0\/24, a route of the host/);
   expect(await create('--ipam-opt', 'x=1')).toMatch(/has no options/);
   await docker('network', 'create', ...DRIVERS, '-o', 'vlan=10', '--subnet', '10.81.0.0/30', 'web');

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { SILENT } from '../../src/control/log.ts';
 import { nearest } from '../../src/docker/nearest.ts';
-import { endpointOptions, networkOptions } from '../../src/docker/options.ts';
+import { endpointOptions, limitOptions, networkOptions } from '../../src/docker/options.ts';
 import { openDockerPlugin } from '../../src/docker/plugin.ts';
 import { createProtocol, handler, type Handlers } from '../../src/docker/protocol.ts';
 import { planNetworks, wishedNetworks } from '../../src/networks/config/plan.ts';
@@ -42,6 +42,18 @@ describe('options', () => {
     expect(endpointOptions({ trunk: '20', native: 'none' }, 10)).toEqual({ mode: 'trunk', vlan: null, trunks: [20] });
   });
 
+  test('limits of bandwidth, both ways or one, by the words of the command line', () => {
+    expect(limitOptions({ vlan: '10' })).toEqual({});
+    expect(limitOptions({ rate: '100mbit' })).toEqual({ ingressRate: '100mbit', egressRate: '100mbit' });
+    const options = { rate: '1gbit', 'ingress-rate': 'none', 'ingress-burst': 'none', 'egress-burst': '256kb' };
+    expect(limitOptions(options)).toEqual({
+      ...{ ingressRate: null, ingressBurst: null },
+      ...{ egressRate: '1gbit', egressBurst: '256kb' },
+    });
+    expect(networkOptions(options)).toMatchObject({ isolated: false });
+    expect(endpointOptions(options, 10)).toEqual({});
+  });
+
   test.each([
     [
       () => networkOptions({ vlna: '10' }),
@@ -58,6 +70,11 @@ describe('options', () => {
     [() => endpointOptions({ trunks: '10' }, 1), /did you mean trunk\?/],
     [() => endpointOptions({ trunk: '10', vlan: '1' }, 1), /^vlan: a trunk has several/],
     [() => endpointOptions({ native: '10' }, 1), /^native: is for a trunk/],
+    [() => networkOptions({ 'ingres-rate': '1mbit' }), /did you mean ingress-rate\?/],
+    [() => endpointOptions({ 'egress-brust': '1mb' }, 1), /did you mean egress-burst\?/],
+    [() => limitOptions({ rate: '100mb' }), /^rate: "100mb" is no rate from 8kbit to 1tbit, as tc writes it: 100mbit,/],
+    [() => limitOptions({ 'egress-rate': '1kbit' }), /^egress-rate: "1kbit" is no rate from 8kbit/],
+    [() => limitOptions({ 'ingress-burst': '1gb' }), /^ingress-burst: "1gb" is no size up to 256mb, as tc writes it/],
     [() => endpointOptions({ trunk: '10-x' }, 1), /^trunk: "" is no VLAN ID/],
   ])('what is wrong is said with what is right %#', (parse, message) => {
     expect(parse).toThrow(message);

@@ -4,8 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { OwnedPort } from '../../control/model.ts';
+import type { OwnedPort, RateLimits } from '../../control/model.ts';
 import { TswitchError } from '../../control/errors.ts';
+import { limitsIn, NO_LIMITS } from '../../control/rate-limits.ts';
 import { bareAddress } from '../addresses/choice.ts';
 import type { EndpointRecord, HandedPort, NetworkRecord } from '../model.ts';
 import { gatewayMac, memberPort } from '../names.ts';
@@ -21,12 +22,13 @@ export function handedIfname(id: string): string {
 
 export function portOfHanded(
   network: NetworkRecord,
-  { name, ifname, mac }: Pick<EndpointRecord, 'name' | 'ifname' | 'mac'>,
+  { name, ifname, mac, ...limits }: Pick<EndpointRecord, 'name' | 'ifname' | 'mac' | keyof RateLimits>,
   port: HandedPort,
 ): OwnedPort {
   const { vlan, mtu, isolated } = network;
   const far = { netns: 'host', ifname, addresses: [], mac, mtu };
-  const settings = { isolated, ...(vlan === null ? {} : { vlan }), ...port };
+  const common = { isolated, ...limitsIn({ ...NO_LIMITS, ...limits }) };
+  const settings = { ...common, ...(vlan === null ? {} : { vlan }), ...port };
   return { request: { name: memberPort(network.name, name), kind: 'veth', ...far, ...settings }, remembered: null };
 }
 
@@ -59,4 +61,18 @@ export function refuseTwins(
       `${taken} in network ${network.name} is taken: member ${other.name} has it`,
     );
   }
+}
+
+/** @throws TswitchError CONTAINER_NOT_FOUND */
+export function endpointOf(network: NetworkRecord, id: string) {
+  const endpoint = network.endpoints.find((each) => each.id === id);
+  if (endpoint?.handed) return { endpoint, handed: endpoint.handed };
+  throw new TswitchError(
+    'CONTAINER_NOT_FOUND',
+    `endpoint ${id.slice(0, 12)} is not in network ${network.name}: start the container again`,
+  );
+}
+
+export function withEndpoint(network: NetworkRecord, endpoint: EndpointRecord): NetworkRecord {
+  return { ...network, endpoints: network.endpoints.map((each) => (each.id === endpoint.id ? endpoint : each)) };
 }

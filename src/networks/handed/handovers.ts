@@ -7,6 +7,7 @@ import { TswitchError } from '../../control/errors.ts';
 import { ipBatch } from '../../control/plumbing/ip.ts';
 import { readNetdev } from '../../control/plumbing/netdev.ts';
 import { normalizePortRequest } from '../../control/port-request.ts';
+import { NO_LIMITS, rateLimitsOf } from '../../control/rate-limits.ts';
 import { hostRoutes, refuseTaken, takenBy } from '../addresses/pools.ts';
 import { withNetwork } from '../document.ts';
 import type { Gateways } from '../gateway/gateways.ts';
@@ -25,8 +26,17 @@ import { hasGateway, memberPort } from '../names.ts';
 import { normalizeNetworkRequest } from '../network-request.ts';
 import { refuseName, vlanFor } from '../new-network.ts';
 import type { State } from '../state.ts';
-import { handedIfname, isStale, portOfHanded, reachesGateway, refuseTwins } from './handed.ts';
+import {
+  endpointOf,
+  handedIfname,
+  isStale,
+  portOfHanded,
+  reachesGateway,
+  refuseTwins,
+  withEndpoint,
+} from './handed.ts';
 import { isIdleBridge, stepAside } from './step-aside.ts';
+import { TakenLimits } from './taken-limits.ts';
 
 /** How often is looked for members whose namespace is gone. */
 const LOOK_MS = 30_000;
@@ -40,30 +50,35 @@ export interface HandoversOptions {
 export class Handovers implements HandoversControl {
   readonly #options: HandoversOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #limits: TakenLimits;
 
   constructor(options: HandoversOptions) {
     this.#options = options;
     this.#timer = setInterval(() => void options.changes.run(() => this.#sweep()), LOOK_MS).unref();
+    const { state, changes } = options;
+    this.#limits = new TakenLimits({ state, changes, networks: () => this.networks() });
   }
 
-  /** As part of a change, when ports are there: what lies in the host is not to answer there. */
+  /** As part of a change, when ports are there: what lies in the host is not to answer there, what was taken is limited. */
   async restore(): Promise<void> {
     const { state } = this.#options;
     await this.#sweep();
     for (const { ifname } of this.networks().flatMap(({ endpoints }) => endpoints)) {
       if (readNetdev(null, ifname)) await state.attempt(`interface ${ifname}`, () => takeDown(ifname));
     }
+    await this.#limits.ensure();
   }
 
   networks(): NetworkRecord[] {
     return this.#document.networks.filter(({ owner }) => owner === 'docker');
   }
 
-  createNetwork({ id, hostGateway, ...request }: HandedNetworkRequest): Promise<void> {
+  createNetwork({ id, hostGateway, limits, ...request }: HandedNetworkRequest): Promise<void> {
     const { state, changes, gateways } = this.#options;
     return changes.run(async () => {
       if (this.#find(id)) return;
       const { ipv6: _, ...wanted } = normalizeNetworkRequest({ ...request, dns: false });
+      const limited = rateLimitsOf(limits, NO_LIMITS, wanted.mtu);
       const document = this.#document;
       refuseName(wanted.name, document.networks);
       const idle = document.networks.filter((network) => isIdleBridge(network) && !gateways.view(network));
@@ -76,7 +91,7 @@ export class Handovers implements HandoversControl {
       const vlans = state.control.vlans().map(({ vlan }) => vlan);
       const vlan = vlanFor(wanted.vlan, { networks: document.networks, vlans });
       const place = { vlan, endpoints: [], owner: 'docker' as const, hostGateway };
-      const network: NetworkRecord = { id, created, ...wanted, ...place };
+      const network: NetworkRecord = { id, created, ...wanted, ...place, limits: limited };
       const networks = document.networks.map((each) => (idle.includes(each) ? stepAside(each, network, taken) : each));
       await state.commit({ ...document, networks: [...networks, network] });
     });
@@ -92,7 +107,7 @@ export class Handovers implements HandoversControl {
     });
   }
 
-  createEndpoint(networkId: string, { id, port, ...place }: HandedEndpointRequest): Promise<string> {
+  createEndpoint(networkId: string, { id, port, limits, ...place }: HandedEndpointRequest): Promise<string> {
     return this.#options.changes.run(async () => {
       await this.#sweep();
       const network = this.#network(networkId);
@@ -101,6 +116,7 @@ export class Handovers implements HandoversControl {
       refuseTwins(network, place);
       const endpoint: EndpointRecord = {
         ...place,
+        ...rateLimitsOf(limits, network.limits ?? NO_LIMITS, network.mtu),
         id,
         name: id.slice(0, 12),
         netns: '',
@@ -180,6 +196,7 @@ export class Handovers implements HandoversControl {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#limits.close();
   }
 
   get #document(): NetworksDocument {
@@ -240,17 +257,4 @@ export class Handovers implements HandoversControl {
 /** In the host nothing is to answer on it. Whoever takes it brings it up. */
 function takeDown(ifname: string): Promise<void> {
   return ipBatch(null, [['link', 'set', 'dev', ifname, 'down']]);
-}
-
-function endpointOf(network: NetworkRecord, id: string) {
-  const endpoint = network.endpoints.find((each) => each.id === id);
-  if (endpoint?.handed) return { endpoint, handed: endpoint.handed };
-  throw new TswitchError(
-    'CONTAINER_NOT_FOUND',
-    `endpoint ${id.slice(0, 12)} is not in network ${network.name}: start the container again`,
-  );
-}
-
-function withEndpoint(network: NetworkRecord, endpoint: EndpointRecord): NetworkRecord {
-  return { ...network, endpoints: network.endpoints.map((each) => (each.id === endpoint.id ? endpoint : each)) };
 }
