@@ -144,6 +144,24 @@ test('a pid whose process ended while no daemon ran is nobody any more', async (
   expect(await port('p')).toMatchObject({ state: 'lost', netns: String(sleeper.pid) });
 });
 
+test('what a TAP lost while no daemon ran does not count as lost by the next one', async () => {
+  await daemon.start();
+  await plugBoth();
+  await daemon.kill();
+  const lost = async (): Promise<number> => {
+    const [link] = JSON.parse(await b.run('ip', '-json', '-statistics', 'link', 'show', 'eth0')) as [
+      { stats64: { tx: { dropped: number } } },
+    ];
+    return link.stats64.tx.dropped;
+  };
+  const before = await lost();
+  expect(await b.pingsInVain('10.58.0.1')).toBe(true);
+  expect(await lost()).toBeGreaterThan(before);
+  await daemon.start();
+  expect(await b.pings('10.58.0.1')).toBe(true);
+  expect((await port(b.name))!.stats.rx.drops).toBe(0);
+});
+
 test('what is left of ports that nobody wishes is removed; what is foreign is not touched, and in the way', async () => {
   await daemon.start();
   await plugBoth();

@@ -25,7 +25,7 @@ export interface TapWatch {
   readonly state: LinkState;
   /** Asks the kernel now instead of at the next tick. */
   check(): void;
-  /** Frames from the TAP's side that were lost because nobody read them in time; the last known once it is gone. */
+  /** Frames from the TAP's side that were lost since, because nobody read them in time; the last known once it is gone. */
   overflowed(): number;
   close(): void;
 }
@@ -38,6 +38,8 @@ export function watchTap(
 ): TapWatch {
   const state = readTapLink(tap, { up: false, lost: false });
   let told = state;
+  // Of one that was taken over, also what was lost while no daemon ran.
+  const lostBefore = readTapOverflow(tap);
   let overflowed = 0;
   let polls = 0;
   const isDeserted = (): boolean =>
@@ -53,7 +55,7 @@ export function watchTap(
   return {
     state,
     check,
-    overflowed: () => (overflowed = Math.max(overflowed, readTapOverflow(tap))),
+    overflowed: () => (overflowed = Math.max(overflowed, readTapOverflow(tap) - lostBefore)),
     close: () => clearInterval(timer),
   };
 }
