@@ -1,12 +1,17 @@
 /**
- * Two projects: `unit` needs no root; `kernel` makes real namespaces, netdevs and daemons, so each of its files has a network
- * namespace to itself. A file of it waits more than it works, so twice as many run as there are processors.
+ * Three projects. `unit` needs no root. `kernel` makes real namespaces, netdevs and daemons, so each of its files has a network
+ * namespace to itself; one waits more than it works, so more run than there are processors. `alone` is of the same kind, but
+ * looks at what passes in a time, so one runs after another, when the others are done.
  */
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const KERNEL = ['test/namespaces/**/*.test.ts', 'test/contract/**/*.test.ts'];
+const ALONE = ['bench-command', 'bench-smoke', 'faults', 'loop', 'losses', 'spray', 'takeover'].map(
+  (name) => `test/namespaces/${name}.test.ts`,
+);
+const inOwnNetns = ['--require', fileURLToPath(new URL('test/support/own-netns.ts', import.meta.url))];
 /** Where .ci/run wants the counts; people read the default report. */
 const report = process.env['TSWITCH_TEST_REPORT'];
 
@@ -38,9 +43,20 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: KERNEL,
-          maxWorkers: 2 * availableParallelism(),
-          execArgv: ['--require', fileURLToPath(new URL('test/support/own-netns.ts', import.meta.url))],
+          exclude: ALONE,
+          maxWorkers: availableParallelism() + 1,
+          execArgv: inOwnNetns,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          fileParallelism: false,
+          execArgv: inOwnNetns,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

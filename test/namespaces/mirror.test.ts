@@ -136,6 +136,7 @@ test('into a file, by two ports: bounded by rotation, whole at every moment, and
       fromBlue.send(frame({ src: mac(sent + 1), payload: 1000 }));
     }
     // What comes at once is written at once, however full the file gets by it.
+    await until('these to be forwarded', () => lan.stats().totals.rx >= sent);
     await until('these to be written', () => bytesIn(`${file}.1`) + bytesIn(file) >= sent * 1000);
   }
   await lan.patchPort(red.name, { mirror: null });
