@@ -38,6 +38,7 @@ const BETTER: Record<MetricName, 'more' | 'less'> = {
   captureMissedPercent: 'less',
   apiP99Ms: 'less',
   lostFrames: 'less',
+  exchangeMs: 'less',
   swapMs: 'less',
   idleCpuPercent2: 'less',
   idleCpuPercent8: 'less',

@@ -44,7 +44,7 @@ const FIGURES: readonly TableOf[] = [
     view: costAtOverload,
   },
   { title: 'With changes of the switch', metrics: ['apiP99Ms'] },
-  { title: 'With swaps of a logic', metrics: ['lostFrames', 'swapMs'] },
+  { title: 'With swaps of a logic', metrics: ['lostFrames', 'exchangeMs', 'swapMs'] },
   { title: 'With a capture', metrics: ['captureRateRatio', 'captureCpuRatio', 'captureMissedPercent'] },
   { title: 'Recovery', metrics: ['overloadFps', 'cpuNsPerFrame', 'recoverySeconds'], view: costAboveNdr },
   { title: 'Latency', metrics: ['latencyP50Us', 'latencyP90Us', 'latencyP99Us', 'latencyP999Us', 'latencyMaxUs'] },

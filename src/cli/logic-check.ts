@@ -1,16 +1,23 @@
 /** What `tswitch logic check` looks at besides the contract: the types, and the test beside the file. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { LOGIC_FILE_ENDINGS } from '../control/logic/model.ts';
 import { programFile } from '../program-file.ts';
 
 export interface CheckResult {
   /** Null: it was not looked at. */
   holds: boolean | null;
   text: string;
+}
+
+/** Whether TypeScript can look at it at all; what else is named, who loads it refuses better. */
+export function canHaveTypes(file: string): boolean {
+  const isNamedSo = LOGIC_FILE_ENDINGS.some((ending) => ending === extname(file));
+  return isNamedSo && (statSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
 }
 
 /** Has TypeScript look at the file, where it is installed: beside the file or with tswitch. */
@@ -36,7 +43,10 @@ function compilerOptions(): object {
   return {
     target: 'esnext',
     lib: ['esnext'],
-    module: 'nodenext',
+    // Whatever package.json is around it, it is run as a module.
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    moduleDetection: 'force',
     ...(nodeTypes === null ? { types: [] } : { types: ['node'], typeRoots: [dirname(nodeTypes)] }),
     strict: true,
     noUncheckedIndexedAccess: true,

@@ -52,10 +52,12 @@ export function logicText(cli: Cli, logic: LogicView): string {
 }
 
 function versionText(cli: Cli, state: string, version: LogicVersionView): string {
-  const { file, loadedAt, description, style, params, frames, decided, sent, copies, faults } = version;
+  const { file, loadedAt, exchangeMicroseconds, description, style, params, frames, decided, sent, copies, faults } =
+    version;
   const fields = cli.fields([
     [state, file],
     ['loaded', loadedAt],
+    ['taken up', `in ${(exchangeMicroseconds / 1000).toFixed(1)} ms, between two batches, by the slowest worker`],
     ['does', description],
     ['decides', style === 'batch' ? 'by batch' : 'frame by frame'],
     ['params', JSON.stringify(params)],

@@ -101,6 +101,8 @@ export class Workers {
       atomics: 'disabled',
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB_MAX },
     });
+    // Of one that was given up already as it hung, such as that its memory is full: nobody waits for it any more.
+    this.#pool.on('error', () => {});
     this.#heartbeats = new Heartbeats(options.board, options.count, (worker) => this.#seats[worker]!.abort.abort());
     for (let worker = 0; worker < options.count; worker++) this.#seats.push(this.#makeSeat(worker));
     this.#readiness = new Readiness(this.#seats[0]!.epollFd, options.board, options.onReadable);

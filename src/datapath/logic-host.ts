@@ -6,7 +6,7 @@ import { getHeapStatistics } from 'node:v8';
 import type { Batch } from '../frame/batch.ts';
 import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import type { AnyLogic, LogicInstance } from '../switching/logic.ts';
-import { dropNamesOf } from '../switching/logic-counters.ts';
+import { dropNamesOf, LogicCount } from '../switching/logic-counters.ts';
 import type { SetupParts } from '../switching/logic-setup.ts';
 import type { Egress } from './egress.ts';
 import { faultOf } from './logic-fault.ts';
@@ -55,7 +55,8 @@ export class LogicHost implements LogicInstance {
 
   /** The logics from now on. Those that are as before go on; one that cannot be made is reported and left out. */
   use(loads: readonly LogicLoad[]): void {
-    const before = [...this.#live, ...this.#shadows.map(({ runner }) => runner)];
+    const beganMs = performance.now();
+    const before = this.#runners();
     const isUnchanged = (load: LogicLoad): boolean =>
       before.some((runner) => runner.load.id === load.id && runner.load.revision === load.revision);
     const live = loads.filter(({ isShadow }) => !isShadow);
@@ -73,6 +74,10 @@ export class LogicHost implements LogicInstance {
       shadow.replaces = this.#live.find(({ load }) => load.name === shadow.runner.load.name) ?? null;
     }
     this.#heapBytes = heapBytes();
+    const tookMicros = (performance.now() - beganMs) * 1000;
+    for (const runner of this.#runners()) {
+      if (!before.includes(runner)) runner.counts[LogicCount.EXCHANGE_MICROS] = tookMicros;
+    }
   }
 
   portsChanged(now: number): void {
@@ -142,7 +147,11 @@ export class LogicHost implements LogicInstance {
   }
 
   #all(): LogicRunner[] {
-    return [...this.#live, ...this.#shadows.map(({ runner }) => runner)].filter(({ isSuspended }) => !isSuspended);
+    return this.#runners().filter(({ isSuspended }) => !isSuspended);
+  }
+
+  #runners(): LogicRunner[] {
+    return [...this.#live, ...this.#shadows.map(({ runner }) => runner)];
   }
 
   #make<T>(load: LogicLoad, make: (options: Omit<RunnerOptions, 'outbox'>) => T): T | null {

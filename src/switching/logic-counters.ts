@@ -22,8 +22,10 @@ export const LogicCount = {
   DIFFERENT: 7,
   /** Microseconds spent in it. */
   MICROS: 8,
+  /** Microseconds for which the worker took no frames when it took this version up, or took it up anew, the last time. */
+  EXCHANGE_MICROS: 9,
 } as const;
-export const FIRST_OWN_COUNT = 9;
+export const FIRST_OWN_COUNT = 10;
 
 export class LogicCounter {
   readonly #counts: Float64Array;

@@ -20,6 +20,7 @@ function version(id: number, file: string, params: Record<string, unknown>): Log
     refused: 0,
     faults: 1,
     microseconds: 50,
+    exchangeMicroseconds: 400,
     drops: [{ reason: 'NOT_ALLOWED', sentence: 'not on the list', count: 10 }],
     counters: [{ name: 'seen', sentence: 'frames seen', count: 5 }],
     lastFaults: [

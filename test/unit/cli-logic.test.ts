@@ -1,4 +1,5 @@
 /** The command `logic`, against the API on a real Unix socket; `new` and `check` without any daemon. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,23 @@ export default defineLogic({
   expect(JSON.parse(missing.stdout)).toMatchObject({ error: expect.stringMatching(/cannot read .*gone.ts/) });
 });
 
+test('types are looked at as those of a module, whatever is around the file', { timeout: 120_000 }, async () => {
+  const file = join(folder, 'module.ts');
+  const text = `import { DEFER, defineLogic } from 'tswitch/logic';
+export default defineLogic({ name: 'here', description: import.meta.url, create: () => ({ frame: () => DEFER }) });
+`;
+  writeFileSync(file, text);
+  expect((await program(['logic', 'check', file])).stdout).toMatch(/^ok {3}types: right/);
+});
+
+test('what is no file of a logic is refused at once, a pipe that nobody writes into too', async () => {
+  const pipe = join(folder, 'pipe.ts');
+  execFileSync('mkfifo', [pipe]);
+  const checked = await program(['logic', 'check', pipe]);
+  expect(checked.stdout).toMatch(/^- {4}types: not checked.*\nNOT {2}loads: \S+pipe.ts is no regular file\n/);
+  expect((await program(['logic', 'check', '/etc/passwd'])).stdout).toMatch(/\nNOT {2}loads: file: must end in .ts/);
+});
+
 test('load, ls, show, set, diff, promote, rollback, unload', async () => {
   const file = join(folder, 'filter.ts');
   writeFileSync(file, '');
@@ -91,6 +109,7 @@ test('load, ls, show, set, diff, promote, rollback, unload', async () => {
   expect((await run(['logic', 'set', 'filter', 'limit=7', 'name=x'])).stdout).toContain('{"limit":7,"name":"x"}');
   const shown = (await run(['logic', 'show', 'filter'])).stdout;
   expect(shown).toMatch(/ports +red, blue/);
+  expect(shown).toMatch(/taken up +in 0.4 ms, /);
   expect(shown).toMatch(/NOT_ALLOWED +10 {2}not on the list/);
   expect(shown).toMatch(/throw {2}my fault {2}\(port red\)\n {2}frame ffffffffffff\n {4}at frame \(\/x\/a.ts:5:7\)/);
   expect((await run(['logic', 'rollback', 'filter'])).stdout).toMatch(/^filter is the version loaded 2026/);

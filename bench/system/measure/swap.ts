@@ -1,6 +1,7 @@
 /**
- * What swapping a logic costs the traffic: frames lost, and how long a swap takes until all workers have acknowledged it,
- * while one version of a logic takes the other's place so many times a second; beside the same load without any swap.
+ * What swapping a logic costs the traffic: frames lost, for how long a worker takes no frames while it exchanges one version for
+ * the other, and how long whoever asks for a swap waits until all workers have acknowledged it, while one version of a logic
+ * takes the other's place so many times a second; beside the same load without any swap.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -36,36 +37,46 @@ export const swap: Measurement = {
       await load.send([phase(framesPerSecond, settings.warmUpSeconds)]);
       const before = await drained([b], bench.signal);
       await load.begin([phase(framesPerSecond, settings.frameSeconds)]);
-      const timesMs = await swapFor(settings.frameSeconds, Number(at.swapsPerSecond), bench.signal, () =>
+      const swaps = await swapFor(settings.frameSeconds, Number(at.swapsPerSecond), bench.signal, () =>
         call('POST', `/v1/logic/${NAME}/rollback`),
       );
       const { phases } = await load.end(settings.frameSeconds);
       const received = (await drained([b], bench.signal)) - before;
       add('lostFrames', Math.max(0, phases[0]!.sent - received), at);
-      if (timesMs.length > 0) add('swapMs', Math.max(...timesMs), at);
+      if (swaps.length === 0) return;
+      add('exchangeMs', Math.max(...swaps.map(({ exchangeMs }) => exchangeMs)), at);
+      add('swapMs', Math.max(...swaps.map(({ answeredMs }) => answeredMs)), at);
     } finally {
       await call('DELETE', `/v1/logic/${NAME}`);
     }
   },
 };
 
-/** @returns how long each took */
+interface Swap {
+  /** For so long the slowest worker took no frames. */
+  exchangeMs: number;
+  /** After so long whoever asked for it had the answer. */
+  answeredMs: number;
+}
+
 async function swapFor(
   seconds: number,
   perSecond: number,
   signal: AbortSignal,
-  swapOnce: () => Promise<unknown>,
-): Promise<number[]> {
-  const timesMs: number[] = [];
+  swapOnce: () => Promise<string>,
+): Promise<Swap[]> {
+  const swaps: Swap[] = [];
   const startMs = performance.now();
   for (let k = 0; k < Math.floor(seconds * perSecond); k++) {
     const dueMs = startMs + (k * 1000) / perSecond;
     await sleep(Math.max(0, dueMs - performance.now()), undefined, { signal });
     const begunMs = performance.now();
-    await swapOnce();
-    timesMs.push(performance.now() - begunMs);
+    const answer = await swapOnce();
+    const answeredMs = performance.now() - begunMs;
+    const { live } = JSON.parse(answer) as { live: { exchangeMicroseconds: number } };
+    swaps.push({ exchangeMs: live.exchangeMicroseconds / 1000, answeredMs });
   }
-  return timesMs;
+  return swaps;
 }
 
 function macsOf(hosts: readonly Host[]): string[] {

@@ -94,6 +94,9 @@ const version = z
     refused: count('Own frames and copies that could not be sent.'),
     faults: count('Times that it failed.'),
     microseconds: count('Time spent in it, in microseconds.'),
+    exchangeMicroseconds: count(
+      'For so long the slowest worker took no frames, between two batches, when it took this version or its parameters up the last time.',
+    ),
     drops: z
       .array(
         z.object({

@@ -5,7 +5,7 @@ import type { CheckedLogic } from '../../control/logic/checker.ts';
 import { TswitchError } from '../../control/errors.ts';
 import { Cli, examples } from '../cli.ts';
 import { ProgramFailed } from '../errors.ts';
-import { type CheckResult, checkTypes, runTest } from '../logic-check.ts';
+import { type CheckResult, canHaveTypes, checkTypes, runTest } from '../logic-check.ts';
 import { printable } from '../output.ts';
 import { parseParam } from '../param.ts';
 
@@ -22,7 +22,9 @@ export function addLogicCheck(group: Command): void {
   check.action(async (file: string, { param = {} }: CheckOptions) => {
     const cli = new Cli(check);
     const path = resolve(file);
-    const types = await checkTypes(path);
+    const types = canHaveTypes(path)
+      ? await checkTypes(path)
+      : { holds: null, text: 'not checked: it cannot be loaded' };
     const checked = await contractOf(path, param);
     const test = await runTest(path);
     const rules = 'error' in checked ? [] : checked.rules;

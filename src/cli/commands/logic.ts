@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { LogicDiffView, LogicView } from '../../control/logic/model.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, UsageError } from '../errors.ts';
-import { checkTypes } from '../logic-check.ts';
+import { canHaveTypes, checkTypes } from '../logic-check.ts';
 import { logicTemplate, testTemplate } from '../logic-template.ts';
 import { diffText, logicTable, logicText } from '../logic-view.ts';
 import { parseParam } from '../param.ts';
@@ -79,7 +79,7 @@ function addLoad(group: Command): void {
 
 async function loadFile(cli: Cli, file: string, options: LoadOptions): Promise<void> {
   const { ports, vlans, shadow, param } = options;
-  if (options.types && existsSync(file)) {
+  if (options.types && canHaveTypes(file)) {
     const { holds, text } = await checkTypes(file);
     if (holds === false) throw new CliError(`${file} is not loaded: its types are wrong\n${text}`);
     if (holds === null) process.stderr.write(`tswitch: types ${text}\n`);

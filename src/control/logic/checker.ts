@@ -15,17 +15,22 @@ export interface CheckedLogic extends Omit<LogicCheckAnswer, 'shape' | 'params' 
   paramsSchema: Record<string, unknown> | null;
 }
 
-/** @throws TswitchError LOGIC_REFUSED that says where and why */
-export async function checkLogic(task: LogicCheckTask): Promise<CheckedLogic> {
+/**
+ * @param refused what comes of it if something is wrong, for the message
+ * @throws TswitchError LOGIC_REFUSED that says where and why
+ */
+export async function checkLogic(task: LogicCheckTask, refused = `${task.file} is not loaded`): Promise<CheckedLogic> {
   const pool = new Piscina<LogicCheckTask, LogicCheckResult>({
     filename: TASK_FILE,
     minThreads: 1,
     maxThreads: 1,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
   });
+  // Of one whose time was over already.
+  pool.on('error', () => {});
   try {
     const result = await pool.run(task, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if ('error' in result) throw refusal(task.file, result.error.message, result.error);
+    if ('error' in result) throw refusal(refused, result.error.message, result.error);
     // The shape was checked where it was made.
     return result.answer as CheckedLogic;
   } catch (error) {
@@ -35,7 +40,7 @@ export async function checkLogic(task: LogicCheckTask): Promise<CheckedLogic> {
       name === 'AbortError'
         ? `it does not come to an end within ${TIMEOUT_MS / 1000} s: is there an endless loop?`
         : message;
-    throw refusal(task.file, reason, { stack: null });
+    throw refusal(refused, reason, { stack: null });
   } finally {
     await pool.destroy();
   }
@@ -46,9 +51,9 @@ export function refuseBroken(file: string, { rules }: Pick<CheckedLogic, 'rules'
   const broken = rules.filter(({ holds }) => !holds);
   if (broken.length === 0) return;
   const texts = broken.map(({ rule, text }) => `it breaks the contract "${rule}": ${text.split('\n')[0]}`);
-  throw refusal(file, texts.join('; '), { rules: broken });
+  throw refusal(`${file} is not loaded`, texts.join('; '), { rules: broken });
 }
 
-function refusal(file: string, reason: string, details: unknown): TswitchError {
-  return new TswitchError('LOGIC_REFUSED', `${file} is not loaded: ${reason}`, details);
+function refusal(refused: string, reason: string, details: unknown): TswitchError {
+  return new TswitchError('LOGIC_REFUSED', `${refused}: ${reason}`, details);
 }

@@ -169,7 +169,8 @@ export class Logics implements LogicControl {
     const version = this.#inState(name, state);
     const given = { ...version.given, ...patch.params };
     const { module, file } = version.load;
-    const { params } = await checkLogic({ module, file, params: given, isWhole: false, isTimed: false });
+    const task = { module, file, params: given, isWhole: false, isTimed: false };
+    const { params } = await checkLogic(task, `the parameters of ${name} stay as they are`);
     await this.#options.change(async () => {
       const entry = this.#get(name);
       if (entry[state] !== version) throw notFound(`logic ${name} is another one by now: try again`);

@@ -56,6 +56,8 @@ export interface LogicVersionView {
   refused: number;
   faults: number;
   microseconds: number;
+  /** For so long the slowest worker took no frames when it took this version up. */
+  exchangeMicroseconds: number;
   drops: { reason: string; sentence: string; count: number }[];
   counters: { name: string; sentence: string; count: number }[];
   lastFaults: LogicFaultView[];

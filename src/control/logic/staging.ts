@@ -3,6 +3,7 @@
  * file may be edited while its last version works. They lie in a folder that only the daemon's user can open, until it ends.
  */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, isAbsolute, join } from 'node:path';
@@ -70,7 +71,7 @@ export class Staging {
 async function read(file: string): Promise<Buffer> {
   try {
     // Without waiting for whoever writes into it, should it be a pipe.
-    const handle = await open(file, 'r');
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) throw new TswitchError('LOGIC_REFUSED', `${file} is no regular file`);

@@ -111,6 +111,7 @@ export class LogicVersion {
       refused: row[LogicCount.REFUSED]!,
       faults: row[LogicCount.FAULTS]!,
       microseconds: Math.round(row[LogicCount.MICROS]!),
+      exchangeMicroseconds: Math.round(Math.max(...this.#column(LogicCount.EXCHANGE_MICROS))),
       drops: drops.map(([reason, sentence], k) => ({ reason, sentence, count: row[FIRST_OWN_COUNT + k]! })),
       counters: counters.map(([name, sentence], k) => {
         return { name, sentence, count: row[FIRST_OWN_COUNT + drops.length + k]! };
@@ -142,10 +143,20 @@ export class LogicVersion {
     };
   }
 
+  /** What each worker has in it. */
+  #column(column: number): Float64Array {
+    const length = this.#rowLength();
+    return new Float64Array(this.load.memory.counters).filter((_, at) => at % length === column);
+  }
+
+  #rowLength(): number {
+    const { drops, counters } = this.shape;
+    return rowLength(Object.keys(drops).length, Object.keys(counters).length);
+  }
+
   /** Summed over the workers. */
   #row(): Float64Array {
-    const { drops, counters } = this.shape;
-    const length = rowLength(Object.keys(drops).length, Object.keys(counters).length);
+    const length = this.#rowLength();
     const all = new Float64Array(this.load.memory.counters);
     const sum = new Float64Array(length);
     for (let at = 0; at < all.length; at++) sum[at % length] = sum[at % length]! + all[at]!;
