@@ -131,15 +131,17 @@ export class Ports {
     const wanted = applyPatch(record.settings, patch, record.attachment.identity.addresses);
     refuseUnlimitable(record.attachment.identity, wanted);
     const { attachment, settings } = record;
-    const limitsAgain = LIMIT_FIELDS.some((field) => patch[field] !== undefined);
-    if (limitsAgain) await attachment.setLimits(limitsIn(wanted));
-    try {
-      if (wanted.mtu !== settings.mtu) await attachment.setMtu(wanted.mtu);
-      await this.#options.mirroring.set(name, wanted.mirror);
-    } catch (error) {
-      if (limitsAgain) await attachment.setLimits(limitsIn(settings));
-      throw error;
+    await using undo = new AsyncDisposableStack();
+    if (LIMIT_FIELDS.some((field) => patch[field] !== undefined)) {
+      await attachment.setLimits(limitsIn(wanted));
+      undo.defer(() => attachment.setLimits(limitsIn(settings)));
     }
+    if (wanted.mtu !== settings.mtu) {
+      await attachment.setMtu(wanted.mtu);
+      undo.defer(() => attachment.setMtu(settings.mtu));
+    }
+    await this.#options.mirroring.set(name, wanted.mirror);
+    undo.move();
     record.settings = wanted;
     if (createNetns !== undefined) record.request = { ...record.request, createNetns };
     this.#orders.limitLearning(record);

@@ -89,6 +89,16 @@ describe('under traffic', () => {
 });
 
 describe('what is made and what is left', () => {
+  test.each<PortKind>(['veth', 'tap'])('%s: a change that is refused is not made by half', async (kind) => {
+    const host = await lab.netns('a');
+    await lab.plug(lan, host, kind, { mtu: 1400 });
+    const patch = { mtu: 1300, mirror: { port: 'nobody' } };
+    await expect(lan.patchPort(host.name, patch)).rejects.toThrow(refused('PORT_NOT_FOUND'));
+    expect(lan.port(host.name).mtu).toBe(1400);
+    const [eth0] = JSON.parse(await host.run('ip', '-json', 'link', 'show', 'eth0')) as [{ mtu: number }];
+    expect(eth0.mtu).toBe(1400);
+  });
+
   test.each<PortKind>(['veth', 'tap', 'packet'])('%s', async (kind) => {
     const host = await lab.netns('a');
     const settings = { addresses: ['10.55.0.1/24', 'fd55::1/64'], mtu: 1400, mac: '02:11:22:33:44:55' };
