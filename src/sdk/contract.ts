@@ -5,6 +5,7 @@
 import type { AnyLogic } from '../switching/logic.ts';
 import { frame, hasRightChecksums, mac, tcp, udp } from './frames.ts';
 import { Sandbox, type SandboxPort } from './sandbox-switch.ts';
+import { guarded } from './write-guard.ts';
 
 const FRAMES = 3000;
 const BATCH = 64;
@@ -32,7 +33,9 @@ export interface ContractRule {
 
 /** @param params as for `load`; checked by the logic's schema */
 export function contract(logic: AnyLogic, params: object = {}): ContractRule[] {
-  const first = storm(logic, params);
+  let written = 0;
+  const guard = guarded(logic, () => written++);
+  const first = storm(guard, params);
   const second = storm(logic, params);
   const { taken, accounted, copies, left } = first.switch.balance();
   const [fault] = first.switch.faults;
@@ -43,6 +46,14 @@ export function contract(logic: AnyLogic, params: object = {}): ContractRule[] {
       text: fault
         ? `${fault.kind}: ${fault.stack ?? fault.message}`
         : `${FRAMES} frames, whole and broken, and its ticks`,
+    },
+    {
+      rule: 'it writes into its frames alone',
+      holds: written === 0,
+      text:
+        written === 0
+          ? 'no byte around them is another one'
+          : `${written} times bytes outside of the frames that it was asked for were others afterwards: stay within offset and length`,
     },
     {
       rule: 'no frame is lost: counts add up',

@@ -40,6 +40,25 @@ describe('who breaks a rule is found', () => {
     const logic = broken(() => (Math.random() < 0.5 ? DEFER : 0));
     expect(brokenRules(logic)).toEqual(['the same frames at the same times become the same']);
   });
+  test('bytes that are none of its frame', () => {
+    const rule = 'it writes into its frames alone';
+    const behind = broken(({ bytes, offset, length }) => {
+      bytes.fill(0xff, offset, offset + length + 1);
+      return DEFER;
+    });
+    expect(brokenRules(behind)).toContain(rule);
+    const everywhere = defineLogic({
+      name: 'broken',
+      description: 'breaks a rule',
+      create: () => ({ decide: ({ bytes }) => void bytes.fill(0xff) }),
+    });
+    expect(brokenRules(everywhere)).toContain(rule);
+    const within = broken(({ bytes, offset, length }) => {
+      bytes.fill(0xff, offset, offset + length);
+      return DEFER;
+    });
+    expect(brokenRules(within)).not.toContain(rule);
+  });
   test('a checksum that is not kept', () => {
     const logic = broken((seen) => {
       if (seen.ipVersion === 4) seen.bytes[seen.offset + seen.networkAt + 8] = 1;
