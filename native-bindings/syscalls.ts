@@ -80,6 +80,8 @@ export interface Syscalls {
   /** Gives the number of entries that the kernel took from the submission queue. */
   ioUringEnter(fd: number, submit: number, complete: number, flags: number): number;
 
+  /** _exit(2): ends the process at once, whatever its threads do. */
+  exit(status: number): void;
   /** Moves the calling thread to another namespace. */
   setns(fd: number, type: number): number;
   /** For the options that take one number; of the calling thread, as all of capabilities(7). */
@@ -156,6 +158,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     ioUringSetup: (entries, params) => ioUringSetup(SYS_IO_URING_SETUP, entries, params),
     ioUringEnter: (fd, submit, complete, flags) => ioUringEnter(SYS_IO_URING_ENTER, fd, submit, complete, flags, 0),
 
+    exit: ffi.bind('_exit', 'int', ['int']),
     setns: ffi.bind('setns', 'int', ['int', 'int']),
     prctl: (option, argument) => prctl(option, argument, 0, 0, 0),
     capset: ffi.bind('capset', 'int', ['bytes', 'bytes']),

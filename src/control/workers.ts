@@ -3,6 +3,7 @@
  * acknowledged them, watches their heartbeats, and replaces one that ended or hangs. Every descriptor and mapping belongs to
  * this side, so a replacement takes over the same ones.
  */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
@@ -31,6 +32,8 @@ const EPOLL_EVENTS_BYTES = 4096;
 /** A worker's own heap needs a few MiB; a loaded logic that takes all the memory there is must end its worker alone. */
 const WORKER_HEAP_MIB_MAX = 512;
 const COMMAND_TIMEOUT_MS = 10_000;
+/** A thread that is busy with its memory, or waits in the kernel, cannot be ended by anybody. */
+const END_TIMEOUT_MS = 3000;
 /** A worker that ends sooner than this after its start has failed quickly. */
 const QUICK_FAILURE_MS = 1000;
 /** So many quick failures in a row are made good at once; before each further restart there is a pause. */
@@ -157,14 +160,14 @@ export class Workers {
     });
   }
 
-  /** Ends all workers; what they used may be closed afterwards. */
+  /** Ends all workers, or gives up those that cannot be ended; what they used may be closed afterwards. */
   async close(): Promise<void> {
     this.#stopping = true;
     this.#heartbeats.close();
     await this.#readiness.close();
     const working = this.#seats.filter(({ isVacant }) => !isVacant);
     await this.#command(working, () => [{ do: 'stop' }]).catch(() => {});
-    await this.#pool.destroy();
+    await Promise.race([this.#pool.destroy(), setTimeoutPromise(END_TIMEOUT_MS, undefined, { ref: false })]);
     for (const seat of this.#seats) {
       seat.commands.close();
       sys.close(seat.epollFd);

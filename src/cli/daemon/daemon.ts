@@ -72,6 +72,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     await docker?.close();
     await control.close();
     manager.close();
+    core.endForSure(log);
   }
 }
 
@@ -152,7 +153,7 @@ async function load<T>(importer: () => Promise<T>): Promise<T> {
 
 /** What forwards frames: loaded first, so that a daemon that comes back forwards as soon as it can. */
 async function importCore() {
-  const [capabilities, socket, control, store, networks, document, owned, log, manager] = await Promise.all([
+  const [capabilities, socket, control, store, networks, document, owned, log, manager, end] = await Promise.all([
     import('../../control/plumbing/capabilities.ts'),
     import('../../api/claim-socket.ts'),
     import('../../control/switch.ts'),
@@ -162,6 +163,7 @@ async function importCore() {
     import('../../networks/owned-ports.ts'),
     import('../../control/log.ts'),
     import('../../control/service-manager.ts'),
+    import('../../control/plumbing/end-for-sure.ts'),
   ]);
   return {
     ...capabilities,
@@ -173,6 +175,7 @@ async function importCore() {
     ...owned,
     ...log,
     ...manager,
+    ...end,
   };
 }
 
