@@ -43,7 +43,8 @@ test(`${CYCLES} ports added and removed: descriptors, devices and memory are wha
   for (let k = 0; k < WARM_UP; k++) await cycle(k);
   const before = { descriptors: descriptors(), devices: devices(), resident: residentMib() };
   for (let k = 0; k < CYCLES; k++) await cycle(k);
-  await expect.poll(descriptors).toBe(before.descriptors);
+  // One may have been on its way out before.
+  await expect.poll(descriptors).toBeLessThanOrEqual(before.descriptors);
   expect(devices()).toEqual(before.devices);
   expect(await host.run('ip', '-brief', 'link')).not.toContain('eth0');
   const growth = residentMib() - before.resident;

@@ -205,10 +205,10 @@ describe('a pid', () => {
     await lan.addPort({ name: 'p', kind: 'veth', netns: `${pid}` });
     await stop(child);
     // Others start processes too, so it may take some attempts to get this number.
-    for (let attempt = 0; !existsSync(`/proc/${pid}/ns/net`); attempt++) {
-      if (attempt === 100) throw new Error(`no process got pid ${pid}`);
+    for (let [attempt, stranger] = [0, 0]; stranger !== pid; attempt++) {
+      if (attempt === 100) throw new Error(`no process of the test got pid ${pid}`);
       writeFileSync(LAST_PID, String(pid - 1));
-      await startSleep(b);
+      stranger = (await startSleep(b)).pid!;
     }
     await a.run('ip', 'link', 'del', 'eth0');
     await isLost('p');
