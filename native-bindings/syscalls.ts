@@ -63,6 +63,8 @@ export interface Syscalls {
   mmap(address: number, bytes: number, protection: number, flags: number, fd: number, offset: number): number;
   munmap(address: number, bytes: number): number;
   madvise(address: number, bytes: number, advice: number): number;
+  /** @param name for /proc/self/maps only */
+  memfdCreate(name: string, flags: number): number;
   /** Bytes of a page. */
   getpagesize(): number;
 
@@ -147,6 +149,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     mmap: ffi.bind('mmap', 'address', ['address', 'long', 'int', 'int', 'int', 'long']),
     munmap: ffi.bind('munmap', 'int', ['address', 'long']),
     madvise: ffi.bind('madvise', 'int', ['address', 'long', 'int']),
+    memfdCreate: ffi.bind('memfd_create', 'int', ['string', 'uint']),
     getpagesize: ffi.bind('getpagesize', 'int', []),
 
     eventfd: ffi.bind('eventfd', 'int', ['uint', 'int']),

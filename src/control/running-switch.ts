@@ -139,6 +139,7 @@ export class Switch implements SwitchControl {
       events: this.events,
       workers,
       command: (command) => this.#workers.command(() => [command]),
+      arenas: () => this.#workers.arenas(),
       nameOf: (handle) => this.#nameOf(handle),
       checkPort: (name) => void this.#ports.registry.get(name),
       log,

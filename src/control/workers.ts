@@ -11,7 +11,7 @@ import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
 import { Arena } from '../../native-bindings/arena.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import { LOGIC_BUFFER_BYTES } from '../limits.ts';
-import { GATHER_LIST_BYTES } from '../ports/gather-list.ts';
+import { GATHER_HEADS_BYTES, GATHER_LISTS_BYTES } from '../ports/gather-list.ts';
 import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
@@ -49,6 +49,7 @@ interface Seat {
   readonly epollFd: number;
   readonly wakeFd: number;
   readonly gatherListAt: number;
+  readonly gatherHeadsAt: number;
   readonly tapBufferAt: number;
   readonly logicBufferAt: number;
   readonly ioRing: IoRingSocket | null;
@@ -123,6 +124,11 @@ export class Workers {
     return this.#seats[worker]!.arena;
   }
 
+  /** Of all workers, in their order. */
+  arenas(): Arena[] {
+    return this.#seats.map(({ arena }) => arena);
+  }
+
   /** Has `onReadable` called when the descriptor becomes readable or has an error, until it is closed. */
   watch(fd: number): void {
     this.#readiness.watch(fd);
@@ -172,6 +178,7 @@ export class Workers {
       seat.commands.close();
       sys.close(seat.epollFd);
       seat.ioRing?.close();
+      seat.arena.close();
       sys.close(seat.wakeFd);
     }
   }
@@ -193,11 +200,12 @@ export class Workers {
       arena,
       epollFd,
       wakeFd,
-      gatherListAt: arena.allocate(GATHER_LIST_BYTES).offset,
+      gatherListAt: arena.allocate(GATHER_LISTS_BYTES, 'control').offset,
+      gatherHeadsAt: arena.allocate(GATHER_HEADS_BYTES).offset,
       tapBufferAt: arena.allocate(ioRing === null ? TAP_BUFFER_BYTES : TAP_RING_BUFFER_BYTES).offset,
       logicBufferAt: arena.allocate(LOGIC_BUFFER_BYTES).offset,
       ioRing,
-      epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES).offset,
+      epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES, 'control').offset,
       restarts: 0,
       startedMs: performance.now(),
       quickFailures: 0,
@@ -222,8 +230,9 @@ export class Workers {
       worker: seat.worker,
       board: board.buffers,
       fdb: this.#options.fdb(),
-      arena: { sab: seat.arena.sab, address: seat.arena.address },
+      arena: { sab: seat.arena.sab, address: seat.arena.address, framesBytes: seat.arena.frames.length },
       gatherListAt: seat.gatherListAt,
+      gatherHeadsAt: seat.gatherHeadsAt,
       tapBufferAt: seat.tapBufferAt,
       logicBufferAt: seat.logicBufferAt,
       ioRing: seat.ioRing?.place ?? null,

@@ -37,8 +37,11 @@ export interface DataPathOptions {
   worker: number;
   board: Board;
   memory: Memory;
-  /** Offset of GATHER_LIST_BYTES in the memory. */
+  /** The part of the memory, from its first byte on, that frames lie in: what logics are given. All of it, if missing. */
+  frames?: Uint8Array;
+  /** Offset of GATHER_LIST_BYTES in the memory; of the structures alone, if `gatherHeadsAt` says where the heads are. */
   gatherListAt: number;
+  gatherHeadsAt?: number;
   fdb: SharedArrayBuffer;
   /** Decides what no loaded logic does; must decide batches. */
   logic: AnyLogic;
@@ -78,12 +81,12 @@ export class DataPath {
   constructor(options: DataPathOptions) {
     this.#options = options;
     this.#worker = options.worker;
-    this.#batch = new Batch(options.memory.bytes);
+    this.#batch = new Batch(options.frames ?? options.memory.bytes);
     this.#tally = new Tally(options.board, options.worker);
     this.#tally.settle();
     const { board, worker } = options;
     this.#takeover = new Takeover(board, worker, this.#tally);
-    this.#list = new GatherList(options.memory, options.gatherListAt);
+    this.#list = new GatherList(options.memory, options.gatherListAt, options.gatherHeadsAt);
     const happenings = new Happenings(board.buffers.happenings[worker]!);
     this.#ingress = new Ingress({
       table: this.#table,

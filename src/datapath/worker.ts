@@ -59,7 +59,9 @@ class Worker {
       worker: start.worker,
       board: this.#board,
       memory: this.#memory,
+      frames: new Uint8Array(start.arena.sab, 0, start.arena.framesBytes),
       gatherListAt: start.gatherListAt,
+      gatherHeadsAt: start.gatherHeadsAt,
       fdb: start.fdb,
       logic: learning,
       loaded: {

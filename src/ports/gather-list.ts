@@ -28,7 +28,10 @@ export const HEAD_BYTES_MAX = 256;
 const MESSAGES_AT = 0;
 const VECTORS_AT = MESSAGES_AT + MESSAGES_MAX * MMSGHDR.size;
 const HEADS_AT = VECTORS_AT + MESSAGES_MAX * VECTORS_PER_MESSAGE * IOVEC.size;
-export const GATHER_LIST_BYTES = HEADS_AT + MESSAGES_MAX * HEAD_BYTES_MAX;
+/** The structures alone; and the heads alone, where these lie somewhere else. */
+export const GATHER_LISTS_BYTES = HEADS_AT;
+export const GATHER_HEADS_BYTES = MESSAGES_MAX * HEAD_BYTES_MAX;
+export const GATHER_LIST_BYTES = GATHER_LISTS_BYTES + GATHER_HEADS_BYTES;
 
 export class GatherList {
   readonly memory: Memory;
@@ -47,15 +50,20 @@ export class GatherList {
 
   readonly #words: Int32Array;
   readonly #at: number;
+  readonly #headsAt: number;
   readonly #writer: AddressWriter;
   readonly #messageAddresses: Addresses;
   readonly #vectorAddresses: Addresses;
 
-  /** @param at offset of GATHER_LIST_BYTES in the memory, a multiple of 8 */
-  constructor(memory: Memory, at: number) {
+  /**
+   * @param at offset of GATHER_LISTS_BYTES in the memory, a multiple of 8
+   * @param headsAt offset of GATHER_HEADS_BYTES
+   */
+  constructor(memory: Memory, at: number, headsAt: number = at + GATHER_LISTS_BYTES) {
     this.memory = memory;
     this.#at = at;
-    this.#words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset + at, GATHER_LIST_BYTES / 4);
+    this.#headsAt = headsAt;
+    this.#words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset + at, GATHER_LISTS_BYTES / 4);
     this.#writer = new AddressWriter(this.#words, memory.address);
     this.#messageAddresses = addresses(memory.address + at + MESSAGES_AT, MMSGHDR.size, MESSAGES_MAX);
     this.#vectorAddresses = addresses(memory.address + at + VECTORS_AT, VECTORS_PER_MESSAGE * IOVEC.size, MESSAGES_MAX);
@@ -90,7 +98,7 @@ export class GatherList {
 
   /** Where the head of the next message may be written: HEAD_BYTES_MAX bytes. */
   nextHead(): number {
-    return this.#at + HEADS_AT + this.count * HEAD_BYTES_MAX;
+    return this.#headsAt + this.count * HEAD_BYTES_MAX;
   }
 
   /** Adds a frame as it lies, with the virtio-net header before it. */

@@ -23,8 +23,8 @@ export class IoRingSocket {
 
   /** Throws SyscallError where this system has no io_uring that does what `IoRing` needs: Linux 6.5; TAPs know RWF_NOWAIT since 6.4. */
   static open(arena: Arena): IoRingSocket {
-    const rings = arena.allocateShared(QUEUE_BYTES);
-    const sqes = arena.allocateShared(QUEUE_BYTES);
+    const rings = arena.allocateShared(QUEUE_BYTES, 'control');
+    const sqes = arena.allocateShared(QUEUE_BYTES, 'control');
     try {
       const socket = new IoRingSocket(setUp(arena, rings.offset, sqes.offset));
       try {

@@ -215,7 +215,7 @@ export class XdpSockets {
     const at = XDP_MMAP_OFFSETS_STRUCT[kind];
     const offsetOf = (field: number): number => Number(offsets.getBigUint64(at + field, true));
     const desc = offsetOf(XDP_RING_OFFSET.desc);
-    const region = this.#arena.map(this.#arena.wholePages(desc + size * entryBytes), fd, from);
+    const region = this.#arena.map(this.#arena.wholePages(desc + size * entryBytes), fd, { from, part: 'control' });
     this.#regions.push(region);
     return {
       producer: region.offset + offsetOf(XDP_RING_OFFSET.producer),

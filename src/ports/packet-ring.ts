@@ -32,6 +32,7 @@ const VLAN_TCI_AND_TPID = TPACKET2_HDR.vlanTci >>> 2;
 
 export class PacketRing {
   readonly #words: Int32Array;
+  readonly #slotBytes: number;
   /** Word index of every slot's header. */
   readonly #slots: Int32Array;
   readonly #cursors: Int32Array;
@@ -52,6 +53,7 @@ export class PacketRing {
   constructor(bytes: Uint8Array, geometry: RingGeometry, cursors: Int32Array, cursor: number) {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
     const { offset, slotBytes, slotsPerBlock, blockBytes, blocks } = geometry;
+    this.#slotBytes = slotBytes;
     this.#slots = new Int32Array(blocks * slotsPerBlock);
     for (let slot = 0; slot < this.#slots.length; slot++) {
       const block = Math.floor(slot / slotsPerBlock);
@@ -70,7 +72,9 @@ export class PacketRing {
     // A ring that is full has no slot of the kernel's where looking would stop.
     const end = Math.min(limit, this.#slots.length - this.#taken);
     let count = from;
-    while (count < end && words[this.#slot(count) + STATUS]! & TP_STATUS_USER) count++;
+    let status: number = TP_STATUS_KERNEL;
+    while (count < end && (status = words[this.#slot(count) + STATUS]!) & TP_STATUS_USER) count++;
+    if (isNobodys(status)) this.#repair();
     // The kernel fills slots in order, so acquiring the last one makes all of them visible. An atomic load is a call.
     if (count > from) Atomics.load(words, this.#slot(count - 1) + STATUS);
     return count;
@@ -85,7 +89,8 @@ export class PacketRing {
   }
 
   /**
-   * Puts the next `count` slots into the batch. Of a frame that the slot was too small for, the length is negative.
+   * Puts the next `count` slots into the batch. Of a frame that the slot was too small for, the length is negative; so it is of one
+   * that cannot lie where its header says: a loaded logic may have written there.
    *
    * Where the kernel wrote on another core, each cache line of a frame has to come from there. The beginning of every frame
    * is touched here, where these loads wait for nothing and so go on side by side; later, in the middle of sending, the core
@@ -99,8 +104,10 @@ export class PacketRing {
       const i = batch.count++;
       const status = words[slot + STATUS]!;
       const length = words[slot + LEN]!;
-      batch.offset[i] = (slot << 2) + (words[slot + MAC_AND_NET]! & 0xffff);
-      batch.length[i] = words[slot + SNAPLEN] === length ? length : -length;
+      const at = words[slot + MAC_AND_NET]! & 0xffff;
+      batch.offset[i] = (slot << 2) + at;
+      const isWhole = words[slot + SNAPLEN] === length && (at + length) >>> 0 <= this.#slotBytes;
+      batch.length[i] = isWhole ? length : length > 0 ? -length : -1;
       touched |= words[slot + SECOND_LINE]! | words[slot + THIRD_LINE]!;
       if (status & TP_STATUS_VLAN_VALID) {
         const tag = words[slot + VLAN_TCI_AND_TPID]!;
@@ -138,17 +145,24 @@ export class PacketRing {
 
   /**
    * Finds the oldest ready slot again where the cursor has lost it: a worker that ended while it released slots leaves a
-   * cursor that the kernel is not at.
+   * cursor that the kernel is not at, and so does a loaded logic that wrote over the status of slots.
    */
   resume(): void {
     const slots = this.#slots.length;
     const cursor = this.#cursors[this.#cursor]!;
+    this.#repair();
     for (let k = 0; k < slots; k++) {
       const slot = (cursor + k) % slots;
       if ((this.#words[this.#slots[slot]! + STATUS]! & TP_STATUS_USER) === 0) continue;
       this.#cursors[this.#cursor] = slot;
       return;
     }
+  }
+
+  /** Gives the kernel the slots that are nobody's: it waits for them for ever, and looks at none behind them. */
+  #repair(): void {
+    const words = this.#words;
+    for (const slot of this.#slots) if (isNobodys(words[slot + STATUS]!)) words[slot + STATUS] = TP_STATUS_KERNEL;
   }
 
   /** Word index of the `k`th slot after those taken. */
@@ -158,4 +172,9 @@ export class PacketRing {
     if (slot >= slots) slot -= slots;
     return this.#slots[slot]!;
   }
+}
+
+/** The kernel never leaves such a status: a loaded logic wrote over it. */
+function isNobodys(status: number): boolean {
+  return status !== TP_STATUS_KERNEL && (status & TP_STATUS_USER) === 0;
 }

@@ -25,10 +25,14 @@ export interface WorkerStart {
   worker: number;
   board: BoardBuffers;
   fdb: SharedArrayBuffer;
-  /** The worker's arena: rings, gather list and buffers lie in it; `address` is that of its first byte. */
-  arena: { sab: SharedArrayBuffer; address: number };
+  /**
+   * The worker's arena: rings, gather list and buffers lie in it. `address` is that of its first byte, and frames lie in the first
+   * `framesBytes`.
+   */
+  arena: { sab: SharedArrayBuffer; address: number; framesBytes: number };
   /** Offsets in the arena of memory that the worker itself uses. */
   gatherListAt: number;
+  gatherHeadsAt: number;
   tapBufferAt: number;
   logicBufferAt: number;
   /** What TAPs are read and written through; null: by a system call per frame. */

@@ -30,6 +30,8 @@ describe.each([
   const libcPipe = ffi.bind('pipe2', 'int', ['bytes', 'int']);
   const memfdCreate = ffi.bind('memfd_create', 'int', ['string', 'uint']);
   const ftruncate = ffi.bind('ftruncate', 'int', ['int', 'long']);
+  /** Of the part for frames, in the smallest arena. */
+  const largest = (ARENA_BYTES_MIN / 32) * 31 - 5 * page;
   let arena: Arena;
   const opened: number[] = [];
 
@@ -83,6 +85,44 @@ describe.each([
     expect(touch(region.offset + region.length)).toBe(-EFAULT);
   });
 
+  test('what is for the control structures is out of the reach of who has the view of frames', () => {
+    const [frames, control] = [arena.allocate(page), arena.allocate(page, 'control')];
+    expect(frames.offset).toBeLessThan(arena.frames.length);
+    expect(control.offset).toBeGreaterThanOrEqual(arena.frames.length);
+    arena.frames.fill(7, frames.offset, frames.offset + frames.length);
+    expect(arena.bytes[frames.offset]).toBe(7);
+    arena.release(control);
+    expect(arena.allocate(page, 'control')).toEqual(control);
+    expect(() => arena.allocate(ARENA_BYTES_MIN / 32, 'control')).toThrow(expect.objectContaining({ errno: ENOMEM }));
+  });
+
+  test('gaps that are filled may be written to, tell of it, and leave regions alone', () => {
+    const regions = [arena.allocate(page), arena.allocate(3 * page), arena.map(2 * page, memfd(2 * page))];
+    for (const { offset, length } of regions) arena.bytes.fill(9, offset, offset + length);
+    arena.release(arena.allocate(page));
+    arena.fillGaps();
+    arena.fillGaps();
+    expect(arena.takeWildWrites()).toBe(false);
+    const first = regions[0]!.offset;
+    expect(arena.bytes[first + page]).toBe(0);
+    expect(arena.takeWildWrites()).toBe(false);
+    for (let at = first + page; at < arena.bytes.length - page; at += page) {
+      if (arena.bytes[at] === 0) arena.bytes[at] = 5;
+    }
+    expect(arena.takeWildWrites()).toBe(true);
+    expect(arena.takeWildWrites()).toBe(false);
+    for (const { offset, length } of regions) {
+      expect(arena.bytes.subarray(offset, offset + length).every((byte) => byte === 9)).toBe(true);
+    }
+    // What is taken from a gap is zeroed, what is released becomes one.
+    const taken = arena.allocate(page);
+    expect(arena.bytes[taken.offset]).toBe(0);
+    arena.release(regions[1]!);
+    arena.bytes[regions[1]!.offset] = 1;
+    expect(arena.takeWildWrites()).toBe(true);
+    arena.close();
+  });
+
   test('released memory is closed, given back, and zeroed when used again', () => {
     const big = 32 * 1024 * 1024;
     const region = arena.allocate(big);
@@ -119,12 +159,12 @@ describe.each([
     expect(() => arena.map(page + 1, memfd(2 * page))).toThrow(expect.objectContaining({ errno: EINVAL }));
     expect(() => arena.allocate(ARENA_BYTES_MIN)).toThrow(expect.objectContaining({ errno: ENOMEM }));
     expect(() => arena.allocate(0)).toThrow('a region of 0 bytes');
-    const all = arena.allocate(ARENA_BYTES_MIN - 3 * page);
+    const all = arena.allocate(largest);
     arena.release(all);
   });
 
   test('holes are found first fit, and grow together whatever order they come in', () => {
-    const whole = arena.allocate(ARENA_BYTES_MIN - 3 * page);
+    const whole = arena.allocate(largest);
     arena.release(whole);
     const [a, b, c, d] = [1, 2, 3, 4].map((pages) => arena.allocate(pages * page)) as [Region, Region, Region, Region];
     arena.release(b);

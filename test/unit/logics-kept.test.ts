@@ -40,6 +40,7 @@ function logics(): Logics & { told: LogicLoad[][] } {
     command: async (command) => {
       if (command.do === 'logics') told.push([...command.logics]);
     },
+    arenas: () => [],
     nameOf: String,
     checkPort: () => undefined,
     log: SILENT,

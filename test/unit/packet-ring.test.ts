@@ -12,7 +12,7 @@ import { PacketPort } from '../../src/ports/packet-port.ts';
 import { PacketRing } from '../../src/ports/packet-ring.ts';
 import { CURSOR_WORDS } from '../../src/shared/board.ts';
 
-const SLOT_BYTES = 128;
+const SLOT_BYTES = 2048;
 const SLOTS = 8;
 
 class FakeRing {
@@ -37,10 +37,15 @@ class FakeRing {
     this.#at = at;
   }
 
+  /** What a loaded logic may do by mistake: writes over a word of the header of slot `k`. */
+  spoil(k: number, field: number, value: number): void {
+    this.#view.setUint32(this.#slotAt(k) + field, value, true);
+  }
+
   /** What the kernel does with a frame, told apart by its length. */
   put(length: number, nanoseconds: number, fields: { status?: number; tag?: number; snaplen?: number } = {}): void {
     const k = this.#next % SLOTS;
-    const slot = this.#at + Math.floor(k / 4) * (4 * SLOT_BYTES + 64) + (k % 4) * SLOT_BYTES;
+    const slot = this.#slotAt(k);
     if (this.#view.getUint32(slot + TPACKET2_HDR.status, true) !== 0) throw new Error('the ring is full');
     this.#next++;
     this.#view.setUint32(slot + TPACKET2_HDR.len, length, true);
@@ -50,6 +55,10 @@ class FakeRing {
     this.#view.setUint32(slot + TPACKET2_HDR.nsec, nanoseconds % 1e9, true);
     this.#view.setUint32(slot + TPACKET2_HDR.vlanTci, fields.tag ?? 0, true);
     this.#view.setUint32(slot + TPACKET2_HDR.status, TP_STATUS_USER | (fields.status ?? 0), true);
+  }
+
+  #slotAt(k: number): number {
+    return this.#at + Math.floor(k / 4) * (4 * SLOT_BYTES + 64) + (k % 4) * SLOT_BYTES;
   }
 }
 
@@ -62,10 +71,10 @@ function port(): {
   cursors: Int32Array;
   takeOver: () => PacketPort;
 } {
-  const bytes = new Uint8Array(new SharedArrayBuffer(8192));
+  const bytes = new Uint8Array(new SharedArrayBuffer(65_536));
   const cursors = new Int32Array(2 * CURSOR_WORDS);
   const small = new FakeRing(bytes, 0, cursors, 0);
-  const large = new FakeRing(bytes, 4096, cursors, CURSOR_WORDS);
+  const large = new FakeRing(bytes, 32_768, cursors, CURSOR_WORDS);
   const fds = { rings: [], send: -1, sendFinished: -1 };
   const packet = new PacketPort(0, fds, small.ring, large.ring);
   const takeOver = (): PacketPort => new PacketPort(0, fds, small.again(), large.again());
@@ -159,7 +168,7 @@ test('a cursor that is not where the kernel is finds it again', () => {
 });
 
 test('a kernel that fills each slot the moment it gets it loses nothing and mixes up nothing', async () => {
-  const bytes = new Uint8Array(new SharedArrayBuffer(4096));
+  const bytes = new Uint8Array(new SharedArrayBuffer(65_536));
   const geometry = {
     offset: 0,
     slotBytes: SLOT_BYTES,
@@ -179,7 +188,7 @@ test('a kernel that fills each slot the moment it gets it loses nothing and mixe
     for (let n = 0; n < frames && Atomics.load(filled, ${STOP}) === 0; n++) {
       const slot = (n % slots) * slotWords;
       while (Atomics.load(words, slot) !== 0);
-      words[slot + 1] = words[slot + 2] = n;
+      words[slot + 1] = words[slot + 2] = n % 1000;
       Atomics.store(words, slot, user);
       Atomics.store(filled, ${FILLED}, n + 1);
     }
@@ -199,7 +208,7 @@ test('a kernel that fills each slot the moment it gets it loses nothing and mixe
       batch.count = 0;
       packet.receive(batch);
       for (let i = 0; i < batch.count; i++) {
-        if (batch.length[i] !== expected) expect.fail(`frame ${batch.length[i]} came in place of ${expected}`);
+        if (batch.length[i] !== expected % 1000) expect.fail(`frame ${batch.length[i]} came in place of ${expected}`);
         expected++;
       }
       packet.release();
@@ -221,4 +230,20 @@ test('tags come beside the bytes; a cut frame is marked', () => {
   expect(received()).toEqual([60, 61, 62, -2000]);
   expect([...batch.tpid.subarray(0, 3)]).toEqual([0x88a8, 0x8100, 0]);
   expect([...batch.tci.subarray(0, 3)]).toEqual([0xa00a, 5, 0]);
+});
+
+test('what was written over the headers of slots makes nothing but frames that are dropped, and the ring goes on', () => {
+  const { small, port: packet, received, batch } = port();
+  small.put(60, 1);
+  small.put(61, 2, { snaplen: 61 });
+  small.spoil(0, TPACKET2_HDR.len, 0x7fffffff);
+  small.spoil(0, TPACKET2_HDR.snaplen, 0x7fffffff);
+  small.spoil(1, TPACKET2_HDR.mac, 2000);
+  expect(received().every((length) => length < 0)).toBe(true);
+  expect(batch.offset[0]! - batch.offset[1]!).toBeLessThan(65_536);
+  // The kernel would wait for such a slot for ever.
+  for (let k = 0; k < SLOTS; k++) small.spoil(k, TPACKET2_HDR.status, 0xa6a6a6a6);
+  expect(packet.pending()).toBe(false);
+  for (let time = 3; time < 3 + SLOTS; time++) small.put(time, time);
+  expect(received()).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
 });

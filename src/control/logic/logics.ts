@@ -3,6 +3,7 @@
  * change is one command with the whole list, which each worker obeys between two batches: so a swap loses no frame, and no
  * frame is decided half by one version and half by another.
  */
+import type { Arena } from '../../../native-bindings/arena.ts';
 import { LOGICS_MAX } from '../../limits.ts';
 import type { Command } from '../../shared/commands.ts';
 import type { LogicLoad, LogicReport } from '../../shared/logic-load.ts';
@@ -38,6 +39,7 @@ import type {
   LogicView,
 } from './model.ts';
 import type { LogicVersion } from './version.ts';
+import { WildWrites } from './wild-writes.ts';
 
 export interface LogicsOptions {
   /** A change of what is wished: alone in its turn, and kept when it is acknowledged. */
@@ -47,6 +49,8 @@ export interface LogicsOptions {
   events: EventBus;
   workers: number;
   command: (command: Command) => Promise<void>;
+  /** The workers' memory, one each. */
+  arenas: () => readonly Arena[];
   nameOf: (handle: number) => string;
   /** @throws TswitchError PORT_NOT_FOUND */
   checkPort: (name: string) => void;
@@ -56,12 +60,15 @@ export interface LogicsOptions {
 export class Logics implements LogicControl {
   readonly #options: LogicsOptions;
   readonly #maker: LogicMaker;
+  readonly #wildWrites: WildWrites;
   #entries = new Map<string, Entry>();
   #isClosed = false;
 
   constructor(options: LogicsOptions) {
     this.#options = options;
     this.#maker = new LogicMaker(options.workers);
+    const { arenas, log } = options;
+    this.#wildWrites = new WildWrites({ arenas, onFound: (worker) => this.#onWildWrites(worker), log });
   }
 
   /** In the order they are asked. */
@@ -242,7 +249,14 @@ export class Logics implements LogicControl {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#wildWrites.close();
     await this.#maker.close();
+  }
+
+  /** Nobody knows which of several it was: as with memory, the youngest is taken for the cause. */
+  #onWildWrites(worker: number): void {
+    const youngest = this.loads().toSorted((a, b) => b.id - a.id)[0];
+    if (youngest) this.#expel(youngest.id, `worker ${worker} wrote outside of the frames that it was asked for`, null);
   }
 
   async #loadInTurn(wished: readonly WishedLogic[]): Promise<void> {
@@ -331,7 +345,9 @@ export class Logics implements LogicControl {
   }
 
   #command(): Promise<void> {
-    return this.#options.command({ do: 'logics', logics: this.loads() });
+    const logics = this.loads();
+    if (logics.length > 0) this.#wildWrites.begin();
+    return this.#options.command({ do: 'logics', logics });
   }
 
   #get(name: string): Entry {
