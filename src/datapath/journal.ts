@@ -178,6 +178,8 @@ export class Journal {
   decided(batch: Batch): void {
     const isDisturbed = this.#isDisturbed || this.#watch.isTouched || this.#watch.swept !== null;
     this.#isDisturbed = false;
+    // What the batch has left in the table need not come out the same either.
+    if (isDisturbed) this.#isStale = true;
     this.#noteOutcome(this.#outcome.take(batch, this.#parts.host(), isDisturbed));
     this.#publish(batch.count);
     if (this.#buffer.frames >= this.#parts.orders.framesMax) this.end('count');

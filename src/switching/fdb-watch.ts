@@ -14,6 +14,7 @@ export class FdbWatch {
   readonly #settings = new Int32Array(SETTINGS.length);
   readonly #limits: Int32Array;
   #foreign = 0;
+  #givenUp = 0;
   #swept = 0;
 
   /** @param fdb by which the worker makes all its changes */
@@ -29,16 +30,18 @@ export class FdbWatch {
   settle(): boolean {
     const { header, limits } = this.#memory;
     this.#foreign = this.#foreignChanges();
+    this.#givenUp = this.#fdb.givenUp;
     this.#swept = header[SWEPT]!;
     SETTINGS.forEach((word, k) => (this.#settings[k] = header[word]!));
     this.#limits.set(limits);
     return Atomics.load(header, LOCK) === 0;
   }
 
-  /** Others have changed it, or are about to. */
+  /** Others have changed it, are about to, or kept the worker from a change of its own: they may have held the lock for nothing. */
   get isTouched(): boolean {
     const { header } = this.#memory;
     if (Atomics.load(header, LOCK) !== 0 || this.#foreignChanges() !== this.#foreign) return true;
+    if (this.#fdb.givenUp !== this.#givenUp) return true;
     for (let k = 0; k < SETTINGS.length; k++) if (header[SETTINGS[k]!] !== this.#settings[k]) return true;
     return false;
   }

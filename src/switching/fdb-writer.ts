@@ -67,6 +67,8 @@ export class FdbWriter {
   movedFrom = -1;
   /** How far this writer has moved CHANGES. */
   changes = 0;
+  /** How often `learn` gave up, as others had the lock. */
+  givenUp = 0;
   readonly #header: Int32Array;
   readonly #entries: Int32Array;
   readonly #links: Int32Array;
@@ -101,7 +103,10 @@ export class FdbWriter {
   }
 
   learn(high: number, low: number, handle: number, now: number): number {
-    if (!this.lock()) return NOT_LEARNED;
+    if (!this.lock()) {
+      this.givenUp = (this.givenUp + 1) | 0;
+      return NOT_LEARNED;
+    }
     const at = this.#index.find(high, low);
     const result = at < 0 ? this.#insert(high, low, handle, now) : this.#meet(at, high, low, handle, now);
     this.unlock();

@@ -122,6 +122,11 @@ export class Fdb {
     return this.#writer.changes;
   }
 
+  /** How often this user has not learned an address, as others were changing the table; modulo 2^32. */
+  get givenUp(): number {
+    return this.#writer.givenUp;
+  }
+
   get limit(): number {
     return this.#header[LIMIT]!;
   }

@@ -7,6 +7,9 @@ import { GSO_TCPV4, OFFLOADS_ALL } from '../../src/frame/vnet-header.ts';
 import { DEFER, defineLogic, FLOOD, type Frame } from '../../src/sdk/logic.ts';
 import { arpRequest, mac, type ReplayReport, replay, type Sandbox, sandbox, tcp, udp } from '../../src/sdk/sandbox.ts';
 import { PORT_CONFIG_DEFAULT } from '../../src/shared/commands.ts';
+import type { Batch } from '../../src/frame/batch.ts';
+import { LOCK } from '../../src/switching/fdb-layout.ts';
+import { learning } from '../../src/switching/logics/learning.ts';
 import { storm, stormSeed } from '../model/storm.ts';
 import { memorySwitch } from '../support/memory-switch.ts';
 import { frame as anyFrame, mac as macOf } from '../support/frames.ts';
@@ -122,6 +125,36 @@ describe('a replay is identical', () => {
     expect(report.frames).toBe(180);
     expect(report.ports.find(({ port }) => port === '0')!.drops).toHaveProperty('STORM_BROADCAST');
     expect(report.ports.find(({ port }) => port === '2')!.drops).toHaveProperty('EGRESS_FULL');
+  });
+
+  test('where others had the lock of the MAC table for a moment, and changed nothing', () => {
+    let isLocked = false;
+    const lan = new Lan(
+      { a: {}, b: {}, c: {} },
+      {
+        logic: {
+          ...learning,
+          create(setup: Parameters<typeof learning.create>[0]) {
+            const decider = learning.create(setup);
+            const lock = new Int32Array(setup.fdb.buffer);
+            const decide = (batch: Batch, now: number): void => {
+              if (isLocked) lock[LOCK] = 99;
+              decider.decide!(batch, now);
+              lock[LOCK] = 0;
+            };
+            return { ...decider, decide };
+          },
+        },
+      },
+    );
+    const end = recordLan(lan);
+    isLocked = true;
+    lan.send('a', anyFrame({ src: macOf(1) }));
+    isLocked = false;
+    const left = lan.send('b', anyFrame({ src: macOf(2), dst: macOf(1) }));
+    expect([...left.keys()]).toEqual(['a', 'c']);
+    lan.send('a', anyFrame({ src: macOf(1), dst: macOf(2) }));
+    expect(replaySame(end())).toMatchObject({ frames: 3, sides: [{ verdicts: { flood: 2, forward: 1 } }, {}] });
   });
 
   test('of ports that come and go', () => {
