@@ -142,6 +142,14 @@ export class Arena {
     return this.#place(bytes, MAP_SHARED, fd, { from, part });
   }
 
+  /** The memory of `fd`, from `from` on, in place of that of a region of whole pages. What was in it is gone. */
+  remap({ offset, length }: Region, fd: number, from: number): void {
+    assert.equal(this.#taken.get(offset), length, `no region of ${length} bytes at ${offset}`);
+    const at = this.address + offset;
+    check('mmap', this.#sys.mmap(at, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, from));
+    check('madvise', this.#sys.madvise(at, length, MADV_DONTFORK));
+  }
+
   /** Whether more than half of the part for frames is still free. */
   get isHalfFree(): boolean {
     const holes = this.#free.filter(({ offset }) => this.#partOf(offset) === 'frames');

@@ -15,6 +15,7 @@ import { EventBus } from './events.ts';
 import { Doctor } from './doctor/doctor.ts';
 import type { Finding } from './doctor/finding.ts';
 import { Logics } from './logic/logics.ts';
+import type { RunRecord } from './logic/run-record.ts';
 import { HappeningsReader } from './happenings-reader.ts';
 import { faultFields, type Log } from './log.ts';
 import { MacTable } from './mac-table.ts';
@@ -67,6 +68,8 @@ export interface RunningSwitchOptions {
   /** What of others' kept state had to be set aside. */
   notices: readonly string[];
   owner: Owner;
+  /** What the next life is to know of the logics of this one; null: there will be none. */
+  runRecord: RunRecord | null;
   tapIo: TapIo;
   /** Whether the kernel carries UDP segmentation in virtio-net headers. */
   uso: boolean;
@@ -102,7 +105,7 @@ export class Switch implements SwitchControl {
   #closed: Promise<void> | null = null;
 
   constructor(options: RunningSwitchOptions) {
-    const { workers, log, store, notices, owner, tapIo, uso, settings } = options;
+    const { workers, log, store, notices, owner, runRecord, tapIo, uso, settings } = options;
     this.#log = log;
     this.#store = store;
     this.#notices = notices;
@@ -133,6 +136,7 @@ export class Switch implements SwitchControl {
       onPortFailed: (handle) => this.#ports.check(handle),
       onReadable: () => this.#ports.readLinks(),
     });
+    if (runRecord) runRecord.onMarks = (fd) => this.#workers.markIn(fd);
     this.logic = new Logics({
       change: (change) => this.#configuration.change(change),
       followUp: (change) => this.#configuration.followUp(change),
@@ -140,6 +144,7 @@ export class Switch implements SwitchControl {
       workers,
       command: (command) => this.#workers.command(() => [command]),
       arenas: () => this.#workers.arenas(),
+      runRecord,
       nameOf: (handle) => this.#nameOf(handle),
       checkPort: (name) => void this.#ports.registry.get(name),
       log,

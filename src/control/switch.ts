@@ -5,9 +5,10 @@
 import { knowsUdpSegmentation } from '../ports/open-tap.ts';
 import type { Fault } from '../shared/commands.ts';
 import { netdevName } from './attach/netdev-name.ts';
-import { planBeginning } from './begin.ts';
+import { type Beginning, planBeginning } from './begin.ts';
 import { faultFields, type Log, SILENT } from './log.ts';
 import { lookAtLogics } from './logic/look.ts';
+import { RunRecord } from './logic/run-record.ts';
 import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
@@ -46,18 +47,37 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
   const tapIo = chooseTapIo(log);
   const uso = knowsUdpSegmentation();
   const kept = store?.kept ?? null;
-  const beginning = planBeginning({
-    kept,
-    document: document && (await knownRequest(document, kept?.wish.logics ?? [])),
-    owned,
-    defaults: { offloads: (kind) => offloadsOf(kind, uso) },
-    boot: readBootId(),
-    now: Date.now(),
-  });
+  const boot = readBootId();
+  const runRecord = store && new RunRecord(`${store.path}.logics`, { workers, boot, log });
+  let beginning: Beginning;
+  try {
+    beginning = planBeginning({
+      kept,
+      document: document && (await knownRequest(document, kept?.wish.logics ?? [], runRecord)),
+      owned,
+      defaults: { offloads: (kind) => offloadsOf(kind, uso) },
+      boot,
+      now: Date.now(),
+    });
+  } catch (error) {
+    runRecord?.close();
+    throw error;
+  }
   for (const remark of beginning.remarks) log.warn(remark);
   const { wish } = beginning;
   const owner = new Owner({ id: kept?.instance, stateFile: store?.path ?? null });
-  const made = new Switch({ workers, log, giveFault, store, notices, owner, tapIo, uso, settings: wish.switch });
+  const made = new Switch({
+    workers,
+    log,
+    giveFault,
+    store,
+    notices,
+    owner,
+    runRecord,
+    tapIo,
+    uso,
+    settings: wish.switch,
+  });
   try {
     // Only ports that have an own end here: one of a port that is a TAP by now would be in its way for good.
     const paired = beginning.ports.filter(({ request: { kind, netdev } }) => kind !== 'tap' && netdev === null);
@@ -82,9 +102,13 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
 }
 
 /** @throws TswitchError with what is wrong with its logics */
-async function knownRequest({ logics, ...rest }: WishRequest, kept: readonly WishedLogic[]): Promise<KnownRequest> {
+async function knownRequest(
+  { logics, ...rest }: WishRequest,
+  kept: readonly WishedLogic[],
+  runRecord: RunRecord | null,
+): Promise<KnownRequest> {
   if (logics === undefined) return rest;
-  const looked = await lookAtLogics(logics, kept);
+  const looked = await lookAtLogics(logics, kept, runRecord);
   if (looked.problems.length > 0) throw refusalOf(looked.problems);
   return { ...rest, logics: looked.logics };
 }

@@ -8,7 +8,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from '../../native-bindings/abi/eventfd.ts';
 import { EPOLL_CLOEXEC } from '../../native-bindings/abi/epoll.ts';
-import { Arena } from '../../native-bindings/arena.ts';
+import { Arena, type Region } from '../../native-bindings/arena.ts';
 import { check, sys } from '../../native-bindings/syscalls.ts';
 import { LOGIC_BUFFER_BYTES } from '../limits.ts';
 import { GATHER_HEADS_BYTES, GATHER_LISTS_BYTES } from '../ports/gather-list.ts';
@@ -16,12 +16,13 @@ import { IoRingSocket } from '../ports/open-io-ring.ts';
 import { TAP_BUFFER_BYTES } from '../ports/tap-port.ts';
 import { TAP_RING_BUFFER_BYTES } from '../ports/tap-ring-port.ts';
 import { programFile } from '../program-file.ts';
-import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, LOGIC, TURNS } from '../shared/board.ts';
+import { ACKNOWLEDGED, ASLEEP, type Board, EPOCH, TURNS } from '../shared/board.ts';
 import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { LogicReport } from '../shared/logic-load.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { MARK_BYTES } from './logic/run-record.ts';
 import type { TapIo, WorkerView } from './model.ts';
 import { Readiness } from './readiness.ts';
 
@@ -52,6 +53,8 @@ interface Seat {
   readonly gatherHeadsAt: number;
   readonly tapBufferAt: number;
   readonly logicBufferAt: number;
+  /** Its first word says which loaded logic the worker is in. */
+  readonly inLogic: Region;
   readonly ioRing: IoRingSocket | null;
   readonly epollEventsAt: number;
   commands: MessagePort;
@@ -122,6 +125,11 @@ export class Workers {
 
   arena(worker: number): Arena {
     return this.#seats[worker]!.arena;
+  }
+
+  /** Workers mark the loaded logic that they are in in this file (logic/run-record.ts). To be called while there is none. */
+  markIn(fd: number): void {
+    for (const { worker, arena, inLogic } of this.#seats) arena.remap(inLogic, fd, worker * MARK_BYTES);
   }
 
   /** Of all workers, in their order. */
@@ -204,6 +212,7 @@ export class Workers {
       gatherHeadsAt: arena.allocate(GATHER_HEADS_BYTES).offset,
       tapBufferAt: arena.allocate(ioRing === null ? TAP_BUFFER_BYTES : TAP_RING_BUFFER_BYTES).offset,
       logicBufferAt: arena.allocate(LOGIC_BUFFER_BYTES).offset,
+      inLogic: arena.allocate(MARK_BYTES, 'control'),
       ioRing,
       epollEventsAt: arena.allocate(EPOLL_EVENTS_BYTES, 'control').offset,
       restarts: 0,
@@ -224,7 +233,7 @@ export class Workers {
     port1.unref();
     for (const command of snapshot) port1.postMessage(command);
     const { board } = this.#options;
-    board.words[board.page(seat.worker) + LOGIC] = 0;
+    markOf(seat)[0] = 0;
     const abort = new AbortController();
     const start: WorkerStart = {
       worker: seat.worker,
@@ -235,6 +244,7 @@ export class Workers {
       gatherHeadsAt: seat.gatherHeadsAt,
       tapBufferAt: seat.tapBufferAt,
       logicBufferAt: seat.logicBufferAt,
+      inLogicAt: seat.inLogic.offset,
       ioRing: seat.ioRing?.place ?? null,
       epollEventsAt: seat.epollEventsAt,
       epollFd: seat.epollFd,
@@ -254,8 +264,7 @@ export class Workers {
   #onEnd(worker: number, error: unknown): void {
     if (this.#stopping) return;
     const seat = this.#seats[worker]!;
-    const { board } = this.#options;
-    const logic = board.words[board.page(worker) + LOGIC]!;
+    const logic = markOf(seat)[0]!;
     this.#options.onRestart(worker, seat.abort.signal.aborted ? null : error, logic);
     seat.commands.close();
     this.#heartbeats.ended(worker);
@@ -299,4 +308,9 @@ export class Workers {
       if (wait.async) await wait.value;
     }
   }
+}
+
+/** The id of the loaded logic that the seat's worker is in, or was when it ended. */
+function markOf({ arena, inLogic }: Pick<Seat, 'arena' | 'inLogic'>): Int32Array {
+  return new Int32Array(arena.sab, inLogic.offset, 1);
 }

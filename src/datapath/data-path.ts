@@ -109,7 +109,7 @@ export class DataPath {
     });
     this.#fdb = new Fdb(options.fdb, worker + 1);
     const { logic: builtIn, loaded } = options;
-    const parts = { board, worker, batch: this.#batch, ports: this.#table, reach: this.#reach, happenings };
+    const parts = { worker, batch: this.#batch, ports: this.#table, reach: this.#reach, happenings };
     this.#logics = new Logics({ ...parts, builtIn, loaded }, this.#fdb);
   }
 

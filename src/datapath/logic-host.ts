@@ -25,8 +25,8 @@ export interface HostOptions {
   batch: Batch;
   /** Offset of LOGIC_BUFFER_BYTES in the batch's memory. */
   bufferAt: number;
-  words: Int32Array;
-  wordAt: number;
+  /** Where the id of the logic that runs is written. */
+  inLogic: Int32Array;
   batchMsMax: number;
   /** Gives the definition in a load's module. */
   open: (load: LogicLoad) => AnyLogic;
@@ -155,7 +155,7 @@ export class LogicHost implements LogicInstance {
   }
 
   #make<T>(load: LogicLoad, make: (options: Omit<RunnerOptions, 'outbox'>) => T): T | null {
-    const { open, parts, batch, words, wordAt, batchMsMax, report } = this.#options;
+    const { open, parts, batch, inLogic, batchMsMax, report } = this.#options;
     try {
       return this.#guarded(load.id, () => {
         const logic = open(load);
@@ -164,8 +164,7 @@ export class LogicHost implements LogicInstance {
           logic,
           parts: { ...parts, sender: this.#outbox },
           batch,
-          words,
-          wordAt,
+          inLogic,
           batchMsMax,
           report,
         });
@@ -176,14 +175,14 @@ export class LogicHost implements LogicInstance {
     }
   }
 
-  /** Says on the board who runs, as long as it does. */
+  /** Says who runs, as long as it does. */
   #guarded<T>(id: number, action: () => T): T {
-    const { words, wordAt } = this.#options;
-    words[wordAt] = id;
+    const { inLogic } = this.#options;
+    inLogic[0] = id;
     try {
       return action();
     } finally {
-      words[wordAt] = 0;
+      inLogic[0] = 0;
     }
   }
 }

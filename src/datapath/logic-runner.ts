@@ -2,7 +2,7 @@
  * Runs one loaded logic and contains what goes wrong in it. Before a batch, all that a verdict may touch is put aside; if the
  * logic throws, takes too long or says what means nothing, the batch is put back and left to whom is asked next: no frame is
  * lost. Who fails too often is asked no more. A logic that does not come back at all is found by the supervisor of the
- * workers, by the word LOGIC of this worker's page, which says who was being asked.
+ * workers, by a word of shared memory which says who was being asked.
  */
 import type { Batch } from '../frame/batch.ts';
 import * as limits from '../limits.ts';
@@ -47,8 +47,7 @@ export interface RunnerOptions {
   /** What is sent while the logic runs can be taken back; null in shadow, where nothing is sent. */
   outbox: LogicOutbox | null;
   /** Where the id of the logic that runs is written. */
-  words: Int32Array;
-  wordAt: number;
+  inLogic: Int32Array;
   /** A batch or a tick that takes longer has failed. Infinity where time is not the clock's. */
   batchMsMax: number;
   report: (report: LogicReport) => void;
@@ -106,11 +105,11 @@ export class LogicRunner {
   run(batch: Batch, now: number): void {
     const asked = this.#putAside(batch);
     if (asked === 0) return this.#putBack(batch);
-    const { words, wordAt, outbox, batchMsMax } = this.#options;
+    const { inLogic, outbox, batchMsMax } = this.#options;
     const instance = this.#instance;
     const started = performance.now();
     outbox?.begin(this.counts);
-    words[wordAt] = this.load.id;
+    inLogic[0] = this.load.id;
     let thrown: unknown;
     let hasThrown = false;
     try {
@@ -120,7 +119,7 @@ export class LogicRunner {
       thrown = error;
       hasThrown = true;
     }
-    words[wordAt] = 0;
+    inLogic[0] = 0;
     const tookMs = performance.now() - started;
     this.#count(LogicCount.FRAMES, asked);
     this.#count(LogicCount.MICROS, tookMs * 1000);
@@ -139,17 +138,17 @@ export class LogicRunner {
     const { tickMs } = this.logic;
     if (tickMs === undefined || this.isSuspended || ((now - this.#nextTick) | 0) < 0) return false;
     this.#nextTick = (now + Math.ceil(tickMs / 100)) | 0;
-    const { words, wordAt, outbox, batchMsMax } = this.#options;
+    const { inLogic, outbox, batchMsMax } = this.#options;
     const started = performance.now();
     outbox?.begin(this.counts);
-    words[wordAt] = this.load.id;
+    inLogic[0] = this.load.id;
     try {
       this.#instance.tick?.(now);
-      words[wordAt] = 0;
+      inLogic[0] = 0;
       const tookMs = performance.now() - started;
       if (tookMs > batchMsMax) this.#fail('overrun', `a tick took ${tookMs.toFixed(1)} ms`, null, -1, now);
     } catch (error) {
-      words[wordAt] = 0;
+      inLogic[0] = 0;
       outbox?.takeBack();
       this.#fail('throw', error, null, -1, now);
     }

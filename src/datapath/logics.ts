@@ -1,7 +1,6 @@
 /** Who decides about a batch: the built-in logic, or a host of loaded ones in front of it. */
 import type { Batch } from '../frame/batch.ts';
 import { WORKERS_MAX } from '../limits.ts';
-import { type Board, LOGIC } from '../shared/board.ts';
 import type { LogicLoad, LogicReport } from '../shared/logic-load.ts';
 import type { Fdb } from '../switching/fdb.ts';
 import type { AnyLogic, LogicInstance } from '../switching/logic.ts';
@@ -13,6 +12,8 @@ import { mutedSender } from './logic-outbox.ts';
 export interface LoadedLogicOptions {
   /** Offset of LOGIC_BUFFER_BYTES in the memory. */
   bufferAt: number;
+  /** One word: the id of the logic that is being asked, or 0, for who finds that it does not come back. */
+  inLogic?: Int32Array;
   /** How long a batch or tick may take; Infinity where time is not the clock's. */
   batchMsMax: number;
   open: (load: LogicLoad) => AnyLogic;
@@ -20,7 +21,6 @@ export interface LoadedLogicOptions {
 }
 
 export interface LogicsParts extends Omit<SetupParts, 'sender' | 'fdb' | 'clock'> {
-  board: Board;
   batch: Batch;
   /** Decides what no loaded logic does; must decide batches. */
   builtIn: AnyLogic;
@@ -76,15 +76,14 @@ export class Logics {
   }
 
   #makeHost(): LogicHost {
-    const { loaded, board, batch, worker } = this.#parts;
+    const { loaded, batch } = this.#parts;
     if (!loaded) throw new Error('this data path was made without room for loaded logics');
     return new LogicHost({
       ...loaded,
       base: this.#base,
       parts: this.#setup(),
       batch,
-      words: board.words,
-      wordAt: board.page(worker) + LOGIC,
+      inLogic: loaded.inLogic ?? new Int32Array(1),
     });
   }
 

@@ -66,6 +66,7 @@ class Worker {
       logic: learning,
       loaded: {
         bufferAt: start.logicBufferAt,
+        inLogic: new Int32Array(start.arena.sab, start.inLogicAt, 1),
         batchMsMax: LOGIC_BATCH_MS_MAX,
         open: ({ module, file }) => loadLogic(module, file),
         report: (report) => this.#reportLogic(report),

@@ -28,11 +28,9 @@ export const ASLEEP = 2;
 export const TURNS = 3;
 /** The worker's thread id (gettid(2)) as this process's /proc has it; 0 where it is not known. */
 export const THREAD = 4;
-/** Id of the loaded logic that the worker is in; 0: in none. Stays where it was in a worker that was ended. */
-export const LOGIC = 5;
 /** The batch that was received and not claimed yet (datapath/takeover.ts): its port's handle plus one, or 0; and its frames. */
-export const BATCH_PORT = 6;
-export const BATCH_FRAMES = 7;
+export const BATCH_PORT = 5;
+export const BATCH_FRAMES = 6;
 
 export const RINGS_PER_PORT_MAX = 2;
 /** Words of a cursor: the next slot to read, and how many from there on are claimed and not given back to the kernel yet. */

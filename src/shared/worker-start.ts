@@ -35,6 +35,8 @@ export interface WorkerStart {
   gatherHeadsAt: number;
   tapBufferAt: number;
   logicBufferAt: number;
+  /** Of the word that holds the id of the loaded logic that the worker is in, or 0; it stays in a worker that was ended. */
+  inLogicAt: number;
   /** What TAPs are read and written through; null: by a system call per frame. */
   ioRing: IoRingPlace | null;
   epollEventsAt: number;

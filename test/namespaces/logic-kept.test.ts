@@ -1,4 +1,5 @@
 /** A daemon with loaded logics that ends, in order or not, and its next life: they are in force again, or it is said why not. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,4 +75,41 @@ test('a logic is in force again after a kill; without its file it is said, and t
   await daemon.start();
   await until('the logic to be in force', async () => (await logic()).live !== null);
   expect(await red.pingsInVain('10.58.0.2')).toBe(true);
+});
+
+test('a logic that the daemon died in is kept and not loaded, until somebody asks for it', async () => {
+  // As a write through a bad pointer of a native module would. What the contract would find is hidden from it.
+  writeFileSync(
+    file,
+    `import { DEFER, defineLogic } from 'tswitch/logic';
+export default defineLogic({
+  name: 'no-icmp',
+  description: 'ends the daemon',
+  create: ({ ports }) => ({
+    frame: (frame) => {
+      if (ports.handleOf('a') < 0 && frame.protocol === 1) process.kill(process.pid, 'SIGSEGV');
+      return DEFER;
+    },
+  }),
+});
+`,
+  );
+  expect((await daemon.api.post('/v1/logic', { file })).status).toBe(201);
+  const ended = once(daemon.child, 'close');
+  void red.pingsInVain('10.58.0.2');
+  expect((await ended)[1]).toBe('SIGSEGV');
+  for (let life = 0; life < 2; life++) {
+    await daemon.start();
+    await until('it to be missed', async () => (await logic()).missing[0]?.reason != null);
+    expect((await logic()).missing[0]!.reason).toMatch(/died while this logic ran.*load it with `tswitch logic load /);
+    expect(daemon.log).toMatch(/error kept logic is not loaded.*died while this logic ran/);
+    expect(await red.pings('10.58.0.2')).toBe(true);
+    await daemon.stop();
+  }
+  await daemon.start();
+  expect((await daemon.api.post('/v1/logic', { file })).status).toBe(201);
+  expect((await logic()).live).not.toBeNull();
+  await daemon.stop();
+  await daemon.start();
+  await until('it to be in force', async () => (await logic()).live !== null);
 });

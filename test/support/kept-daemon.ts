@@ -1,7 +1,7 @@
 /** The daemon as users run it, with kept state in a folder of its own: to be killed, stopped and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kept } from '../../src/control/store/kept.ts';
@@ -25,12 +25,18 @@ export class Daemon {
   constructor(lab: Lab) {
     lab.defer(async () => {
       await this.kill();
+      this.#removeMarks();
       rmSync(this.folder, { recursive: true });
     });
   }
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  get child(): ChildProcess {
+    if (!this.#child) throw new Error('no daemon was started');
+    return this.#child;
   }
 
   /** Until it answers. @param args for `serve` */
@@ -55,6 +61,14 @@ export class Daemon {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.log += text));
     this.#child = child;
     return child;
+  }
+
+  /** Of loaded logics: a next life would. */
+  #removeMarks(): void {
+    const record = `${this.state}.logics`;
+    if (!existsSync(record)) return;
+    const { run } = JSON.parse(readFileSync(record, 'utf8')) as { run: { marks: string } | null };
+    if (run) rmSync(run.marks, { force: true });
   }
 
   async answers(): Promise<boolean> {

@@ -41,6 +41,7 @@ function logics(): Logics & { told: LogicLoad[][] } {
       if (command.do === 'logics') told.push([...command.logics]);
     },
     arenas: () => [],
+    runRecord: null,
     nameOf: String,
     checkPort: () => undefined,
     log: SILENT,

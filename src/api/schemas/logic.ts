@@ -136,7 +136,7 @@ export const logicView = z
       )
       .openapi({
         description:
-          'What is wished and not in force: kept from an earlier life of the daemon, and not loadable any more.',
+          'What is wished and not in force: kept from an earlier life of the daemon, and not loadable any more, or held back as that one died in it.',
       }),
   })
   .openapi('Logic');

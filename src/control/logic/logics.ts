@@ -38,6 +38,7 @@ import type {
   LogicStats,
   LogicView,
 } from './model.ts';
+import type { RunRecord } from './run-record.ts';
 import type { LogicVersion } from './version.ts';
 import { WildWrites } from './wild-writes.ts';
 
@@ -51,6 +52,7 @@ export interface LogicsOptions {
   command: (command: Command) => Promise<void>;
   /** The workers' memory, one each. */
   arenas: () => readonly Arena[];
+  runRecord: RunRecord | null;
   nameOf: (handle: number) => string;
   /** @throws TswitchError PORT_NOT_FOUND */
   checkPort: (name: string) => void;
@@ -66,16 +68,14 @@ export class Logics implements LogicControl {
 
   constructor(options: LogicsOptions) {
     this.#options = options;
-    this.#maker = new LogicMaker(options.workers);
+    this.#maker = new LogicMaker(options.workers, options.runRecord);
     const { arenas, log } = options;
     this.#wildWrites = new WildWrites({ arenas, onFound: (worker) => this.#onWildWrites(worker), log });
   }
 
   /** In the order they are asked. */
   loads(): LogicLoad[] {
-    return [...this.#entries.values()].flatMap(({ live, shadow }) =>
-      [live, shadow].flatMap((each) => each?.load ?? []),
-    );
+    return this.#versions().map(({ load }) => load);
   }
 
   /** What is wished, whether it is in force or not, in the order they are asked. */
@@ -128,6 +128,7 @@ export class Logics implements LogicControl {
       await this.#maker.discard(prepared);
       throw error;
     }
+    this.#options.runRecord?.release(name, shadow);
     this.#options.events.emit('logic.loaded', { logic: name, state: stateOf({ shadow }), file });
     return this.show(name);
   }
@@ -145,8 +146,10 @@ export class Logics implements LogicControl {
       const { name, ports, vlans } = each;
       const entry = entries.get(name) ?? { ...NOTHING, previous: before.get(name)?.previous ?? null };
       try {
+        if (restoring) this.#assertNotHeld(each);
         const version = await this.#versionFor(each);
         entries.set(name, inScope(withVersion(entry, version), { ports, vlans }));
+        this.#options.runRecord?.release(name, each.shadow);
       } catch (error) {
         if (!restoring) throw error;
         entries.set(name, withMissing(entry, each, textOf(error)));
@@ -222,6 +225,7 @@ export class Logics implements LogicControl {
       await this.#become(name, shadowOnly ? { ...entry, shadow: null, missing } : null);
       return shadowOnly || !entry.live ? 'shadow' : 'live';
     });
+    this.#options.runRecord?.release(name, shadowOnly || null);
     this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
   }
 
@@ -251,6 +255,7 @@ export class Logics implements LogicControl {
     this.#isClosed = true;
     this.#wildWrites.close();
     await this.#maker.close();
+    this.#options.runRecord?.close();
   }
 
   /** Nobody knows which of several it was: as with memory, the youngest is taken for the cause. */
@@ -273,6 +278,7 @@ export class Logics implements LogicControl {
 
   async #loadKept(wished: WishedLogic): Promise<void> {
     const { name, file, shadow } = wished;
+    this.#assertNotHeld(wished);
     const prepared = await this.#maker.prepare(wished, { isWhole: true });
     await this.#options.followUp(async () => {
       const entry = this.#entries.get(name);
@@ -282,6 +288,14 @@ export class Logics implements LogicControl {
       await this.#become(name, withVersion(entry, version));
       this.#options.events.emit('logic.loaded', { logic: name, state: stateOf(wished), file });
     });
+  }
+
+  /** @throws TswitchError LOGIC_REFUSED */
+  #assertNotHeld(wished: WishedLogic): void {
+    const reason = this.#options.runRecord?.whyHeld(wished) ?? null;
+    if (reason === null) return;
+    const how = `load it with \`tswitch logic load ${wished.file}\` and its parameters if it is right, or forget it with \`tswitch logic unload ${wished.name}\``;
+    throw new TswitchError('LOGIC_REFUSED', `${reason}: ${how}`);
   }
 
   #tellMissing(wished: WishedLogic, reason: string): void {
@@ -347,7 +361,12 @@ export class Logics implements LogicControl {
   #command(): Promise<void> {
     const logics = this.loads();
     if (logics.length > 0) this.#wildWrites.begin();
+    this.#options.runRecord?.asks(this.#versions().map((version) => ({ ...version.wished(), id: version.load.id })));
     return this.#options.command({ do: 'logics', logics });
+  }
+
+  #versions(): LogicVersion[] {
+    return [...this.#entries.values()].flatMap(({ live, shadow }) => [live, shadow].filter((each) => each !== null));
   }
 
   #get(name: string): Entry {

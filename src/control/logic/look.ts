@@ -6,22 +6,30 @@ import { TswitchError } from '../errors.ts';
 import { pointer, type Problem } from '../wish/problem.ts';
 import type { LogicWish, WishedLogic } from '../wish/wish.ts';
 import { LogicMaker } from './maker.ts';
+import type { RunRecord } from './run-record.ts';
 
 export interface LogicsLook {
   logics: WishedLogic[];
   problems: Problem[];
 }
 
-/** @param current those that are wished already: what is the same as one of them is not looked at again */
-export async function lookAtLogics(wanted: readonly LogicWish[], current: readonly WishedLogic[]): Promise<LogicsLook> {
+/**
+ * @param current those that are wished already: what is the same as one of them is not looked at again
+ * @param runRecord at a start: what is held back is not looked at either, as that runs it
+ */
+export async function lookAtLogics(
+  wanted: readonly LogicWish[],
+  current: readonly WishedLogic[],
+  runRecord: RunRecord | null = null,
+): Promise<LogicsLook> {
   const logics: WishedLogic[] = [];
   const problems: Problem[] = [];
-  const maker = new LogicMaker(1);
+  const maker = new LogicMaker(1, runRecord);
   try {
     for (const [index, wish] of wanted.entries()) {
       const path = pointer('logics', index);
       try {
-        const logic = current.find((each) => isSame(wish, each)) ?? (await lookAt(maker, wish));
+        const logic = current.find((each) => isSame(wish, each)) ?? (await lookAt(maker, wish, runRecord));
         const found = bindingProblem(logics, { ...logic, ...scopeOf(wish) });
         if (found === null) logics.push({ ...logic, ...scopeOf(wish) });
         else problems.push({ path, code: 'BAD_REQUEST', message: found });
@@ -36,7 +44,12 @@ export async function lookAtLogics(wanted: readonly LogicWish[], current: readon
   return { logics, problems };
 }
 
-async function lookAt(maker: LogicMaker, wish: LogicWish): Promise<WishedLogic> {
+async function lookAt(maker: LogicMaker, wish: LogicWish, runRecord: RunRecord | null): Promise<WishedLogic> {
+  const { params = {}, shadow = false } = wish;
+  const sha256 = runRecord === null ? '' : await maker.digest(wish);
+  const held = runRecord?.held({ file: wish.file, sha256, params, shadow }) ?? null;
+  if (held?.name) return { name: held.name, file: wish.file, sha256, params, shadow, ...scopeOf(wish) };
+  if (held) throw new TswitchError('LOGIC_REFUSED', `${wish.file} is not loaded: ${held.reason}`);
   const { file, given, staged, checked } = await maker.prepare(wish, { isWhole: true });
   const { name } = checked.shape;
   return { name, file, sha256: staged.sha256, params: given, ...scopeOf(wish), shadow: wish.shadow ?? false };

@@ -5,6 +5,7 @@ import { TswitchError } from '../errors.ts';
 import type { LogicWish } from '../wish/wish.ts';
 import { type CheckedLogic, checkLogic, refuseBroken } from './checker.ts';
 import type { LogicScopeView } from './model.ts';
+import type { RunRecord } from './run-record.ts';
 import { type Staged, Staging } from './staging.ts';
 import { LogicVersion } from './version.ts';
 
@@ -27,11 +28,21 @@ export interface VersionOptions {
 
 export class LogicMaker {
   readonly #workers: number;
+  readonly #runRecord: RunRecord | null;
   readonly #staging = new Staging();
   #nextId = 1;
 
-  constructor(workers: number) {
+  /** @param runRecord is told what is checked, should the process die of it */
+  constructor(workers: number, runRecord: RunRecord | null) {
     this.#workers = workers;
+    this.#runRecord = runRecord;
+  }
+
+  /** SHA-256 of the file, in hex. @throws TswitchError as `prepare` */
+  async digest({ file, sha256 }: LogicWish): Promise<string> {
+    const staged = await this.#staging.copy(file, this.#nextId++, sha256);
+    await this.#staging.remove(file, staged);
+    return staged.sha256;
   }
 
   /**
@@ -39,10 +50,11 @@ export class LogicMaker {
    * @throws TswitchError BAD_REQUEST, LOGIC_REFUSED with what is wrong with the file
    */
   async prepare(wish: LogicWish, { isWhole }: { isWhole: boolean }): Promise<Prepared> {
-    const { file, params: given = {}, name, sha256 } = wish;
+    const { file, params: given = {}, name, sha256, shadow = false } = wish;
     const id = this.#nextId++;
     const staged = await this.#staging.copy(file, id, sha256);
     try {
+      this.#runRecord?.checks({ id, name: name ?? '', file, sha256: staged.sha256, params: given, shadow });
       const checked = await checkLogic({ module: staged.module, file, params: given, isWhole, isTimed: false });
       refuseBroken(file, checked);
       if (name !== undefined && name !== checked.shape.name) {
@@ -55,6 +67,8 @@ export class LogicMaker {
     } catch (error) {
       await this.#staging.remove(file, staged);
       throw error;
+    } finally {
+      this.#runRecord?.checks(null);
     }
   }
 
