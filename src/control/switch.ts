@@ -8,6 +8,7 @@ import { netdevName } from './attach/netdev-name.ts';
 import { type Beginning, planBeginning } from './begin.ts';
 import { faultFields, type Log, SILENT } from './log.ts';
 import { lookAtLogics } from './logic/look.ts';
+import { removeLeftFolders } from './logic/own-folder.ts';
 import { RunRecord } from './logic/run-record.ts';
 import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
@@ -90,6 +91,7 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
       log.info(message, { netdevs: awaited.join(' ') });
     }
     await made.begin(beginning);
+    void removeLeftFolders();
     if (store) {
       const isSettled = (netdev: string, mark: Mark): boolean => owner.isOfThisLife(mark) || keeps(netdev, mark);
       for (const ms of SWEEPS_MS) setTimeout(() => void sweep(owner, isSettled, log), ms).unref();

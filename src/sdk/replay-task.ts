@@ -13,7 +13,7 @@ import { replayRecording } from './replay.ts';
 import { asRecorded, insteadOf } from './replay-logic.ts';
 import type { Instead } from './replay-switch.ts';
 
-export default function replay({ recording, logic, against, params, folder }: ReplayTask): ReplayResult {
+export default function replay({ recording, logic, against, params, folder, progress }: ReplayTask): ReplayResult {
   const opened = new Map<number, AnyLogic>();
   const instead = ({ module, file }: ReplayLogicFile): Instead => insteadOf(load(module, file), params);
   try {
@@ -23,6 +23,7 @@ export default function replay({ recording, logic, against, params, folder }: Re
         opened.set(recorded.id, found);
         return asRecorded(found, recorded);
       },
+      onBatch: () => void Atomics.add(progress, 0, 1),
       ...(logic ? { logic: instead(logic) } : {}),
       ...(against ? { against: instead(against) } : {}),
     });

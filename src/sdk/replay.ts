@@ -20,6 +20,8 @@ const NO_OUTCOME = new Int32Array(OUTCOME.FRAMES_AT);
 export interface ReplayOptions {
   /** A recorded logic, brought to life. */
   open: (recorded: RecordedLogic) => ReplayLogic;
+  /** Called behind each batch. */
+  onBatch?: () => void;
   /** Decides instead of the recorded ones. */
   logic?: Instead;
   /** Another one, that `logic` is compared with; without it, what was recorded is. */
@@ -56,6 +58,7 @@ class Comparison {
   readonly #other: ReplaySwitch | null;
   readonly #first: Side;
   readonly #second: Side;
+  readonly #onBatch: () => void;
   #frames = 0;
   #batches = 0;
   #different = 0;
@@ -64,7 +67,8 @@ class Comparison {
   #beganMs = 0;
   #endedMs = 0;
 
-  constructor(section: RecordedSection, { open, logic, against }: ReplayOptions) {
+  constructor(section: RecordedSection, { open, logic, against, onBatch }: ReplayOptions) {
+    this.#onBatch = onBatch ?? (() => {});
     this.#section = section;
     const [one, other] = [
       new ReplaySwitch(section, { open, instead: against ?? logic ?? null }),
@@ -89,6 +93,7 @@ class Comparison {
       }
       this.#compare(step, (other ? other.outcome : step.recorded) ?? NO_OUTCOME);
       this.#frames += step.frames.length;
+      this.#onBatch();
     }
     const faults = [this.#other, this.#switch].flatMap((each) => each?.faults ?? []);
     return {

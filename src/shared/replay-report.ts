@@ -66,6 +66,8 @@ export interface ReplayTask {
   params: object | null;
   /** An empty folder of one's own, for the sources of recorded logics. */
   folder: string;
+  /** One word: the batches that were run. */
+  progress: Int32Array;
 }
 
 export type ReplayResult = { report: ReplayReport } | { error: string };

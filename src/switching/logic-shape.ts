@@ -3,6 +3,8 @@ import type { AnyLogic, Sentences } from './logic.ts';
 import { LOGIC_COLUMNS_MAX, LOGIC_ROWS_MAX, type TableSpec, type TableSpecs } from './logic-tables.ts';
 
 export const LOGIC_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+/** The built-in logic's: what it decided is told by it. */
+export const BUILT_IN_NAME = 'learning';
 const DROP_NAME = /^[A-Z][A-Z0-9_]{0,31}$/;
 const FIELD_NAME = /^[a-z][A-Za-z0-9]{0,31}$/;
 const NAMES_MAX = 32;
@@ -29,6 +31,7 @@ export function asLogic(value: unknown): AnyLogic {
   }
   const { name, description, drops, counters, tables, tickMs, params, create } = value as Record<string, unknown>;
   check(typeof name === 'string' && LOGIC_NAME.test(name), 'name: must be 1 to 32 of a-z 0-9 -, a letter first');
+  check(name !== BUILT_IN_NAME, `name: ${BUILT_IN_NAME} is the built-in logic: choose another one`);
   check(isSentence(description), `description: must be a sentence of ${SENTENCE_CHARACTERS_MAX} characters at most`);
   checkSentences('drops', DROP_NAME, 'in capitals, like NOT_ALLOWED', drops);
   checkSentences('counters', FIELD_NAME, 'like framesSeen', counters);

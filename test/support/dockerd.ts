@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { processStat } from '../../src/control/plumbing/ownership.ts';
+import { processStat } from '../../src/control/plumbing/process-mark.ts';
 import { apiClient } from './api-client.ts';
 import type { Ended } from './cli-runner.ts';
 import { type Host, type Lab, runProgram, until } from './lab.ts';

@@ -89,3 +89,19 @@ test('wrong words and files that are no recording: what is wrong is said', { tim
   await refused([file, '--logic', broken], 1, /broken.ts cannot be loaded: /);
   await refused([file, '--logic', logic('fine', 'DEFER'), '--param', 'no=1'], 1, /given to fine do not fit: no: /);
 });
+
+test(
+  'a logic that never comes back is given up, and an empty recording is none that is the same',
+  { timeout: 60_000 },
+  async () => {
+    const file = recording('endless.pcapng');
+    const endless = await usage(['replay', file, '--logic', logic('endless', '{ for (;;); }'), '--timeout', '2']);
+    expect(endless).toMatchObject({ code: 1, stdout: '' });
+    expect(endless.stderr).toMatch(/did not get on for 2 s, after [0-9]+ batches: is there an endless loop/);
+    const empty = join(folder, 'empty.pcapng');
+    writeFileSync(empty, sandbox({ ports: ['red'] }).record()());
+    const nothing = await usage(['replay', empty]);
+    expect(nothing).toMatchObject({ code: 1, stdout: '' });
+    expect(nothing.stderr).toMatch(/empty.pcapng holds no frames: there is nothing to replay/);
+  },
+);

@@ -59,7 +59,7 @@ export default defineLogic({
   name: '${name}',
   description: 'for a test',
   params: (z) => z.object({ limit: z.number().default(1) }),
-  create: () => ({ frame: () => ${code} }),
+  create: ({ params }) => ({ frame: () => ${code} }),
 });
 `,
   );
@@ -116,6 +116,25 @@ describe('kept', () => {
     expect(after.show('one')).toMatchObject({ live: { file: path }, missing: [] });
     await after.unload('one', false);
     expect(after.wished()).toEqual([]);
+  });
+
+  test('parameters with which it breaks the contract are refused, and those before stay', async () => {
+    const one = logics();
+    const code = `{ if (params.limit > 5) throw new Error('too much'); return DEFER; }`;
+    await one.load({ file: file('one', code) });
+    await expect(one.change('one', { params: { limit: 6 } })).rejects.toThrow(
+      /^the parameters of one stay as they are: it breaks the contract "no frame makes it fail": throw: .*too much/,
+    );
+    expect(one.wished()).toMatchObject([{ params: {} }]);
+    expect(one.loads()).toMatchObject([{ params: { limit: 1 }, revision: 0 }]);
+    await one.change('one', { params: { limit: 5 } });
+    await one.change('one', { vlans: [7] });
+    expect(one.loads()).toMatchObject([{ params: { limit: 5 }, revision: 2 }]);
+    expect(named('logic.changed')).toMatchObject([{ params: { limit: 5 } }, { params: { limit: 5 } }]);
+  });
+
+  test('the name of the built-in logic is refused', async () => {
+    await expect(logics().load({ file: file('learning') })).rejects.toThrow(/name: learning is the built-in logic/);
   });
 
   test('what was unloaded while it was being loaded stays away', async () => {

@@ -43,6 +43,7 @@ function addNew(group: Command): void {
   make.action((name: string, { dir }: { dir: string }) => {
     const cli = new Cli(make);
     if (!NAME.test(name)) throw new UsageError('a logic is named by 1 to 32 of a-z 0-9 -, a letter first');
+    if (name === 'learning') throw new UsageError('learning is the built-in logic: choose another name');
     const files = [join(dir, `${name}.ts`), join(dir, `${name}.test.ts`)] as const;
     for (const file of files) if (existsSync(file)) throw new CliError(`${file} exists already: give another name`);
     mkdirSync(dir, { recursive: true });

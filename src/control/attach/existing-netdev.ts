@@ -3,7 +3,8 @@ import { IFF_LOOPBACK } from '../../../native-bindings/abi/ioctl.ts';
 import { TswitchError } from '../errors.ts';
 import { guardNetdev } from '../plumbing/host-guard.ts';
 import { type Netdev, readNetdev } from '../plumbing/netdev.ts';
-import { isOwnerAlive, parseMark } from '../plumbing/ownership.ts';
+import { parseMark } from '../plumbing/ownership.ts';
+import { isProcessAlive } from '../plumbing/process-mark.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import type { AttachContext, Attachment } from './attachment.ts';
 import { watchLink } from './packet-sockets.ts';
@@ -64,7 +65,7 @@ function refuseUnfit({ name, flags, alias }: Netdev): void {
   }
   const mark = parseMark(alias);
   if (!mark) return;
-  const isAlive = isOwnerAlive(mark);
+  const isAlive = isProcessAlive(mark);
   if (isAlive || mark.state !== null) {
     throw new TswitchError(
       'NETDEV_BUSY',

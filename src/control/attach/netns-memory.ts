@@ -6,7 +6,7 @@ import { readlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TswitchError } from '../errors.ts';
 import { type Netns, netnsPath, resolveNetns } from '../plumbing/netns.ts';
-import { processStat } from '../plumbing/ownership.ts';
+import { processStat } from '../plumbing/process-mark.ts';
 
 /** A file of /proc that belongs to a process, and whether it is that process's namespace. */
 const OF_PROCESS = /^\/proc\/([0-9]+)\/(?:task\/[0-9]+\/)?(ns\/net$)?/;

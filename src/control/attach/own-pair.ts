@@ -17,7 +17,8 @@ import {
   setNetdevMtu,
 } from '../plumbing/netdev.ts';
 import { resolveNetns } from '../plumbing/netns.ts';
-import { isOwnerAlive, type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
+import { type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
+import { isProcessAlive } from '../plumbing/process-mark.ts';
 import { setTokenBucket, type TokenBucket } from '../plumbing/token-bucket.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { bucketOf } from '../rate-limits.ts';
@@ -172,7 +173,7 @@ function digestOf({ kind, netns, ifname, addresses, mac, gateway }: NormalPortRe
 /** @throws TswitchError NETDEV_EXISTS, with what to do about it */
 function refuseAwaited(left: Netdev | null): void {
   const mark = parseMark(left?.alias ?? null);
-  if (!left || !mark || mark.state === null || isOwnerAlive(mark)) return;
+  if (!left || !mark || mark.state === null || isProcessAlive(mark)) return;
   throw new TswitchError(
     'NETDEV_EXISTS',
     `${left.name} belongs to port ${mark.port} of a tswitch that has ended and keeps its state: start that one with its --state, or \`ip link del ${left.name}\` if it is not wanted any more`,

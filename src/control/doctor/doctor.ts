@@ -7,7 +7,7 @@ import type { LogicView } from '../logic/model.ts';
 import type { PortRequest, PortView, TapIo } from '../model.ts';
 import { readNetdev } from '../plumbing/netdev.ts';
 import { createNetns, type Netns, resolveNetns } from '../plumbing/netns.ts';
-import { processStat } from '../plumbing/ownership.ts';
+import { processStat } from '../plumbing/process-mark.ts';
 import { runTool } from '../plumbing/tool.ts';
 import { type Finding, onHost } from './finding.ts';
 import { examineHost, readHostFacts } from './host.ts';

@@ -46,12 +46,12 @@ export async function checkLogic(task: LogicCheckTask, refused = `${task.file} i
   }
 }
 
-/** @throws TswitchError LOGIC_REFUSED where a rule of the contract does not hold */
-export function refuseBroken(file: string, { rules }: Pick<CheckedLogic, 'rules'>): void {
+/** @param refused as above @throws TswitchError LOGIC_REFUSED where a rule of the contract does not hold */
+export function refuseBroken(refused: string, { rules }: Pick<CheckedLogic, 'rules'>): void {
   const broken = rules.filter(({ holds }) => !holds);
   if (broken.length === 0) return;
   const texts = broken.map(({ rule, text }) => `it breaks the contract "${rule}": ${text.split('\n')[0]}`);
-  throw refusal(`${file} is not loaded`, texts.join('; '), { rules: broken });
+  throw refusal(refused, texts.join('; '), { rules: broken });
 }
 
 function refusal(refused: string, reason: string, details: unknown): TswitchError {

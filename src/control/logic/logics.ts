@@ -13,7 +13,6 @@ import type { EventBus } from '../events.ts';
 import { faultFields, type Log } from '../log.ts';
 import { textOf } from '../wish/refusals.ts';
 import type { WishedLogic } from '../wish/wish.ts';
-import { checkLogic } from './checker.ts';
 import {
   differences,
   type Entry,
@@ -178,18 +177,23 @@ export class Logics implements LogicControl {
     const state = patch.shadow || !hasLive ? 'shadow' : 'live';
     const version = this.#inState(name, state);
     const given = { ...version.given, ...patch.params };
-    const { module, file } = version.load;
-    const task = { module, file, params: given, isWhole: false, isTimed: false };
-    const { params } = await checkLogic(task, `the parameters of ${name} stay as they are`);
+    const params = patch.params === undefined ? null : (await this.#maker.recheck(version, given)).params;
     await this.#options.change(async () => {
       const entry = this.#get(name);
       if (entry[state] !== version) throw notFound(`logic ${name} is another one by now: try again`);
       const scope = this.#scope({ ports: patch.ports ?? entry.scope.ports, vlans: patch.vlans ?? entry.scope.vlans });
+      const { load: loadBefore, given: givenBefore } = version;
       version.given = given;
-      version.revise({ params });
-      await this.#become(name, inScope(entry, scope));
+      if (params) version.revise({ params });
+      try {
+        await this.#become(name, inScope(entry, scope));
+      } catch (error) {
+        version.load = loadBefore;
+        version.given = givenBefore;
+        throw error;
+      }
     });
-    this.#options.events.emit('logic.changed', { logic: name, state, params });
+    this.#options.events.emit('logic.changed', { logic: name, state, params: params ?? version.load.params });
     return this.show(name);
   }
 

@@ -56,7 +56,7 @@ export class LogicMaker {
     try {
       this.#runRecord?.checks({ id, name: name ?? '', file, sha256: staged.sha256, params: given, shadow });
       const checked = await checkLogic({ module: staged.module, file, params: given, isWhole, isTimed: false });
-      refuseBroken(file, checked);
+      refuseBroken(`${file} is not loaded`, checked);
       if (name !== undefined && name !== checked.shape.name) {
         throw new TswitchError(
           'LOGIC_REFUSED',
@@ -67,6 +67,24 @@ export class LogicMaker {
     } catch (error) {
       await this.#staging.remove(file, staged);
       throw error;
+    } finally {
+      this.#runRecord?.checks(null);
+    }
+  }
+
+  /**
+   * With other parameters than it was checked with, in the same way.
+   *
+   * @throws TswitchError LOGIC_REFUSED
+   */
+  async recheck({ load, sha256 }: LogicVersion, params: Record<string, unknown>): Promise<CheckedLogic> {
+    const { id, name, module, file, isShadow: shadow } = load;
+    const refused = `the parameters of ${name} stay as they are`;
+    try {
+      this.#runRecord?.checks({ id, name, file, sha256, params, shadow });
+      const checked = await checkLogic({ module, file, params, isWhole: true, isTimed: false }, refused);
+      refuseBroken(refused, checked);
+      return checked;
     } finally {
       this.#runRecord?.checks(null);
     }

@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { extname, isAbsolute, join } from 'node:path';
 import { TswitchError } from '../errors.ts';
 import { LOGIC_FILE_ENDINGS } from './model.ts';
+import { makeOwnFolder } from './own-folder.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
 
@@ -37,7 +37,7 @@ export class Staging {
       throw new TswitchError('BAD_REQUEST', `file: must end in ${LOGIC_FILE_ENDINGS.join(', ')}`);
     }
     const source = await this.#read(file, sha256);
-    this.#folder ??= mkdtemp(join(tmpdir(), 'tswitch-logic-'));
+    this.#folder ??= makeOwnFolder('logic');
     // Whatever package.json is around it, it is a module.
     const module = join(await this.#folder, `${id}${ending.endsWith('ts') ? '.mts' : '.mjs'}`);
     await writeFile(module, source, { mode: 0o600 });

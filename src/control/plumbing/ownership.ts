@@ -5,15 +5,10 @@
  * of its lives, and takes over what an earlier one made; so its mark says that it may come back, and others leave what it left.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { deleteOwnNetdev, listNetdevs } from './netdev.ts';
+import { isProcessAlive, isSameProcess, ownMark, type ProcessMark } from './process-mark.ts';
 
-export interface Mark {
-  pid: number;
-  /** Start of the process, in clock ticks since boot (proc_pid_stat(5), field 22). */
-  start: number;
-  /** Inode of the pid namespace in which `pid` means something. */
-  pidns: number;
+export interface Mark extends ProcessMark {
   /** The daemon's, in all of its lives. */
   id: string;
   /** Digest of what it was made to be; null: it is not complete. */
@@ -30,10 +25,6 @@ const MARK =
   /^tswitch pid=([0-9]+) start=([0-9]+) pidns=([0-9]+) id=([0-9a-f]+)(?: made=([0-9a-f]+))?(?: state=([0-9a-f]+))?( stopped)? port=(\S+)$/;
 const DIGEST_DIGITS = 8;
 
-/** Fields of /proc/PID/stat, counted behind the name in parentheses, which may hold spaces and parentheses itself. */
-const STAT_STATE = 0;
-const STAT_START = 19;
-
 /** One daemon as the owner of netdevs. */
 export class Owner {
   readonly id: string;
@@ -47,8 +38,8 @@ export class Owner {
 
   /** The alias for a netdev that this daemon makes or takes over. */
   mark(port: string, { made = null, isStopped = false }: Partial<Pick<Mark, 'made' | 'isStopped'>> = {}): string {
-    const start = processStat(process.pid)?.start ?? 0;
-    const by = `pid=${process.pid} start=${start} pidns=${pidNamespace()} id=${this.id}`;
+    const { pid, start, pidns } = ownMark();
+    const by = `pid=${pid} start=${start} pidns=${pidns} id=${this.id}`;
     const digests = `${made === null ? '' : ` made=${made}`}${this.#state === null ? '' : ` state=${this.#state}`}`;
     return `tswitch ${by}${digests}${isStopped ? ' stopped' : ''} port=${port}`;
   }
@@ -61,8 +52,7 @@ export class Owner {
 
   /** Made, or taken over, by this very process. */
   isOfThisLife(mark: Mark): boolean {
-    const isThisProcess = mark.pid === process.pid && mark.pidns === pidNamespace();
-    return mark.id === this.id && isThisProcess && mark.start === processStat(process.pid)?.start;
+    return mark.id === this.id && isSameProcess(mark, ownMark());
   }
 
   /** Whether another daemon, which has ended, may come back for it: not to where this one has its state now. */
@@ -73,8 +63,9 @@ export class Owner {
   /** Two that run at the same time with one id are two daemons, one of which has a copy of the other's state. */
   isOwn(mark: Mark): boolean {
     if (mark.id !== this.id) return false;
-    const isThisProcess = mark.pid === process.pid && mark.pidns === pidNamespace();
-    return isThisProcess || mark.pidns !== pidNamespace() || !isOwnerAlive(mark);
+    const own = ownMark();
+    const isThisProcess = mark.pid === own.pid && mark.pidns === own.pidns;
+    return isThisProcess || mark.pidns !== own.pidns || !isProcessAlive(mark);
   }
 }
 
@@ -104,15 +95,6 @@ export function parseMark(alias: string | null): Mark | null {
   };
 }
 
-/** From another pid namespace nobody can tell, so that owner counts as alive. */
-export function isOwnerAlive(mark: Mark): boolean {
-  if (mark.pidns !== pidNamespace()) return true;
-  const stat = processStat(mark.pid);
-  // A process that may not be looked at (/proc mounted with hidepid) counts as alive too.
-  if (!stat) return isProcess(mark.pid);
-  return !stat.hasEnded && stat.start === mark.start;
-}
-
 /** What dead daemons left in the daemon's namespace: names of netdevs. */
 export interface Leftovers {
   removed: string[];
@@ -136,7 +118,7 @@ export async function removeLeftovers(
     const mark = parseMark(alias);
     if (!mark) continue;
     const isOwn = owner.isOwn(mark);
-    if (isOwn ? keeps(name, mark) : isOwnerAlive(mark)) continue;
+    if (isOwn ? keeps(name, mark) : isProcessAlive(mark)) continue;
     if (!isOwn && owner.isAwaited(mark)) {
       leftovers.awaited.push(name);
       continue;
@@ -146,31 +128,4 @@ export async function removeLeftovers(
     leftovers.removed.push(name);
   }
   return leftovers;
-}
-
-function pidNamespace(): number {
-  return statSync('/proc/self/ns/pid').ino;
-}
-
-/** Null where there is no such process, or none that may be seen. `start` is as in a mark. */
-export function processStat(pid: number): { start: number; hasEnded: boolean } | null {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return null;
-  }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const state = fields[STAT_STATE] ?? '';
-  // Ended, but its parent has not asked after it yet (Z), or just going (X): it holds nothing any more.
-  return { start: Number(fields[STAT_START]), hasEnded: state === 'Z' || state === 'X' };
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
-  }
 }

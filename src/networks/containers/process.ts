@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TswitchError } from '../../control/errors.ts';
-import { processStat } from '../../control/plumbing/ownership.ts';
+import { processStat } from '../../control/plumbing/process-mark.ts';
 import { runTool } from '../../control/plumbing/tool.ts';
 import type { ContainerRecord } from '../model.ts';
 

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ipBatch } from '../../../src/control/plumbing/ip.ts';
 import { deleteNetdev, readNetdev } from '../../../src/control/plumbing/netdev.ts';
-import { isOwnerAlive, Owner, parseMark, removeLeftovers } from '../../../src/control/plumbing/ownership.ts';
+import { Owner, parseMark, removeLeftovers } from '../../../src/control/plumbing/ownership.ts';
+import { isProcessAlive } from '../../../src/control/plumbing/process-mark.ts';
 import { owner, PREFIX, run } from './stage.ts';
 
 test('a mark round-trips, fits an alias, and this process is its living owner', () => {
@@ -17,10 +18,10 @@ test('a mark round-trips, fits an alias, and this process is its living owner', 
   expect(whole.length).toBeLessThan(256);
   const state = expect.stringMatching(/^[0-9a-f]{8}$/) as unknown;
   expect(parseMark(whole)).toEqual({ ...mark, made: '01234567', state, isStopped: true });
-  expect(isOwnerAlive(mark)).toBe(true);
-  expect(isOwnerAlive({ ...mark, start: mark.start + 1 })).toBe(false);
-  expect(isOwnerAlive({ ...mark, pid: 4_194_305 })).toBe(false);
-  expect(isOwnerAlive({ ...mark, pid: 4_194_305, pidns: mark.pidns + 1 })).toBe(true);
+  expect(isProcessAlive(mark)).toBe(true);
+  expect(isProcessAlive({ ...mark, start: mark.start + 1 })).toBe(false);
+  expect(isProcessAlive({ ...mark, pid: 4_194_305 })).toBe(false);
+  expect(isProcessAlive({ ...mark, pid: 4_194_305, pidns: mark.pidns + 1 })).toBe(true);
   for (const alias of [null, '', 'tswitch', `${text} and more`, `x${text}`]) expect(parseMark(alias)).toBe(null);
 });
 
@@ -32,7 +33,7 @@ test('a zombie owns nothing', async () => {
     let fields = await stat();
     while (fields[2] !== 'Z') fields = await stat();
     const mark = { ...parseMark(owner.mark('red'))!, pid, start: Number(fields[21]) };
-    expect(isOwnerAlive(mark)).toBe(false);
+    expect(isProcessAlive(mark)).toBe(false);
   } finally {
     parent.kill('SIGKILL');
   }
