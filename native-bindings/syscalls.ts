@@ -84,6 +84,8 @@ export interface Syscalls {
 
   /** _exit(2): ends the process at once, whatever its threads do. */
   exit(status: number): void;
+  /** Lets others have the processor that wait for it. */
+  schedYield(): number;
   /** Moves the calling thread to another namespace. */
   setns(fd: number, type: number): number;
   /** For the options that take one number; of the calling thread, as all of capabilities(7). */
@@ -162,6 +164,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     ioUringEnter: (fd, submit, complete, flags) => ioUringEnter(SYS_IO_URING_ENTER, fd, submit, complete, flags, 0),
 
     exit: ffi.bind('_exit', 'int', ['int']),
+    schedYield: ffi.bind('sched_yield', 'int', []),
     setns: ffi.bind('setns', 'int', ['int', 'int']),
     prctl: (option, argument) => prctl(option, argument, 0, 0, 0),
     capset: ffi.bind('capset', 'int', ['bytes', 'bytes']),

@@ -4,6 +4,7 @@
  */
 import { readlinkSync } from 'node:fs';
 import { receiveMessageOnPort } from 'node:worker_threads';
+import { sys } from '../../native-bindings/syscalls.ts';
 import { WORKER_WAIT_MS_MAX } from '../limits.ts';
 import { IoRing } from '../ports/io-ring.ts';
 import type { Memory } from '../ports/memory.ts';
@@ -47,12 +48,14 @@ class Worker {
   readonly #taps = new Set<number>();
   #tapBuffer: TapBuffer | null = null;
   #ioRing: IoRing | null = null;
+  readonly #isOneOfMany: boolean;
   #stopped = false;
 
   constructor(start: WorkerStart) {
     this.#start = start;
     this.#board = new Board(start.board);
     this.#page = this.#board.page(start.worker);
+    this.#isOneOfMany = this.#board.buffers.happenings.length > 1;
     this.#memory = { bytes: new Uint8Array(start.arena.sab), address: start.arena.address };
     this.#waiter = new Waiter(start.epollFd, start.wakeFd, this.#memory, start.epollEventsAt);
     this.#dataPath = new DataPath({
@@ -108,6 +111,9 @@ class Worker {
         Atomics.store(words, page + ASLEEP, 0);
       } else if (this.#taps.size > 0) {
         this.#wait(0);
+      } else if (this.#isOneOfMany) {
+        // Where they share a processor, one that looks for frames must not keep another from those that it has.
+        sys.schedYield();
       }
     }
   }
