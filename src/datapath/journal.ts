@@ -76,7 +76,7 @@ export class Journal {
   #isTurnNoted = false;
   /** What is being decided need not come out the same again. */
   #isDisturbed = false;
-  /** The FDB was changed by others, and there is no image of it yet. */
+  /** The FDB was changed by others, or by what need not come out the same, and there is no image of it yet. */
   #isStale = false;
   #imagedTick = -1;
   #images = 0;
@@ -110,7 +110,7 @@ export class Journal {
     // What is made by it may ask for the time.
     if (!this.#isTurnNoted) this.#noteTurn();
     this.#noteTokens();
-    if (this.#watch.isTouchedAtAll) this.#followFdb();
+    if (this.#watch.isTouched) this.#followFdb();
     this.#note(Note.CHANGE, change);
     // What is made anew by it may tick once more in the same tick.
     this.#notedTick = -1;
@@ -160,7 +160,7 @@ export class Journal {
   /** What was sent without a batch, by ticks or as a probe, is complete. */
   settled(): void {
     if (this.#outcome.isEmpty) return;
-    this.#noteOutcome(this.#outcome.take(null, null, this.#isStale));
+    this.#noteOutcome(this.#outcome.take(null, null, this.#isStale || this.#isDisturbed));
     this.#publish(0);
   }
 
@@ -176,7 +176,7 @@ export class Journal {
   }
 
   decided(batch: Batch): void {
-    const isDisturbed = this.#isDisturbed || this.#watch.isTouched || this.#watch.swept !== null;
+    const isDisturbed = this.#isDisturbed || this.#watch.isTouched;
     this.#isDisturbed = false;
     // What the batch has left in the table need not come out the same either.
     if (isDisturbed) this.#isStale = true;
@@ -230,22 +230,22 @@ export class Journal {
 
   /** What others have done to the FDB since the last batch. */
   #noteFdbChanges(): void {
-    const { swept } = this.#watch;
-    if (this.#isStale || this.#watch.isTouched) {
-      this.#followFdb();
-    } else if (swept !== null) {
-      this.#watch.settle();
-      this.#note(Note.CHANGE, { do: 'sweep', now: swept } satisfies RecordedChange);
-    }
+    if (this.#isStale || this.#watch.isTouched) this.#followFdb();
   }
 
   /** An image costs milliseconds, so there are only so many: until the next one nothing need come out the same. */
   #followFdb(): void {
     if (this.#imagedTick !== this.#tick) this.#images = 0;
     this.#imagedTick = this.#tick;
-    this.#isStale = ++this.#images > this.#parts.orders.imagesPerTickMax;
-    if (this.#isStale) this.#isDisturbed = true;
-    else this.#noteFdb(Area.FDB);
+    if (++this.#images > this.#parts.orders.imagesPerTickMax) {
+      this.#isStale = true;
+      this.#isDisturbed = true;
+      return;
+    }
+    // What was flooded by another table has taken tokens that it does not take again.
+    if (this.#isStale) this.noteStorms();
+    this.#isStale = false;
+    this.#noteFdb(Area.FDB);
   }
 
   #noteFdb(area: number): void {

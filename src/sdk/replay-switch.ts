@@ -225,8 +225,6 @@ export class ReplaySwitch {
         return this.#useLogics(change.logics);
       case 'probe':
         return this.#dataPath.probe(change.handle, change.vlan);
-      case 'sweep':
-        return void new Fdb(this.#fdb, this.worker + 1).sweep(change.now);
     }
   }
 

@@ -118,9 +118,7 @@ export type RecordedChange =
   | { do: 'switch'; forwardReserved: readonly boolean[] }
   /** All of them from now on. */
   | { do: 'logics'; logics: readonly RecordedLogic[] }
-  | { do: 'probe'; handle: number; vlan: number }
-  /** Aged entries of the FDB were collected, of which there were none. */
-  | { do: 'sweep'; now: number };
+  | { do: 'probe'; handle: number; vlan: number };
 
 const WRITTEN = 0;
 const FRAMES = 1;

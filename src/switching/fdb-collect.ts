@@ -104,6 +104,7 @@ export class FdbCollector {
   fitSlots(): void {
     const { order } = this.#writer;
     if (!order.needsOtherSlots || !this.#writer.lockPatiently()) return;
+    this.#writer.announce();
     order.setSlots();
     this.#writer.unlock();
   }
@@ -145,7 +146,9 @@ export class FdbCollector {
       const link = linkOf(at);
       if (links[link + MOVES]! <= 0) continue;
       entry.handle = links[link + HOME]!;
-      if (matches(entry)) links[link + MOVES] = 0;
+      if (!matches(entry)) continue;
+      this.#writer.announce();
+      links[link + MOVES] = 0;
     }
   }
 
@@ -153,8 +156,15 @@ export class FdbCollector {
     const { entries } = this.#memory;
     for (let at = begin; at < end; at += ENTRY_WORDS) {
       const kind = kindOf(entries[at + META]!);
-      if (kind === KIND_DYNAMIC || kind === KIND_STICKY) this.#writer.order.relink(at);
+      if (kind === KIND_DYNAMIC || kind === KIND_STICKY) this.#relink(at);
     }
+  }
+
+  /** @returns false if it is in its right list */
+  #relink(at: number): boolean {
+    const isMoved = this.#writer.order.relink(at);
+    if (isMoved) this.#writer.announce();
+    return isMoved;
   }
 
   *#walkCalendars(now: number, aged: Visitor | null): Generator<void, Collected> {
@@ -188,7 +198,7 @@ export class FdbCollector {
       if (isAged(entry.kind, entry.seen, now, header[AGEING]!)) {
         this.#writer.clear(at);
         gone.push(entry);
-      } else if (!order.relink(at)) return false;
+      } else if (!this.#relink(at)) return false;
     }
     return true;
   }

@@ -31,7 +31,7 @@ export const LATEST = 20;
 export const SWEPT = 21;
 /** 1: the next sweep must look at every entry. */
 export const SWEEP_ALL = 22;
-/** Moves before an entry is rewritten, each time. */
+/** Moves before anything is rewritten that decides: an entry, a setting, the order in which entries go. Ages are refreshed without. */
 export const CHANGES = 23;
 const HEADER_WORDS = 32;
 

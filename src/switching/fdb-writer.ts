@@ -65,7 +65,7 @@ export class FdbWriter {
   readonly order: FdbOrder;
   /** After MOVED and HELD_NOW: the port that the address stood on before. */
   movedFrom = -1;
-  /** How far this writer has moved CHANGES. */
+  /** How far this writer has moved CHANGES; modulo 2^32. */
   changes = 0;
   /** How often `learn` gave up, as others had the lock. */
   givenUp = 0;
@@ -128,11 +128,28 @@ export class FdbWriter {
     return at >= 0;
   }
 
+  /** Changes what decides beside the entries: settings, limits. In a dead owner's lock it does not wait for it to be freed. */
+  alter(change: () => void): void {
+    const isLocked = this.lockPatiently();
+    this.announce();
+    change();
+    if (isLocked) this.unlock();
+  }
+
+  /**
+   * Something is going to be rewritten, by who holds the lock: who looks things up without it, or records what is decided by
+   * them, is to know.
+   */
+  announce(): void {
+    Atomics.add(this.#header, CHANGES, 1);
+    this.changes = (this.changes + 1) | 0;
+  }
+
   /** Deletes the entry at this word index; for who holds the lock. */
   clear(at: number): void {
     const meta = this.#entries[at + META]!;
     this.order.remove(at);
-    this.#announce();
+    this.announce();
     Atomics.store(this.#entries, at + META, (meta & VERSION_MASK) + VERSION_ONE);
     this.#count(kindOf(meta), -1);
   }
@@ -141,6 +158,7 @@ export class FdbWriter {
   repair(owner: number): void {
     const header = this.#header;
     if (Atomics.compareExchange(header, LOCK, owner, this.#owner) !== owner) return;
+    this.announce();
     header[COUNT] = 0;
     header[GIVEN] = 0;
     // What the owner was writing is empty, so what is left are whole entries, each key once.
@@ -276,7 +294,7 @@ export class FdbWriter {
   #write(at: number, high: number, low: number, handle: number, kind: number, seen: number): void {
     const entries = this.#entries;
     if (this.#header[COUNT] === 0) this.order.startAt(seen);
-    this.#announce();
+    this.announce();
     entries[at + HIGH] = high;
     entries[at + LOW] = low;
     entries[at + SEEN] = seen;
@@ -284,12 +302,6 @@ export class FdbWriter {
     Atomics.store(entries, at + META, metaOf(version, kind, handle));
     this.order.add(at);
     this.#count(kind, 1);
-  }
-
-  /** An entry is going to be rewritten: who looks things up without a lock is to know. */
-  #announce(): void {
-    Atomics.store(this.#header, CHANGES, (this.#header[CHANGES]! + 1) | 0);
-    this.changes = (this.changes + 1) | 0;
   }
 
   #count(kind: number, change: number): void {

@@ -117,7 +117,7 @@ export class Fdb {
     return this.#header[EVICTIONS]! >>> 0;
   }
 
-  /** How often this user has rewritten an entry; modulo 2^32. */
+  /** How often this user has changed the table, refreshed ages aside; modulo 2^32. */
   get ownChanges(): number {
     return this.#writer.changes;
   }
@@ -135,9 +135,9 @@ export class Fdb {
     return this.#header[AGEING]!;
   }
 
-  /** In constant time. Until the next sweep has been through the table, a full one may give up an entry that is not the oldest. */
+  /** Until the next sweep has been through the table, a full one may give up an entry that is not the oldest. */
   set ageingTicks(ticks: number) {
-    Atomics.store(this.#header, AGEING, ticks);
+    this.#set(AGEING, ticks);
     this.#collector.fitSlots();
   }
 
@@ -148,12 +148,14 @@ export class Fdb {
 
   /** How many entries the port may have learned; -1: any number. What it has beyond that stays. */
   setPortLimit(handle: number, limit: number): void {
-    this.#memory.limits[handle] = limit + 1;
+    const { limits } = this.#memory;
+    if (limits[handle] !== limit + 1) this.#writer.alter(() => (limits[handle] = limit + 1));
   }
 
   /** Takes over every port's limit from another table. */
   takePortLimits(from: Fdb): void {
-    this.#memory.limits.set(from.#memory.limits);
+    const { limits } = this.#memory;
+    this.#writer.alter(() => limits.set(from.#memory.limits));
   }
 
   /**
@@ -161,8 +163,8 @@ export class Fdb {
    * them, and for how many ticks it is held there.
    */
   setMoveLimit(movesPerSecond: number, holdTicks: number): void {
-    this.#header[HOLD] = holdTicks;
-    this.#header[MOVE_LIMIT] = movesPerSecond;
+    this.#set(HOLD, holdTicks);
+    this.#set(MOVE_LIMIT, movesPerSecond);
   }
 
   /** Handle of the port the address is known on, or -1. */
@@ -312,6 +314,11 @@ export class Fdb {
       this.#visit(begin, begin + STEP_WORDS, now, visit);
       yield;
     }
+  }
+
+  #set(setting: number, value: number): void {
+    const header = this.#header;
+    if (header[setting] !== value) this.#writer.alter(() => Atomics.store(header, setting, value));
   }
 
   #visit(begin: number, end: number, now: number, visit: (entry: FdbEntry) => void): void {

@@ -6,13 +6,14 @@ import policer from '../../examples/logics/policer.ts';
 import { GSO_TCPV4, OFFLOADS_ALL } from '../../src/frame/vnet-header.ts';
 import { DEFER, defineLogic, FLOOD, type Frame } from '../../src/sdk/logic.ts';
 import { arpRequest, mac, type ReplayReport, replay, type Sandbox, sandbox, tcp, udp } from '../../src/sdk/sandbox.ts';
-import { PORT_CONFIG_DEFAULT } from '../../src/shared/commands.ts';
+import { PORT_CONFIG_DEFAULT, type PortConfig } from '../../src/shared/commands.ts';
 import type { Batch } from '../../src/frame/batch.ts';
+import { inOneGo } from '../../src/switching/fdb-collect.ts';
 import { LOCK } from '../../src/switching/fdb-layout.ts';
 import { learning } from '../../src/switching/logics/learning.ts';
 import { storm, stormSeed } from '../model/storm.ts';
 import { memorySwitch } from '../support/memory-switch.ts';
-import { frame as anyFrame, mac as macOf } from '../support/frames.ts';
+import { BROADCAST, frame as anyFrame, mac as macOf } from '../support/frames.ts';
 import { Lan } from '../support/lan.ts';
 import { offloadHeader, PROTOCOL_TCP, tcp4 } from '../support/packets.ts';
 import { readPcapng } from '../support/pcapng.ts';
@@ -32,6 +33,30 @@ const dropsUdp9 = (from: number) =>
       frame: (seen: Frame) => (seen.destinationPort >= params.from ? drop.CLOSED : DEFER),
     }),
   });
+
+/** A switch, and what has others keep the lock of its MAC table while frames are decided. */
+function lockable(ports: Record<string, Partial<PortConfig>>): { lan: Lan; whileLocked: (act: () => void) => void } {
+  let isLocked = false;
+  const logic = {
+    ...learning,
+    create(setup: Parameters<typeof learning.create>[0]) {
+      const decider = learning.create(setup);
+      const lock = new Int32Array(setup.fdb.buffer);
+      const decide = (batch: Batch, now: number): void => {
+        if (isLocked) lock[LOCK] = 99;
+        decider.decide!(batch, now);
+        lock[LOCK] = 0;
+      };
+      return { ...decider, decide };
+    },
+  };
+  const whileLocked = (act: () => void): void => {
+    isLocked = true;
+    act();
+    isLocked = false;
+  };
+  return { lan: new Lan(ports, { logic }), whileLocked };
+}
 
 /** Ten frames to UDP ports 1 to 10, the first of which is flooded. */
 function tenFrames(lan: Sandbox): void {
@@ -128,33 +153,68 @@ describe('a replay is identical', () => {
   });
 
   test('where others had the lock of the MAC table for a moment, and changed nothing', () => {
-    let isLocked = false;
-    const lan = new Lan(
-      { a: {}, b: {}, c: {} },
-      {
-        logic: {
-          ...learning,
-          create(setup: Parameters<typeof learning.create>[0]) {
-            const decider = learning.create(setup);
-            const lock = new Int32Array(setup.fdb.buffer);
-            const decide = (batch: Batch, now: number): void => {
-              if (isLocked) lock[LOCK] = 99;
-              decider.decide!(batch, now);
-              lock[LOCK] = 0;
-            };
-            return { ...decider, decide };
-          },
-        },
-      },
-    );
+    const { lan, whileLocked } = lockable({ a: {}, b: {}, c: {} });
     const end = recordLan(lan);
-    isLocked = true;
-    lan.send('a', anyFrame({ src: macOf(1) }));
-    isLocked = false;
+    whileLocked(() => lan.send('a', anyFrame({ src: macOf(1) })));
     const left = lan.send('b', anyFrame({ src: macOf(2), dst: macOf(1) }));
     expect([...left.keys()]).toEqual(['a', 'c']);
     lan.send('a', anyFrame({ src: macOf(1), dst: macOf(2) }));
     expect(replaySame(end())).toMatchObject({ frames: 3, sides: [{ verdicts: { flood: 2, forward: 1 } }, {}] });
+  });
+
+  test('where what need not come out the same took the tokens of a flood limit', () => {
+    const { lan, whileLocked } = lockable({ a: { unknownLimit: 1 }, b: {}, c: {} });
+    const end = recordLan(lan);
+    whileLocked(() => {
+      // It is not learned that 2 stands on the port, so what is for it is flooded.
+      lan.port('a').inject(anyFrame({ src: macOf(2), dst: BROADCAST }), null);
+      for (let k = 0; k < 50; k++) lan.port('a').inject(anyFrame({ src: macOf(1), dst: macOf(2) }), null);
+      lan.run();
+    });
+    lan.flush();
+    for (let k = 0; k < 50; k++) lan.send('a', anyFrame({ src: macOf(1), dst: macOf(9) }));
+    const report = replaySame(end());
+    expect(report).toMatchObject({ frames: 101, disturbed: 51 });
+    expect(report.ports.find(({ port }) => port === '0')!.drops).toHaveProperty('STORM_UNKNOWN');
+  });
+
+  test("where the table has a port's limit, or the switch's, before a command tells of any", () => {
+    const lan = new Lan({ a: {}, b: {}, c: {} });
+    const end = recordLan(lan);
+    const meet = (n: number): void => {
+      lan.send('a', anyFrame({ src: macOf(n) }));
+      lan.send('b', anyFrame({ src: macOf(2), dst: macOf(n) }));
+    };
+    meet(1);
+    lan.fdb.setPortLimit(0, 1);
+    meet(3);
+    lan.fdb.setPortLimit(0, -1);
+    meet(4);
+    lan.fdb.setMoveLimit(1, 1000);
+    for (let k = 0; k < 3; k++) for (const port of ['a', 'c']) lan.send(port, anyFrame({ src: macOf(4) }));
+    meet(4);
+    lan.seconds += 20;
+    lan.fdb.ageingTicks = 100;
+    meet(5);
+    lan.send('a', anyFrame({ src: macOf(5), dst: macOf(4) }));
+    expect(replaySame(end())).toMatchObject({ frames: 17, disturbed: 0 });
+  });
+
+  test('where the table is full, and others are just sweeping it', () => {
+    const count = 100;
+    const lan = new Lan({ a: {}, b: {}, c: {} }, { fdbLimit: count, ageingSeconds: 10 });
+    const end = recordLan(lan);
+    const seen = (n: number): void => void lan.send('a', anyFrame({ src: macOf(n), dst: BROADCAST }));
+    for (let n = 0; n < count; n++) seen(n);
+    lan.seconds = 5;
+    for (let n = 0; n < count; n++) seen(n);
+    lan.seconds = 11;
+    const sweep = lan.fdb.sweeping(lan.ticks);
+    sweep.next();
+    for (let n = count; n < count + 20; n++) seen(n);
+    for (let n = 0; n < count; n++) lan.send('b', anyFrame({ src: macOf(1), dst: macOf(n) }));
+    expect(inOneGo(sweep)).toBe(0);
+    expect(replaySame(end())).toMatchObject({ frames: 320, disturbed: 0 });
   });
 
   test('of ports that come and go', () => {
