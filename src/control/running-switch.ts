@@ -435,7 +435,10 @@ export class Switch implements SwitchControl {
     this.#log.warn('worker replaced', { worker, reason, ...(thrown ? faultFields(thrown) : {}) });
     this.#macs.fdb.freeLocksOf(worker + 1);
     this.recordings.onWorkerEnded();
-    this.logic.onWorkerEnded(worker, logic, thrown?.message ?? 'it did not come back');
+    this.logic.onWorkerEnded(worker, logic, {
+      reason: thrown?.message ?? 'it did not come back',
+      lacksMemory: thrown !== null && 'code' in thrown && thrown.code === 'ERR_WORKER_OUT_OF_MEMORY',
+    });
     this.events.emit('worker.restarted', { worker, reason, error: thrown?.message ?? null });
   }
 

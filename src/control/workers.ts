@@ -21,6 +21,7 @@ import type { Command, Fault, WorkerReport } from '../shared/commands.ts';
 import type { LogicReport } from '../shared/logic-load.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TswitchError } from './errors.ts';
+import { heapMibMax } from './heap-limit.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { MARK_BYTES } from './logic/run-record.ts';
 import type { TapIo, WorkerView } from './model.ts';
@@ -30,8 +31,6 @@ import { Readiness } from './readiness.ts';
 const ARENA_BYTES = 2 ** 31 - 2 ** 16;
 /** epoll_event is 12 or 16 bytes, and a page is the smallest mapping. */
 const EPOLL_EVENTS_BYTES = 4096;
-/** A worker's own heap needs a few MiB; a loaded logic that takes all the memory there is must end its worker alone. */
-const WORKER_HEAP_MIB_MAX = 512;
 const COMMAND_TIMEOUT_MS = 10_000;
 /** A thread that is busy with its memory, or waits in the kernel, cannot be ended by anybody. */
 const END_TIMEOUT_MS = 3000;
@@ -106,7 +105,7 @@ export class Workers {
       maxThreads: options.count,
       idleTimeout: Infinity,
       atomics: 'disabled',
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB_MAX },
+      resourceLimits: { maxOldGenerationSizeMb: heapMibMax() },
     });
     // Of one that was given up already as it hung, such as that its memory is full: nobody waits for it any more.
     this.#pool.on('error', () => {});

@@ -16,7 +16,8 @@ import { LogicShadow } from './logic-shadow.ts';
 
 /** A worker's memory may grow by so much while logics are loaded; then the youngest of them is taken for the cause. */
 export const LOGIC_HEAP_BYTES_MAX = 256 * 1024 * 1024;
-const HEAP_CHECK_TICKS = 10;
+/** Of the limit of a thread's heap, one part may be held by logics that are unloaded. */
+const HEAP_PARTS = 4;
 
 export interface HostOptions {
   /** Decides what no loaded logic does. */
@@ -45,7 +46,6 @@ export class LogicHost implements LogicInstance {
   #live: LogicRunner[] = [];
   #shadows: LogicShadow[] = [];
   #heapBytes = heapBytes();
-  #nextHeapCheck = 0;
   #ticked = -1;
 
   constructor(options: HostOptions) {
@@ -119,8 +119,6 @@ export class LogicHost implements LogicInstance {
     let ran = false;
     for (const runner of this.#all()) ran = runner.tick(now) || ran;
     if (ran) this.#outbox.flush(egress, null);
-    if (((now - this.#nextHeapCheck) | 0) < 0) return;
-    this.#nextHeapCheck = (now + HEAP_CHECK_TICKS) | 0;
     if (heapBytes() - this.#heapBytes <= LOGIC_HEAP_BYTES_MAX) return;
     const youngest = this.#all().sort((a, b) => b.load.id - a.load.id)[0];
     youngest?.suspend('memory', `the worker's heap grew by more than ${LOGIC_HEAP_BYTES_MAX / 2 ** 20} MiB`);
@@ -185,6 +183,11 @@ export class LogicHost implements LogicInstance {
       inLogic[0] = 0;
     }
   }
+}
+
+/** Whether this thread's memory is so full that what unloaded logics hold must go with the thread: modules are never unloaded. */
+export function isHeapFull(): boolean {
+  return heapBytes() > getHeapStatistics().heap_size_limit / HEAP_PARTS;
 }
 
 function heapBytes(): number {

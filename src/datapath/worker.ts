@@ -16,12 +16,13 @@ import { TapRingPort } from '../ports/tap-ring-port.ts';
 import { XdpPort } from '../ports/xdp-port.ts';
 import { ACKNOWLEDGED, ASLEEP, Board, CALLS, EPOCH, HEARTBEAT, THREAD, TURNS } from '../shared/board.ts';
 import type { Command, PortResources, WorkerReport } from '../shared/commands.ts';
-import type { LogicReport } from '../shared/logic-load.ts';
+import type { LogicFault, LogicReport } from '../shared/logic-load.ts';
 import type { WorkerStart } from '../shared/worker-start.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { learning } from '../switching/logics/learning.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { DataPath } from './data-path.ts';
+import { isHeapFull } from './logic-host.ts';
 import { LOGIC_BATCH_MS_MAX } from './logic-runner.ts';
 import { loadLogic, withOriginalPaths } from './logic-loader.ts';
 import { Waiter } from './waiter.ts';
@@ -38,6 +39,8 @@ class Worker {
   readonly #page: number;
   readonly #memory: Memory;
   readonly #waiter: Waiter;
+  /** Id of the loaded logic that is being asked; 0: none. */
+  readonly #inLogic: Int32Array;
   readonly #dataPath: DataPath;
   readonly #busyPoll = new BusyPoll();
   /** Descriptors that are waited on, by port. */
@@ -57,6 +60,7 @@ class Worker {
     this.#page = this.#board.page(start.worker);
     this.#isOneOfMany = this.#board.buffers.happenings.length > 1;
     this.#memory = { bytes: new Uint8Array(start.arena.sab), address: start.arena.address };
+    this.#inLogic = new Int32Array(start.arena.sab, start.inLogicAt, 1);
     this.#waiter = new Waiter(start.epollFd, start.wakeFd, this.#memory, start.epollEventsAt);
     this.#dataPath = new DataPath({
       worker: start.worker,
@@ -69,7 +73,7 @@ class Worker {
       logic: learning,
       loaded: {
         bufferAt: start.logicBufferAt,
-        inLogic: new Int32Array(start.arena.sab, start.inLogicAt, 1),
+        inLogic: this.#inLogic,
         batchMsMax: LOGIC_BATCH_MS_MAX,
         open: ({ module, file }) => loadLogic(module, file),
         report: (report) => this.#reportLogic(report),
@@ -140,6 +144,13 @@ class Worker {
   #reportLogic(report: LogicReport): void {
     if ('fault' in report && report.fault.stack !== null) report.fault.stack = withOriginalPaths(report.fault.stack);
     this.#start.commands.postMessage(report satisfies WorkerReport);
+    if ('fault' in report && report.fault.kind === 'memory' && isHeapFull()) this.#giveUp(report.logic, report.fault);
+  }
+
+  /** Ends this worker for what a logic did. */
+  #giveUp(logic: number, { message }: LogicFault): never {
+    this.#inLogic[0] = logic;
+    throw new Error(message);
   }
 
   /** FDB ticks. */

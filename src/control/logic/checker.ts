@@ -4,10 +4,10 @@ import type { LogicCheckAnswer, LogicCheckResult, LogicCheckTask } from '../../s
 import { programFile } from '../../program-file.ts';
 import type { LogicShape } from '../../switching/logic-shape.ts';
 import { TswitchError } from '../errors.ts';
+import { heapMibMax } from '../heap-limit.ts';
 
 const TASK_FILE = programFile(import.meta.url, '../../sdk/check-task');
 const TIMEOUT_MS = 20_000;
-const HEAP_MIB_MAX = 512;
 
 export interface CheckedLogic extends Omit<LogicCheckAnswer, 'shape' | 'params' | 'paramsSchema'> {
   shape: LogicShape;
@@ -24,7 +24,7 @@ export async function checkLogic(task: LogicCheckTask, refused = `${task.file} i
     filename: TASK_FILE,
     minThreads: 1,
     maxThreads: 1,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
+    resourceLimits: { maxOldGenerationSizeMb: heapMibMax() },
   });
   // Of one whose time was over already.
   pool.on('error', () => {});

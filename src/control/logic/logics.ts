@@ -241,18 +241,27 @@ export class Logics implements LogicControl {
     if ('difference' in report) return version.noteDifference(report.difference, this.#options.nameOf);
     const fault = version.noteFault(report.fault, this.#options.nameOf);
     this.#options.events.emit('logic.fault', { logic: name, state, fault });
-    if (report.isSuspended) this.#expel(report.logic, `too many faults, the last: ${fault.message}`, fault);
+    if (!report.isSuspended) return;
+    const isOne = fault.kind === 'load' || fault.kind === 'memory';
+    this.#expel(report.logic, isOne ? fault.message : `too many faults, the last: ${fault.message}`, fault);
   }
 
   /**
    * A worker ended while it was in this logic (0: in none). The logic is gone before the next worker starts.
-   * @param reason `hung`, or what it threw
+   *
+   * @param options.reason `hung`, or what it threw
+   * @param options.lacksMemory it ended for want of memory: who took it need not be who asked for more
    */
-  onWorkerEnded(worker: number, logic: number, reason: string): void {
+  onWorkerEnded(
+    worker: number,
+    logic: number,
+    { reason, lacksMemory }: { reason: string; lacksMemory: boolean },
+  ): void {
     for (const { memory } of this.loads()) {
       for (const table of Object.values(memory.tables)) freeTableOf(worker, table);
     }
-    if (logic !== 0) this.#expel(logic, `it took worker ${worker} with it: ${reason}`, null);
+    const culprit = logic === 0 && lacksMemory ? (this.#youngest()?.id ?? 0) : logic;
+    if (culprit !== 0) this.#expel(culprit, `it took worker ${worker} with it: ${reason}`, null);
   }
 
   async close(): Promise<void> {
@@ -262,9 +271,13 @@ export class Logics implements LogicControl {
     this.#options.runRecord?.close();
   }
 
-  /** Nobody knows which of several it was: as with memory, the youngest is taken for the cause. */
+  /** Taken for the cause where nobody knows which of several it was. */
+  #youngest(): LogicLoad | undefined {
+    return this.loads().toSorted((a, b) => b.id - a.id)[0];
+  }
+
   #onWildWrites(worker: number): void {
-    const youngest = this.loads().toSorted((a, b) => b.id - a.id)[0];
+    const youngest = this.#youngest();
     if (youngest) this.#expel(youngest.id, `worker ${worker} wrote outside of the frames that it was asked for`, null);
   }
 
