@@ -1,4 +1,5 @@
 /** A SwitchControl that only remembers, so that the API and the command line can be tested without privileges. */
+import { boundsOf } from '../../src/control/bounds.ts';
 import { captureWish } from '../../src/control/capture/capture-request.ts';
 import { fakeLogic } from './fake-logic.ts';
 import { ChangeQueue } from '../../src/control/change-queue.ts';
@@ -20,7 +21,7 @@ import type {
 } from '../../src/control/model.ts';
 import { applyPatch, asRequest, normalizePortRequest, type NormalPortRequest } from '../../src/control/port-request.ts';
 import { settingsOf } from '../../src/control/port-record.ts';
-import { recordingWish } from '../../src/control/recording/recording-request.ts';
+import { RECORDING_LIMITS } from '../../src/control/recording/recording-bounds.ts';
 import { SETTINGS_DEFAULT } from '../../src/control/settings.ts';
 import { Configuration } from '../../src/control/wish/configuration.ts';
 import { inOrder, wishedPort, type Wish } from '../../src/control/wish/wish.ts';
@@ -93,7 +94,7 @@ function fakeRecordings(): RecordingControl {
     add: (request) => ({
       id: '9f86d081884c7d65',
       state: 'waiting',
-      ...recordingWish(request),
+      ...boundsOf(request, RECORDING_LIMITS),
       workers: 1,
       started: null,
       ended: null,

@@ -1,15 +1,6 @@
 /** Captures and mirrors as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
-import {
-  CAPTURE_BYTES_DEFAULT,
-  CAPTURE_BYTES_MAX,
-  CAPTURE_BYTES_MIN,
-  CAPTURE_COUNT_MAX,
-  CAPTURE_SECONDS_MAX,
-  SNAPLEN_DEFAULT,
-  SNAPLEN_MAX,
-  SNAPLEN_MIN,
-} from '../../control/capture/capture-request.ts';
+import { CAPTURE_LIMITS, SNAPLEN_DEFAULT, SNAPLEN_MAX, SNAPLEN_MIN } from '../../control/capture/capture-request.ts';
 import { FILTER_CHARACTERS_MAX } from '../../control/capture/filter-text.ts';
 import {
   MIRROR_BYTES_DEFAULT,
@@ -19,6 +10,7 @@ import {
 } from '../../control/capture/mirror-request.ts';
 import { CAPTURE_ENDS, CAPTURE_STATES, MIRROR_DIRECTIONS } from '../../control/model.ts';
 import { PORTS_MAX, VID_MAX } from '../../limits.ts';
+import { boundFields } from './bounds.ts';
 import { count, flag, integer, list, moment, oneOf, optional, portName, strictObject, text, vid } from './common.ts';
 
 const direction = oneOf(MIRROR_DIRECTIONS).openapi({
@@ -74,20 +66,7 @@ const askedFields = {
     description: `Bytes of each frame that are kept at most, ${SNAPLEN_MIN} to ${SNAPLEN_MAX} (all of any frame); ${SNAPLEN_DEFAULT} by default: frames of the usual MTU whole, of longer ones and super-frames the beginning.`,
     example: 128,
   }),
-  count: integer(1, CAPTURE_COUNT_MAX).nullable().openapi({
-    description: 'Frames after which it ends; null (default): no limit.',
-    example: 1000,
-  }),
-  seconds: integer(1, CAPTURE_SECONDS_MAX)
-    .nullable()
-    .openapi({
-      description: `Seconds after which it ends, 1 to ${CAPTURE_SECONDS_MAX}; null (default): no limit.`,
-      example: 60,
-    }),
-  maxBytes: integer(CAPTURE_BYTES_MIN, CAPTURE_BYTES_MAX).openapi({
-    description: `Bytes of pcapng after which it ends, ${CAPTURE_BYTES_MIN} to ${CAPTURE_BYTES_MAX}; ${CAPTURE_BYTES_DEFAULT} by default.`,
-    example: CAPTURE_BYTES_DEFAULT,
-  }),
+  ...boundFields(CAPTURE_LIMITS, { count: '', bytes: '', seconds: 60 }),
 };
 
 export const captureRequest = strictObject(optional(askedFields)).openapi('CaptureRequest');

@@ -1,31 +1,15 @@
 /** Recordings as HTTP shows and takes them. */
 import { z } from '@hono/zod-openapi';
 import { CAPTURE_STATES, RECORDING_ENDS } from '../../control/model.ts';
-import {
-  RECORDING_BYTES_DEFAULT,
-  RECORDING_BYTES_MAX,
-  RECORDING_BYTES_MIN,
-  RECORDING_COUNT_MAX,
-  RECORDING_SECONDS_MAX,
-} from '../../control/recording/recording-request.ts';
-import { count, integer, moment, optional, strictObject } from './common.ts';
+import { RECORDING_LIMITS } from '../../control/recording/recording-bounds.ts';
+import { boundFields } from './bounds.ts';
+import { count, moment, optional, strictObject } from './common.ts';
 
-const askedFields = {
-  count: integer(1, RECORDING_COUNT_MAX).nullable().openapi({
-    description: 'Frames after which it ends, or a batch later; null (default): no limit.',
-    example: 1000,
-  }),
-  seconds: integer(1, RECORDING_SECONDS_MAX)
-    .nullable()
-    .openapi({
-      description: `Seconds after which it ends, 1 to ${RECORDING_SECONDS_MAX}; null (default): no limit.`,
-      example: 10,
-    }),
-  maxBytes: integer(RECORDING_BYTES_MIN, RECORDING_BYTES_MAX).openapi({
-    description: `Bytes after which it ends, ${RECORDING_BYTES_MIN} to ${RECORDING_BYTES_MAX}, in the daemon's memory while it runs; each worker has its share of them. ${RECORDING_BYTES_DEFAULT} by default.`,
-    example: RECORDING_BYTES_DEFAULT,
-  }),
-};
+const askedFields = boundFields(RECORDING_LIMITS, {
+  count: ', or a batch later',
+  bytes: ", in the daemon's memory while it runs, of which each worker has its share",
+  seconds: 10,
+});
 
 export const recordingRequest = strictObject(optional(askedFields)).openapi('RecordingRequest');
 

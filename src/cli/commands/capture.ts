@@ -1,26 +1,18 @@
 /** capture: frames of the switch as pcapng, into a file or to whoever reads standard output. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import {
-  CAPTURE_BYTES_MAX,
-  CAPTURE_BYTES_MIN,
-  CAPTURE_COUNT_MAX,
-  CAPTURE_SECONDS_MAX,
-  SNAPLEN_DEFAULT,
-  SNAPLEN_MAX,
-  SNAPLEN_MIN,
-} from '../../control/capture/capture-request.ts';
+import { CAPTURE_LIMITS, SNAPLEN_DEFAULT, SNAPLEN_MAX, SNAPLEN_MIN } from '../../control/capture/capture-request.ts';
 import { MIRROR_DIRECTIONS } from '../../control/model.ts';
-import type { CaptureRequest, CaptureView } from '../../control/model.ts';
+import type { Bounds, CaptureRequest, CaptureView } from '../../control/model.ts';
+import { addBoundOptions, BOUND_ENDS, type BoundOptions, bounds } from '../bound-options.ts';
 import { Cli, examples } from '../cli.ts';
 import { CliError, NoDaemonError, ProgramFailed, UsageError } from '../errors.ts';
 import { writeStream } from '../write-stream.ts';
-import { parseSize, parseVidList, wholeNumber } from '../values.ts';
+import { parseVidList, wholeNumber } from '../values.ts';
 
-interface CaptureOptions extends Omit<CaptureRequest, 'ports' | 'vlans' | 'maxBytes'> {
+interface CaptureOptions extends Omit<CaptureRequest, 'ports' | 'vlans' | keyof Bounds>, BoundOptions {
   port?: string[];
   vlan?: number[];
-  maxSize?: number;
   write?: string;
 }
 
@@ -43,14 +35,8 @@ export function addCaptureCommand(program: Command): void {
       '--snaplen <bytes>',
       `of each frame keep so much, up to ${SNAPLEN_MAX} (default: ${SNAPLEN_DEFAULT})`,
       wholeNumber(SNAPLEN_MIN, SNAPLEN_MAX),
-    )
-    .option('--count <n>', 'end after so many frames', wholeNumber(1, CAPTURE_COUNT_MAX))
-    .option('--seconds <n>', 'end after so long', wholeNumber(1, CAPTURE_SECONDS_MAX))
-    .option(
-      '--max-size <size>',
-      'end after so many bytes, like 100M (default: 1G)',
-      parseSize(CAPTURE_BYTES_MIN, CAPTURE_BYTES_MAX),
     );
+  addBoundOptions(capture, CAPTURE_LIMITS, 'like 100M (default: 1G)');
   capture.action(async (options: CaptureOptions) => {
     await run(new Cli(capture), options);
   });
@@ -78,7 +64,7 @@ export function addCaptureCommand(program: Command): void {
   examples(stop, ['captures stop 9f86d081884c7d65']);
 }
 
-async function run(cli: Cli, { port, vlan, maxSize, write, ...rest }: CaptureOptions): Promise<void> {
+async function run(cli: Cli, { port, vlan, maxSize, write, count, seconds, ...rest }: CaptureOptions): Promise<void> {
   if (write === undefined) throw new UsageError('say where to: -w FILE, or -w - for standard output');
   if (write === '-' && process.stdout.isTTY) {
     throw new UsageError(
@@ -89,7 +75,7 @@ async function run(cli: Cli, { port, vlan, maxSize, write, ...rest }: CaptureOpt
     ...rest,
     ...(port ? { ports: port } : {}),
     ...(vlan ? { vlans: vlan } : {}),
-    ...(maxSize === undefined ? {} : { maxBytes: maxSize }),
+    ...bounds({ count, seconds, maxSize }),
   };
   const { body } = await cli.client.send<CaptureView>('POST', '/v1/captures', request);
   await writeStream(cli.client, capturePath(body.id), write);
@@ -110,14 +96,7 @@ function summary({ frames, missed, reason }: CaptureView, write: string): string
   return `tswitch: ${frames} frames captured${where}, ${lost}${why}`;
 }
 
-const ENDS = {
-  count: 'the count is reached',
-  seconds: 'the time is over',
-  size: 'the size is reached',
-  reader: 'nobody reads any more',
-  failed: "it failed; see the daemon's log",
-  daemon: 'the daemon ended',
-} as const;
+const ENDS = { ...BOUND_ENDS, failed: "it failed; see the daemon's log" } as const;
 
 function captureTable(cli: Cli, captures: readonly CaptureView[]): string {
   return cli.table(

@@ -1,20 +1,11 @@
 /** record: the exact inputs of the switch, for `replay`. */
 import type { Command } from 'commander';
-import type { RecordingRequest, RecordingView } from '../../control/model.ts';
-import {
-  RECORDING_BYTES_MAX,
-  RECORDING_BYTES_MIN,
-  RECORDING_COUNT_MAX,
-  RECORDING_SECONDS_MAX,
-} from '../../control/recording/recording-request.ts';
+import type { RecordingView } from '../../control/model.ts';
+import { RECORDING_LIMITS } from '../../control/recording/recording-bounds.ts';
+import { addBoundOptions, BOUND_ENDS, type BoundOptions, bounds } from '../bound-options.ts';
 import { Cli, examples, note } from '../cli.ts';
 import { CliError, NoDaemonError, UsageError } from '../errors.ts';
-import { parseSize, wholeNumber } from '../values.ts';
 import { writeStream } from '../write-stream.ts';
-
-interface RecordOptions extends Omit<RecordingRequest, 'maxBytes'> {
-  maxSize?: number;
-}
 
 export function addRecordCommand(program: Command): void {
   const record = program
@@ -22,15 +13,10 @@ export function addRecordCommand(program: Command): void {
     .description(
       'record the exact inputs of the switch until Ctrl-C, the count, the time or the size: whole frames, times and configuration, to be replayed bit for bit',
     )
-    .argument('<file>', 'where to: a file, or - for standard output')
-    .option('--count <n>', 'end after so many frames', wholeNumber(1, RECORDING_COUNT_MAX))
-    .option('--seconds <n>', 'end after so long', wholeNumber(1, RECORDING_SECONDS_MAX))
-    .option(
-      '--max-size <size>',
-      "end after so many bytes, which are in the daemon's memory until then, like 256M (default: 64M)",
-      parseSize(RECORDING_BYTES_MIN, RECORDING_BYTES_MAX),
-    );
-  record.action(async (file: string, options: RecordOptions) => run(new Cli(record), file, options));
+    .argument('<file>', 'where to: a file, or - for standard output');
+  const size = "which are in the daemon's memory until then, like 256M (default: 64M)";
+  addBoundOptions(record, RECORDING_LIMITS, size);
+  record.action(async (file: string, options: BoundOptions) => run(new Cli(record), file, options));
   note(
     record,
     'The file holds the frames of all ports, whole, and the code of the loaded logics. Wireshark opens it as a capture of what entered. Loaded logics begin anew when a recording does, as they do when a port comes.',
@@ -38,12 +24,11 @@ export function addRecordCommand(program: Command): void {
   examples(record, ['record lan.pcapng --seconds 10', 'record lan.pcapng --max-size 1G --count 1000000']);
 }
 
-async function run(cli: Cli, write: string, { maxSize, ...rest }: RecordOptions): Promise<void> {
+async function run(cli: Cli, write: string, options: BoundOptions): Promise<void> {
   if (write === '-' && process.stdout.isTTY) {
     throw new UsageError('a recording is nothing for a terminal: give the name of a file');
   }
-  const request: RecordingRequest = { ...rest, ...(maxSize === undefined ? {} : { maxBytes: maxSize }) };
-  const { body } = await cli.client.send<RecordingView>('POST', '/v1/recordings', request);
+  const { body } = await cli.client.send<RecordingView>('POST', '/v1/recordings', bounds(options));
   const path = `/v1/recordings/${body.id}`;
   await writeStream(cli.client, path, write);
   const ended = await cli.client.get<RecordingView>(path).catch((error: unknown) => {
@@ -62,11 +47,4 @@ function summary({ frames, bytes, workers, reason }: RecordingView, write: strin
   return `tswitch: ${frames} frames recorded${where}, ${bytes} bytes${exact}${why}`;
 }
 
-const ENDS = {
-  count: 'the count is reached',
-  seconds: 'the time is over',
-  size: 'the size is reached',
-  reader: 'nobody reads any more',
-  worker: 'a worker was replaced',
-  daemon: 'the daemon ended',
-} as const;
+const ENDS = { ...BOUND_ENDS, worker: 'a worker was replaced' } as const;

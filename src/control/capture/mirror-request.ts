@@ -2,11 +2,11 @@
 import { isAbsolute, normalize } from 'node:path';
 import { TswitchError } from '../errors.ts';
 import type { MirrorRequest, PortMirror } from '../model.ts';
-import { CAPTURE_BYTES_MAX } from './capture-request.ts';
+import { CAPTURE_LIMITS } from './capture-request.ts';
 
 export const MIRROR_BYTES_MIN = 1024 * 1024;
 export const MIRROR_BYTES_DEFAULT = 128 * 1024 * 1024;
-export const MIRROR_BYTES_MAX = CAPTURE_BYTES_MAX;
+export const MIRROR_BYTES_MAX = CAPTURE_LIMITS.bytesMax;
 /** PATH_MAX of Linux less room for `.1` and the closing zero. */
 export const MIRROR_FILE_BYTES_MAX = 4093;
 /** Nothing that a system runs or obeys has such a name, so who may set a mirror cannot make root write anything else. */

@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto';
 import type { Command } from '../../shared/commands.ts';
 import { endBlocks, RecordingBuffer, type RecordingEndReason } from '../../shared/recording.ts';
 import { VERSION } from '../../version.ts';
+import { boundsOf } from '../bounds.ts';
 import { TswitchError } from '../errors.ts';
 import { faultFields, type Log } from '../log.ts';
-import type { RecordingControl, RecordingRequest, RecordingView } from '../model.ts';
+import type { Bounds, RecordingControl, RecordingView } from '../model.ts';
 import { RecordingStream } from './recording-stream.ts';
-import { recordingWish } from './recording-request.ts';
+import { RECORDING_LIMITS } from './recording-bounds.ts';
 
 /** A recording that nobody reads by then is forgotten. */
 const WAITING_MS_MAX = 30_000;
@@ -22,7 +23,7 @@ const IMAGES_PER_TICK_MAX = 2;
 
 interface Recording {
   readonly id: string;
-  readonly wish: Required<RecordingRequest>;
+  readonly wish: Required<Bounds>;
   state: RecordingView['state'];
   started: string | null;
   ended: string | null;
@@ -57,8 +58,8 @@ export class Recordings implements RecordingControl {
   }
 
   /** @throws TswitchError BAD_REQUEST */
-  add(request: RecordingRequest): RecordingView {
-    const wish = recordingWish(request);
+  add(request: Bounds): RecordingView {
+    const wish = boundsOf(request, RECORDING_LIMITS);
     const id = randomBytes(8).toString('hex');
     const counts = { frames: 0, bytes: 0 };
     this.#recordings.set(id, {

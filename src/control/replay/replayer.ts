@@ -8,11 +8,11 @@ import { TswitchError } from '../errors.ts';
 import { frameSummary } from '../frame-summary.ts';
 import { makeOwnFolder } from '../logic/own-folder.ts';
 import { Staging } from '../logic/staging.ts';
-import { RECORDING_BYTES_MAX } from '../recording/recording-request.ts';
+import { RECORDING_LIMITS } from '../recording/recording-bounds.ts';
 
 const TASK_FILE = programFile(import.meta.url, '../../sdk/replay-task');
 /** What is sent to keep a connection alive comes on top. */
-const FILE_BYTES_MAX = RECORDING_BYTES_MAX + 1024 * 1024;
+const FILE_BYTES_MAX = RECORDING_LIMITS.bytesMax + 1024 * 1024;
 /** How often it is looked whether it gets on. */
 const LOOK_MS = 100;
 /** So long, in seconds, a logic may take for one batch, unless told otherwise. */
