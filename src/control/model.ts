@@ -2,7 +2,7 @@
 import type { Finding } from './doctor/finding.ts';
 import type { EventBus } from './events.ts';
 import type { LogicControl } from './logic/model.ts';
-import type { CaptureRequest, CaptureView, RecordingControl } from './model/capture.ts';
+import type { CaptureControl, RecordingControl } from './model/capture.ts';
 import type { ExplainRequest, ExplainView } from './model/explain.ts';
 import type { FdbEntryView, FdbFilter, FdbPage, FdbRequest, FdbUsage } from './model/fdb.ts';
 import type { OwnedPort, PortPatch, PortRequest, PortState, PortView, VlanView } from './model/port.ts';
@@ -62,15 +62,8 @@ export interface SwitchControl {
   explain(request: ExplainRequest): Promise<ExplainView>;
   /** Examines the host and every port, or the one named, with frames of its own: what works, what is slow, what is broken. */
   examine(port?: string): Promise<Finding[]>;
-  /** A capture, which waits for its reader. */
-  addCapture(request: CaptureRequest): CaptureView;
-  captures(): CaptureView[];
-  capture(id: string): CaptureView;
-  /** Runs it, and gives its pcapng until it ends. Who stops reading ends it. */
-  readCapture(id: string): Promise<ReadableStream<Uint8Array>>;
-  /** Ends one that runs; forgets one that does not. */
-  stopCapture(id: string): void;
   readonly events: EventBus;
+  readonly captures: CaptureControl;
   readonly recordings: RecordingControl;
   /** The loaded logics. */
   readonly logic: LogicControl;

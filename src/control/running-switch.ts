@@ -21,8 +21,7 @@ import { faultFields, type Log } from './log.ts';
 import { MacTable } from './mac-table.ts';
 import { Mirroring } from './mirroring.ts';
 import type {
-  CaptureRequest,
-  CaptureView,
+  CaptureControl,
   DropView,
   ExplainRequest,
   ExplainView,
@@ -352,24 +351,8 @@ export class Switch implements SwitchControl {
     return this.#doctor.examine(port);
   }
 
-  addCapture(request: CaptureRequest): CaptureView {
-    return this.#capturing.captures.add(request);
-  }
-
-  captures(): CaptureView[] {
-    return this.#capturing.captures.list();
-  }
-
-  capture(id: string): CaptureView {
-    return this.#capturing.captures.show(id);
-  }
-
-  readCapture(id: string): Promise<ReadableStream<Uint8Array>> {
-    return this.#capturing.captures.read(id);
-  }
-
-  stopCapture(id: string): void {
-    this.#capturing.captures.stop(id);
+  get captures(): CaptureControl {
+    return this.#capturing.captures;
   }
 
   close(): Promise<void> {

@@ -54,8 +54,8 @@ function start(
 }
 
 async function running(lan: SwitchControl): Promise<CaptureView> {
-  await until('a capture to run', () => lan.captures().some(({ state }) => state === 'running'));
-  return lan.captures().find(({ state }) => state === 'running')!;
+  await until('a capture to run', () => lan.captures.list().some(({ state }) => state === 'running'));
+  return lan.captures.list().find(({ state }) => state === 'running')!;
 }
 
 test('into a file, until Ctrl-C: a whole capture, and a line that says what is in it', async () => {
@@ -113,8 +113,8 @@ test('the command is killed: the capture ends, and the daemon says why', async (
   const { id } = await running(lan);
   signal('SIGKILL');
   await ended;
-  await until('the end', () => lan.capture(id).state === 'ended');
-  expect(lan.capture(id).reason).toBe('reader');
+  await until('the end', () => lan.captures.show(id).state === 'ended');
+  expect(lan.captures.show(id).reason).toBe('reader');
 });
 
 test('wrong words: what is wrong is said, and no capture is left', async () => {
@@ -132,7 +132,7 @@ test('wrong words: what is wrong is said, and no capture is left', async () => {
   await refused(['-w', file, '--snaplen', '1'], 2, /Give a whole number from 64 to/);
   await refused(['-w', file, '--max-size', '1X'], 2, /Give a size from 4K to 1T, like 100M/);
   await refused(['-w', join(folder, 'none', 'x.pcapng')], 1, /cannot write .*ENOENT/);
-  expect(lan.captures().filter(({ state }) => state === 'running')).toEqual([]);
+  expect(lan.captures.list().filter(({ state }) => state === 'running')).toEqual([]);
 });
 
 test('over TCP a token that may only read gets no frames', async () => {
@@ -152,6 +152,6 @@ test('over TCP a token that may only read gets no frames', async () => {
   expect(await forbidden.json()).toMatchObject({ error: { code: 'READ_ONLY_TOKEN' } });
   const allowed = await ask(full);
   expect([allowed.status, allowed.headers.get('content-type')]).toEqual([200, 'application/x-pcapng']);
-  lan.stopCapture(id);
+  lan.captures.stop(id);
   expect(readPcapng(await allowed.bytes()).sections).toBe(1);
 });

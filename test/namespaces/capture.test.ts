@@ -33,7 +33,7 @@ test('a ping, as tcpdump reads it: an interface per port, each packet with its d
   const { lan, red, blue } = await pair();
   const before = Date.now();
   const { id, end } = await startCapture(lan);
-  expect(lan.capture(id)).toMatchObject({ state: 'running', ended: null, reason: null });
+  expect(lan.captures.show(id)).toMatchObject({ state: 'running', ended: null, reason: null });
   expect(await red.pings('10.0.0.2')).toBe(true);
   const { file, raw, state, reason, frames, missed } = await end();
   expect([state, reason, missed]).toEqual(['ended', 'stopped', 0]);
@@ -116,8 +116,8 @@ test('it ends at its count, its size or its time, and with its statistics', asyn
     [byTime, 'seconds'],
   ] as const) {
     // prettier-ignore
-    await until(`the end by ${reason}`, () => lan.capture(capture.id).state === 'ended');
-    expect(lan.capture(capture.id).reason).toBe(reason);
+    await until(`the end by ${reason}`, () => lan.captures.show(capture.id).state === 'ended');
+    expect(lan.captures.show(capture.id).reason).toBe(reason);
   }
   const counted = await byCount.end();
   expect(counted.file.packets).toHaveLength(5);
@@ -144,17 +144,17 @@ test('several at once, each with its own wish; ports that come later belong to t
   const { file } = await onBlue.end();
   expect(file.interfaces).toEqual([{ name: blue.name, snapLength: 64 }]);
   expect(file.packets.map(({ direction }) => direction)).toEqual(Array.from({ length: 20 }, () => 'out'));
-  expect(lan.captures().map(({ id }) => id)).toEqual([all.id, onBlue.id]);
+  expect(lan.captures.list().map(({ id }) => id)).toEqual([all.id, onBlue.id]);
 });
 
 test('a reader that does not read holds up nobody; what it misses is counted, by port and in all', async () => {
   const { lan, red, blue } = await pair();
-  const { id } = lan.addCapture({ ports: [red.name], direction: 'rx' });
-  const stream = await lan.readCapture(id);
+  const { id } = lan.captures.add({ ports: [red.name], direction: 'rx' });
+  const stream = await lan.captures.read(id);
   const wire = red.wire();
   const big = frame({ payload: 1400 });
   let sent = 0;
-  while (lan.capture(id).missed === 0) {
+  while (lan.captures.show(id).missed === 0) {
     for (let k = 0; k < 500; k++, sent++) wire.send(big);
     await until(
       'these to be taken',
@@ -164,11 +164,11 @@ test('a reader that does not read holds up nobody; what it misses is counted, by
   expect(await red.pings('10.0.0.2')).toBe(true);
   await expectBalance(lan);
   const entered = lan.port(red.name).stats.rx.frames;
-  await expect.poll(() => lan.capture(id).frames + lan.capture(id).missed).toBe(entered);
-  lan.stopCapture(id);
+  await expect.poll(() => lan.captures.show(id).frames + lan.captures.show(id).missed).toBe(entered);
+  lan.captures.stop(id);
   const { readPcapng } = await import('../support/pcapng.ts');
   const file = readPcapng(await new Response(stream).bytes());
-  const { frames, missed } = lan.capture(id);
+  const { frames, missed } = lan.captures.show(id);
   expect(file.packets).toHaveLength(frames);
   expect(file.statistics[red.name]).toMatchObject({ received: entered, dropped: missed });
   expect(file.statistics[red.name]!.comment).toContain(`${missed} frames are missing here`);
@@ -177,18 +177,18 @@ test('a reader that does not read holds up nobody; what it misses is counted, by
 
 test('a reader that goes ends it; one that never comes leaves it waiting, and it can be forgotten', async () => {
   const { lan, red } = await pair();
-  const { id } = lan.addCapture({});
-  const reader = (await lan.readCapture(id)).getReader();
+  const { id } = lan.captures.add({});
+  const reader = (await lan.captures.read(id)).getReader();
   await reader.read();
-  await expect(lan.readCapture(id)).rejects.toMatchObject({ code: 'CAPTURE_BUSY' });
+  await expect(lan.captures.read(id)).rejects.toMatchObject({ code: 'CAPTURE_BUSY' });
   await reader.cancel();
-  await until('the end', () => lan.capture(id).state === 'ended');
-  expect(lan.capture(id).reason).toBe('reader');
+  await until('the end', () => lan.captures.show(id).state === 'ended');
+  expect(lan.captures.show(id).reason).toBe('reader');
   send(red, 5);
-  const waiting = lan.addCapture({});
+  const waiting = lan.captures.add({});
   expect(waiting).toMatchObject({ state: 'waiting', started: null, frames: 0 });
-  lan.stopCapture(waiting.id);
-  expect(() => lan.capture(waiting.id)).toThrow(expect.objectContaining({ code: 'CAPTURE_NOT_FOUND' }));
+  lan.captures.stop(waiting.id);
+  expect(() => lan.captures.show(waiting.id)).toThrow(expect.objectContaining({ code: 'CAPTURE_NOT_FOUND' }));
 });
 
 test('a worker that is replaced in the middle: the capture goes on', async () => {

@@ -12,20 +12,20 @@ export interface RunningCapture {
 
 /** It captures when this resolves. */
 export async function startCapture(of: SwitchControl, request: CaptureRequest = {}): Promise<RunningCapture> {
-  const { id } = of.addCapture(request);
-  const stream = await of.readCapture(id);
+  const { id } = of.captures.add(request);
+  const stream = await of.captures.read(id);
   const raw = new Response(stream).bytes();
   return {
     id,
     end: async () => {
-      if (of.capture(id).state === 'running') of.stopCapture(id);
+      if (of.captures.show(id).state === 'running') of.captures.stop(id);
       const bytes = await raw;
-      return { ...of.capture(id), file: readPcapng(bytes), raw: bytes };
+      return { ...of.captures.show(id), file: readPcapng(bytes), raw: bytes };
     },
   };
 }
 
 /** Waits until so many frames are in the capture. */
 export async function expectFrames(of: SwitchControl, id: string, frames: number): Promise<void> {
-  await expect.poll(() => of.capture(id).frames, { timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(frames);
+  await expect.poll(() => of.captures.show(id).frames, { timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(frames);
 }

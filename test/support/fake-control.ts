@@ -15,6 +15,7 @@ import type {
   FdbFilter,
   PortStats,
   PortView,
+  CaptureControl,
   RecordingControl,
   SwitchControl,
   SwitchSettings,
@@ -85,6 +86,23 @@ function fakeExplanation(port: string, frame: string): ExplainView {
   };
 }
 
+/** There is nothing to be captured. */
+function fakeCaptures(): CaptureControl {
+  const absent = (id: string): never => {
+    throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
+  };
+  return {
+    add: (request) => {
+      captureWish(request);
+      throw new TswitchError('LIMIT_REACHED', 'no frames here: nothing can be captured');
+    },
+    list: () => [],
+    show: absent,
+    read: async (id) => absent(id),
+    stop: absent,
+  };
+}
+
 /** There is nothing to be recorded. */
 function fakeRecordings(): RecordingControl {
   const absent = (id: string): never => {
@@ -144,6 +162,7 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
   const control: SwitchControl = {
     events,
     logic,
+    captures: fakeCaptures(),
     recordings: fakeRecordings(),
     ports: () => [...ports.values()],
     port,
@@ -232,20 +251,6 @@ export function fakeControl(learned: FdbEntryView[] = []): SwitchControl {
         return { port: of, check: 'small', verdict: 'broken', text: 'all are lost', fix: 'set it up' };
       }),
     ],
-    addCapture: (request) => {
-      captureWish(request);
-      throw new TswitchError('LIMIT_REACHED', 'no frames here: nothing can be captured');
-    },
-    captures: () => [],
-    capture: (id) => {
-      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
-    },
-    readCapture: async (id) => {
-      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
-    },
-    stopCapture: (id) => {
-      throw new TswitchError('CAPTURE_NOT_FOUND', `there is no capture ${id}`);
-    },
     close: async () => configuration.close(),
   };
   const configuration = new Configuration({

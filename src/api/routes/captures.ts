@@ -82,27 +82,28 @@ const stopCapture = createRoute({
 /** @param ended ends all streams when it is aborted */
 export function captureRoutes(control: SwitchControl, ended: AbortSignal): OpenAPIHono {
   const app = new OpenAPIHono();
-  app.openapi(listCaptures, (context) => context.json({ captures: control.captures() }, 200));
-  app.openapi(addCapture, (context) => context.json(control.addCapture(defined(context.req.valid('json'))), 201));
-  app.openapi(showCapture, (context) => context.json(control.capture(context.req.valid('param').id), 200));
+  app.openapi(listCaptures, (context) => context.json({ captures: control.captures.list() }, 200));
+  app.openapi(addCapture, (context) => context.json(control.captures.add(defined(context.req.valid('json'))), 201));
+  app.openapi(showCapture, (context) => context.json(control.captures.show(context.req.valid('param').id), 200));
   app.openapi(readCapture, async (context) => {
     const { id } = context.req.valid('param');
     // HEAD comes here as well; it must not take the place of the one reader.
     if (context.req.method === 'HEAD') {
-      control.capture(id);
+      control.captures.show(id);
       return context.body(null, 200, { 'Content-Type': PCAPNG });
     }
-    const section = await control.readCapture(id);
+    const section = await control.captures.read(id);
     ended.addEventListener('abort', () => stopQuietly(control, id));
     return context.body(section, 200, { 'Content-Type': PCAPNG });
   });
   app.openapi(stopCapture, (context) => {
-    control.stopCapture(context.req.valid('param').id);
+    control.captures.stop(context.req.valid('param').id);
     return context.body(null, 204);
   });
   return app;
 }
 
 function stopQuietly(control: SwitchControl, id: string): void {
-  if (control.captures().some((capture) => capture.id === id && capture.state === 'running')) control.stopCapture(id);
+  if (control.captures.list().some((capture) => capture.id === id && capture.state === 'running'))
+    control.captures.stop(id);
 }

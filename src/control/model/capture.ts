@@ -41,6 +41,18 @@ export interface CaptureView extends Required<CaptureRequest> {
   missed: number;
 }
 
+/** Captures of frames, several at a time. */
+export interface CaptureControl {
+  /** One that waits for its reader. */
+  add(request: CaptureRequest): CaptureView;
+  list(): CaptureView[];
+  show(id: string): CaptureView;
+  /** Runs it, and gives its pcapng until it ends. Who stops reading ends it. */
+  read(id: string): Promise<ReadableStream<Uint8Array>>;
+  /** Ends one that runs; forgets one that does not. */
+  stop(id: string): void;
+}
+
 export { RECORDING_ENDS } from '../../shared/recording.ts';
 
 export interface RecordingView extends Required<Bounds> {
