@@ -92,8 +92,13 @@ export class XdpReceiver {
         continue;
       }
       // The headroom before the frame is all zero, as it was when the UMEM was made: an empty virtio-net header. What is
-      // moved there when a tag is taken out is such a header again.
-      offset[i] = this.#umem + words[desc + ADDR]!;
+      // moved there when a tag is taken out is such a header again; what a loaded logic wrote there is not.
+      const at = this.#umem + words[desc + ADDR]!;
+      const behind = at >>> 2;
+      if ((words[behind - 3]! | words[behind - 2]! | words[behind - 1]!) !== 0) {
+        clearVnetHeader(this.#bytes, at - VNET_HEADER_BYTES);
+      }
+      offset[i] = at;
       length[i] = words[desc + LEN]!;
       tpid[i] = 0;
       tci[i] = 0;

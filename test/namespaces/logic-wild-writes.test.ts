@@ -12,14 +12,16 @@ let lab: Lab;
 let daemon: Daemon;
 let red: Host;
 let blue: Host;
+let green: Host;
 
 beforeEach(async () => {
   lab = new Lab();
   daemon = await Daemon.start(lab, { args: ['--workers', '1'] });
-  [red, blue] = [await lab.netns('red'), await lab.netns('blue')];
+  [red, blue, green] = [await lab.netns('red'), await lab.netns('blue'), await lab.netns('green')];
   for (const [host, address, kind] of [
     [red, '10.59.0.1/24', 'veth'],
     [blue, '10.59.0.2/24', 'tap'],
+    [green, '10.59.0.3/24', 'xdp'],
   ] as const) {
     const body = { name: host.name, kind, netns: host.name, addresses: [address] };
     expect((await daemon.api.post('/v1/ports', body)).status).toBe(201);
@@ -68,6 +70,8 @@ test.each([
   await until('it to be unloaded', async () => (await logics()).length === 0);
   await until('red to reach blue', async () => !(await red.pingsInVain('10.59.0.2')));
   await until('blue to reach red', async () => !(await blue.pingsInVain('10.59.0.1')));
+  await until('red to reach green', async () => !(await red.pingsInVain('10.59.0.3')));
+  await until('green to reach blue', async () => !(await green.pingsInVain('10.59.0.2')));
   const { body } = await daemon.api.get<{ ports: PortView[] }>('/v1/ports');
-  expect(body.ports.map(({ state }) => state)).toEqual(['up', 'up']);
+  expect(body.ports.map(({ state }) => state)).toEqual(['up', 'up', 'up']);
 });

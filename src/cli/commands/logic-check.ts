@@ -63,7 +63,10 @@ function render(types: CheckResult, checked: CheckedLogic | { error: string }, t
     for (const { rule, holds, text } of rules) lines.push(line(holds, rule, text));
     if (speed) {
       const added = Math.max(0, Math.round(speed.nsPerFrame - speed.builtInNsPerFrame));
-      const heap = speed.heapBytesPerFrame === 0 ? 'nothing' : `${speed.heapBytesPerFrame} bytes`;
+      const heap =
+        speed.heapBytesPerFrame === 0
+          ? 'nothing'
+          : `${speed.heapBytesPerFrame} byte${speed.heapBytesPerFrame === 1 ? '' : 's'}`;
       lines.push(line(null, 'speed', `adds ${added} ns to a frame here, and allocates ${heap} for it`));
     }
   }
