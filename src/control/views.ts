@@ -19,7 +19,7 @@ import type {
   VlanView,
 } from './model.ts';
 import type { SwitchEvent } from './events.ts';
-import { isTrunk } from './port-request.ts';
+import { isTrunk } from './port-vlans.ts';
 import type { PortRecord } from './port-record.ts';
 
 const OFFLOAD_BITS: Record<OffloadName, number> = {

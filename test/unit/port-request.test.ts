@@ -5,7 +5,8 @@ import { TswitchError } from '../../src/control/errors.ts';
 import type { PortPatch, PortRequest, PortSettings } from '../../src/control/model.ts';
 import { OFFLOAD_NAMES, PORT_MODES } from '../../src/control/model.ts';
 import { NO_LIMITS } from '../../src/control/rate-limits.ts';
-import { applyPatch, isTrunk, normalizePortRequest } from '../../src/control/port-request.ts';
+import { applyPatch, normalizePortRequest } from '../../src/control/port-request.ts';
+import { isTrunk } from '../../src/control/port-vlans.ts';
 
 const VETH: PortRequest = { name: 'red', kind: 'veth', netns: 'red' };
 const PACKET: PortRequest = { name: 'up', kind: 'packet', netdev: 'enp3s0' };

@@ -1,7 +1,7 @@
 /** What the doctor sends through a port, and what its mode and MTU say must become of it. */
 import { MTU_MAX } from '../../limits.ts';
 import type { PortView } from '../model.ts';
-import { isTrunk } from '../port-request.ts';
+import { isTrunk } from '../port-vlans.ts';
 import { type Ends, type Framed, superFrame, toAddress, udpFrame } from './probe-frame.ts';
 
 export interface Probe {
