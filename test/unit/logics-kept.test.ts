@@ -1,5 +1,6 @@
 /** Loaded logics beyond the daemon's end, and in documents: what is wished, what is in force, and what is said where those differ. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import { EventBus, type SwitchEvent } from '../../src/control/events.ts';
 import { SILENT } from '../../src/control/log.ts';
 import { Logics } from '../../src/control/logic/logics.ts';
 import { lookAtLogics } from '../../src/control/logic/look.ts';
+import { RunRecord } from '../../src/control/logic/run-record.ts';
 import { logicWords } from '../../src/control/wish/action-words.ts';
 import type { WishedLogic } from '../../src/control/wish/wish.ts';
 import type { LogicLoad } from '../../src/shared/logic-load.ts';
@@ -174,6 +176,21 @@ describe('a document', () => {
     // What is in force need not be looked at again, nor be there.
     rmSync(good);
     expect(await lookAtLogics(found, found)).toEqual({ logics: found, problems: [] });
+  });
+
+  test('at a start, what the daemon died in is neither looked at nor refused', async () => {
+    const path = file('one', '{ throw new Error("it was run"); }');
+    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+    const held = { name: 'one', file: path, sha256, params: {}, shadow: false, reason: 'the daemon died' };
+    writeFileSync(join(folder, 'record'), JSON.stringify({ held: [held], run: null }));
+    const record = new RunRecord(join(folder, 'record'), { workers: 1, boot: 'this', log: SILENT });
+    const { reason: _, ...known } = held;
+    expect(await lookAtLogics([{ file: path, vlans: [7] }], [], record)).toEqual({
+      logics: [{ ...known, ports: [], vlans: [7] }],
+      problems: [],
+    });
+    expect((await lookAtLogics([{ file: path, params: { limit: 2 } }], [], record)).problems).toHaveLength(1);
+    record.close();
   });
 
   test('exchanges what differs, keeps what does not, and is taken back though files have changed', async () => {

@@ -55,14 +55,20 @@ test('who was in it when the daemon died is held back, until somebody asks for i
   // As another file, or with other parameters, it is another one.
   expect(third.whyHeld({ ...TWO, sha256: '33' })).toBeNull();
   expect(third.whyHeld({ ...TWO, params: {} })).toBeNull();
-  third.release('two', true);
+  third.unloaded('two', true);
+  third.loaded({ ...TWO, shadow: true, params: {} });
   expect(heldBy(third)).toEqual(['two']);
-  third.release('two', false);
+  third.loaded({ ...TWO, sha256: '33' });
   expect(heldBy(third)).toEqual([]);
   expect(heldBy(begin())).toEqual([]);
 });
 
-test('so is who was being checked', () => {
+test('so is who was being checked, whatever its name is', () => {
+  begin().checks({ ...TWO, name: '' });
+  const first = begin();
+  expect(heldBy(first)).toEqual(['two']);
+  first.loaded(TWO);
+  expect(heldBy(first)).toEqual([]);
   begin().checks(ONE);
   const second = begin();
   expect(heldBy(second)).toEqual(['one']);

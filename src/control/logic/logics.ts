@@ -127,7 +127,8 @@ export class Logics implements LogicControl {
       await this.#maker.discard(prepared);
       throw error;
     }
-    this.#options.runRecord?.release(name, shadow);
+    const { sha256 } = prepared.staged;
+    this.#options.runRecord?.loaded({ name, file, sha256, params: prepared.given, shadow });
     this.#options.events.emit('logic.loaded', { logic: name, state: stateOf({ shadow }), file });
     return this.show(name);
   }
@@ -148,7 +149,7 @@ export class Logics implements LogicControl {
         if (restoring) this.#assertNotHeld(each);
         const version = await this.#versionFor(each);
         entries.set(name, inScope(withVersion(entry, version), { ports, vlans }));
-        this.#options.runRecord?.release(name, each.shadow);
+        this.#options.runRecord?.loaded(each);
       } catch (error) {
         if (!restoring) throw error;
         entries.set(name, withMissing(entry, each, textOf(error)));
@@ -229,7 +230,7 @@ export class Logics implements LogicControl {
       await this.#become(name, shadowOnly ? { ...entry, shadow: null, missing } : null);
       return shadowOnly || !entry.live ? 'shadow' : 'live';
     });
-    this.#options.runRecord?.release(name, shadowOnly || null);
+    this.#options.runRecord?.unloaded(name, shadowOnly || null);
     this.#options.events.emit('logic.unloaded', { logic: name, state, reason: 'asked for', fault: null });
   }
 

@@ -113,12 +113,14 @@ export class RunRecord {
     return this.#held.find((each) => isSame(each, logic)) ?? null;
   }
 
-  /** Somebody asked for it, or wants it no more. @param shadow null: both */
-  release(name: string, shadow: boolean | null): void {
-    const held = this.#held.filter((each) => each.name !== name || (shadow !== null && each.shadow !== shadow));
-    if (held.length === this.#held.length) return;
-    this.#held = held;
-    this.#write();
+  /** Somebody asked for it, and it is loaded. */
+  loaded(logic: AskedLogic): void {
+    this.#hold((each) => !isSame(each, logic) && (each.name !== logic.name || each.shadow !== logic.shadow));
+  }
+
+  /** Nobody wants it any more. @param shadow null: both */
+  unloaded(name: string, shadow: boolean | null): void {
+    this.#hold((each) => each.name !== name || (shadow !== null && each.shadow !== shadow));
   }
 
   /** Its code is run for a check; null: no more. */
@@ -143,6 +145,13 @@ export class RunRecord {
     this.#fd = -1;
     rmSync(this.#run.marks, { force: true });
     this.#run = null;
+    this.#write();
+  }
+
+  #hold(stays: (held: AskedLogic) => boolean): void {
+    const held = this.#held.filter(stays);
+    if (held.length === this.#held.length) return;
+    this.#held = held;
     this.#write();
   }
 
