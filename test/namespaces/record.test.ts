@@ -71,7 +71,7 @@ async function iperf(red: Host, blue: Host, ...args: string[]): Promise<void> {
   await red.run('iperf3', '--client', '10.0.0.2', '--time', '1', ...args);
 }
 
-test('real TCP, in super-frames and both directions, replays to the last bit', { timeout: 120_000 }, async () => {
+test('real TCP, in super-frames and both directions, replays to the last bit', async () => {
   const on = await stage();
   const { lan, red, blue, folder, run } = on;
   const file = join(folder, 'tcp.pcapng');
@@ -96,7 +96,7 @@ test('real TCP, in super-frames and both directions, replays to the last bit', {
   expect(lines.some((line) => / length \d{5}$/.test(line))).toBe(true);
 });
 
-test('with logics and while everything changes; another logic is told apart', { timeout: 120_000 }, async () => {
+test('with logics and while everything changes; another logic is told apart', async () => {
   const on = await stage();
   const { lan, red, blue, folder, run } = on;
   await lan.logic.load({ file: POLICER, params: { kilobytesPerSecond: 100_000 } });
@@ -129,7 +129,7 @@ test('with logics and while everything changes; another logic is told apart', { 
   expect(twice, twice.stdout).toMatchObject({ code: 0, stderr: '' });
 });
 
-test('it is bounded: full speed fills it, it ends, and what is in it replays', { timeout: 120_000 }, async () => {
+test('it is bounded: full speed fills it, it ends, and what is in it replays', async () => {
   const on = await stage();
   const { lan, red, blue, folder, run } = on;
   const file = join(folder, 'full.pcapng');
@@ -146,7 +146,7 @@ test('it is bounded: full speed fills it, it ends, and what is in it replays', {
   expect(await red.pings('10.0.0.2')).toBe(true);
 });
 
-test('several workers record each what it got; a second recording has to wait', { timeout: 120_000 }, async () => {
+test('several workers record each what it got; a second recording has to wait', async () => {
   const on = await stage(2);
   const { red, blue, folder, run } = on;
   // The table is known before, so that the workers do not learn from one another.
