@@ -24,6 +24,7 @@ const source = (file: string): string => fileURLToPath(new URL(`src/sdk/${file}.
 export default defineConfig({
   resolve: { alias: { 'tswitch/logic': source('logic'), 'tswitch/sandbox': source('sandbox') } },
   test: {
+    globalSetup: [fileURLToPath(new URL('test/support/run-folders.ts', import.meta.url))],
     pool: 'forks',
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -21,6 +21,7 @@ export class Dockerd {
   readonly folder = mkdtempSync(join(tmpdir(), `tswt-${process.pid}-docker-`));
   readonly socket = join(this.folder, 'docker.sock');
   readonly api = apiClient(this.socket);
+  readonly execRoot = join(this.folder, 'exec');
   /** What it printed since it was started last. */
   log = '';
   readonly #host: Host;
@@ -45,7 +46,7 @@ export class Dockerd {
   /** Until it answers. */
   async start(...flags: string[]): Promise<void> {
     this.log = '';
-    const own = ['--data-root', this.#path('root'), '--exec-root', this.#path('exec'), '-p', this.#path('pid')];
+    const own = ['--data-root', this.#path('root'), '--exec-root', this.execRoot, '-p', this.#path('pid')];
     const args = [`--net=${this.#host.path}`, 'dockerd', ...own, '-H', `unix://${this.socket}`, ...flags];
     const child = spawn('nsenter', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.log += text));
@@ -88,6 +89,12 @@ export class Dockerd {
   box(name: string, options: string[], ...command: string[]): Promise<string> {
     const all = ['run', '--detach', '--init', '--name', name, ...options, IMAGE];
     return this.out(...all, ...(command.length > 0 ? command : ['sleep', '3600']));
+  }
+
+  /** Plugins of Docker's own containers see namespaces that come later only where mounts are passed on, as systemd has it for all. */
+  async passMountsOn(): Promise<void> {
+    await runProgram('mount', ['--rbind', this.execRoot, this.execRoot]);
+    await runProgram('mount', ['--make-rshared', this.execRoot]);
   }
 
   /** Removes containers and networks. */
@@ -135,10 +142,12 @@ export class Dockerd {
       await runProgram('umount', ['--lazy', mount]).catch(() => undefined);
     }
     for (const controller of readdirSync('/sys/fs/cgroup')) {
-      try {
-        rmdirSync(join('/sys/fs/cgroup', controller, 'docker'));
-      } catch {
-        // It has none, or another dockerd uses it.
+      for (const group of ['docker', 'plugins.moby']) {
+        try {
+          rmdirSync(join('/sys/fs/cgroup', controller, group));
+        } catch {
+          // It has none, or another dockerd uses it.
+        }
       }
     }
     rmSync(this.folder, { recursive: true, force: true });

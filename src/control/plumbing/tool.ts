@@ -15,6 +15,8 @@ const PACKAGES = {
   ip6tables: 'iptables',
 } as const;
 export type Tool = keyof typeof PACKAGES;
+/** All that the daemon calls. */
+export const TOOLS = Object.keys(PACKAGES) as Tool[];
 
 /** A tool that has not ended by then (a hung kernel lock, say) is killed. */
 const TOOL_MS_MAX = 30_000;
