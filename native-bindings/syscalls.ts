@@ -10,6 +10,7 @@ import { getSystemErrorMessage } from 'node:util';
 import * as errnos from './abi/errno.ts';
 import { SYS_BPF } from './abi/bpf.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_SETUP } from './abi/io-uring.ts';
+import { SYS_PIDFD_GETFD, SYS_PIDFD_OPEN } from './abi/pidfd.ts';
 import { chooseFfi } from './ffi/choose.ts';
 import type { Ffi } from './ffi/ffi.ts';
 
@@ -38,7 +39,11 @@ export interface Syscalls {
   writev(fd: number, iovecs: number, count: number): number;
 
   socket(domain: number, type: number, protocol: number): number;
+  /** Two that are connected to each other. @param fds gets both descriptors */
+  socketpair(domain: number, type: number, protocol: number, fds: Int32Array): number;
   bind(fd: number, sockaddr: Uint8Array, length: number): number;
+  /** Gives the length of the address read. */
+  getsockname(fd: number, sockaddr: Uint8Array): number;
   connect(fd: number, sockaddr: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
   /** The peer's address is not asked for. */
@@ -54,6 +59,7 @@ export interface Syscalls {
   sendBytes(fd: number, bytes: Uint8Array, flags: number): number;
   /** @param message one structure (abi/socket.ts: MSGHDR), whose `controllen` and `flags` are set anew */
   recvmsg(fd: number, message: Uint8Array, flags: number): number;
+  sendmsg(fd: number, message: Uint8Array, flags: number): number;
   /**
    * Gives the number of messages sent; stops in front of the first that fails, whose error shows when it comes first.
    * @param messages address of `count` structures (abi/socket.ts: MMSGHDR)
@@ -82,6 +88,10 @@ export interface Syscalls {
   /** Gives the number of entries that the kernel took from the submission queue. */
   ioUringEnter(fd: number, submit: number, complete: number, flags: number): number;
 
+  /** A descriptor of the process; Linux 5.3. */
+  pidfdOpen(pid: number): number;
+  /** A copy of one of its descriptors; Linux 5.6. */
+  pidfdGetfd(pidfd: number, fd: number): number;
   /** _exit(2): ends the process at once, whatever its threads do. */
   exit(status: number): void;
   /** Lets others have the processor that wait for it. */
@@ -106,8 +116,12 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
   const setsockopt = ffi.bind('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
   const setsockoptWaiting = ffi.bindWaiting('setsockopt', 'int', ['int', 'int', 'int', 'bytes', 'uint']);
   const getsockopt = ffi.bind('getsockopt', 'int', ['int', 'int', 'int', 'bytes', 'bytes']);
+  const socketpair = ffi.bind('socketpair', 'int', ['int', 'int', 'int', 'bytes']);
+  const getsockname = ffi.bind('getsockname', 'int', ['int', 'bytes', 'bytes']);
   const accept = ffi.bind('accept', 'int', ['int', 'bytes', 'bytes']);
   const prctl = ffi.bind('prctl', 'int', ['int', 'long', 'long', 'long', 'long']);
+  const pidfdOpen = ffi.bind('syscall', 'long', ['long', 'int', 'uint']);
+  const pidfdGetfd = ffi.bind('syscall', 'long', ['long', 'int', 'int', 'uint']);
   const bpf = ffi.bind('syscall', 'long', ['long', 'int', 'bytes', 'uint']);
   const ioUringSetup = ffi.bind('syscall', 'long', ['long', 'uint', 'bytes']);
   const ioUringEnter = ffi.bind('syscall', 'long', ['long', 'int', 'uint', 'uint', 'uint', 'address']);
@@ -130,7 +144,13 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     writev: ffi.bind('writev', 'long', ['int', 'address', 'int']),
 
     socket: ffi.bind('socket', 'int', ['int', 'int', 'int']),
+    socketpair: (domain, type, protocol, fds) => socketpair(domain, type, protocol, bytesOf(fds)),
     bind: ffi.bind('bind', 'int', ['int', 'bytes', 'uint']),
+    getsockname(fd, sockaddr) {
+      const length = new Uint32Array([sockaddr.length]);
+      const result = getsockname(fd, sockaddr, bytesOf(length));
+      return result < 0 ? result : length[0]!;
+    },
     connect: ffi.bind('connect', 'int', ['int', 'bytes', 'uint']),
     listen: ffi.bind('listen', 'int', ['int', 'int']),
     accept: (fd) => accept(fd, null, null),
@@ -138,7 +158,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     setsockoptWaiting: (fd, level, option, value) => setsockoptWaiting(fd, level, option, value, value.length),
     getsockopt(fd, level, option, value) {
       const length = new Uint32Array([value.length]);
-      const result = getsockopt(fd, level, option, value, new Uint8Array(length.buffer));
+      const result = getsockopt(fd, level, option, value, bytesOf(length));
       return result < 0 ? result : length[0]!;
     },
     recv: ffi.bind('recv', 'long', ['int', 'address', 'long', 'int']),
@@ -146,6 +166,7 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     recvBytes: (fd, bytes, flags) => recvBytes(fd, bytes, bytes.length, flags),
     sendBytes: (fd, bytes, flags) => sendBytes(fd, bytes, bytes.length, flags),
     recvmsg: ffi.bind('recvmsg', 'long', ['int', 'bytes', 'int']),
+    sendmsg: ffi.bind('sendmsg', 'long', ['int', 'bytes', 'int']),
     sendmmsg: ffi.bind('sendmmsg', 'int', ['int', 'address', 'uint', 'int']),
 
     mmap: ffi.bind('mmap', 'address', ['address', 'long', 'int', 'int', 'int', 'long']),
@@ -163,6 +184,8 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     ioUringSetup: (entries, params) => ioUringSetup(SYS_IO_URING_SETUP, entries, params),
     ioUringEnter: (fd, submit, complete, flags) => ioUringEnter(SYS_IO_URING_ENTER, fd, submit, complete, flags, 0),
 
+    pidfdOpen: (pid) => pidfdOpen(SYS_PIDFD_OPEN, pid, 0),
+    pidfdGetfd: (pidfd, fd) => pidfdGetfd(SYS_PIDFD_GETFD, pidfd, fd, 0),
     exit: ffi.bind('_exit', 'int', ['int']),
     schedYield: ffi.bind('sched_yield', 'int', []),
     setns: ffi.bind('setns', 'int', ['int', 'int']),
@@ -170,6 +193,10 @@ export function bindSyscalls(ffi: Ffi): Syscalls {
     capset: ffi.bind('capset', 'int', ['bytes', 'bytes']),
     bpf: (command, attributes) => bpf(SYS_BPF, command, attributes, attributes.length),
   };
+}
+
+function bytesOf(words: Int32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
 export const ffi: Ffi = chooseFfi();

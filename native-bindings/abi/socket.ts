@@ -11,6 +11,7 @@ export const AF_XDP = 44;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_SEQPACKET = 5;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 
@@ -29,6 +30,10 @@ export const SO_RCVBUFFORCE = 33;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+export const MSG_CMSG_CLOEXEC = 0x40000000;
+
+/** Type of a control message that carries descriptors, of level SOL_SOCKET. */
+export const SCM_RIGHTS = 1;
 
 /** struct iovec */
 export const IOVEC = { base: 0, len: 8, size: 16 } as const;

@@ -1,7 +1,5 @@
 /** The HTTP client of the command line: one request per connection, over the daemon's Unix socket or a URL. */
-import { request as requestHttp } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { ClientRequest, IncomingMessage, request as requestHttp, RequestOptions } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { CliError, NoDaemonError, RefusedError } from './errors.ts';
 import { printable } from './output.ts';
@@ -84,7 +82,7 @@ export class Client {
   }
 
   /** Sends a request and waits for the head of its answer. */
-  #open(
+  async #open(
     method: string,
     path: string,
     body?: object,
@@ -97,9 +95,10 @@ export class Client {
       headers['Content-Type'] = 'application/json';
       headers['Content-Length'] = Buffer.byteLength(payload);
     }
+    const request = await this.#protocol();
     return new Promise((resolve, reject) => {
       const options = { method, path, headers, agent: false, ...(signal ? { signal } : {}) };
-      const exchange = this.#request(options, resolve);
+      const exchange = this.#request(request, options, resolve);
       exchange.setTimeout(this.#answerMsMax, () => {
         exchange.destroy(new Error(`no answer within ${this.#answerMsMax / 1000} s`));
       });
@@ -108,19 +107,26 @@ export class Client {
     });
   }
 
+  /** Loaded when it is needed: it takes a tenth of the daemon's start, which does without. */
+  async #protocol(): Promise<typeof requestHttp> {
+    const isSafe = 'url' in this.#place && this.#place.url.protocol === 'https:';
+    return isSafe ? (await import('node:https')).request : (await import('node:http')).request;
+  }
+
   #request(
+    request: typeof requestHttp,
     options: Omit<RequestOptions, 'headers'> & { headers: Record<string, string | number>; path: string },
     resolve: (response: IncomingMessage) => void,
   ): ClientRequest {
     const place = this.#place;
     if ('socket' in place) {
       const headers = { ...options.headers, Host: 'localhost' };
-      return requestHttp({ ...options, headers, socketPath: place.socket }, resolve);
+      return request({ ...options, headers, socketPath: place.socket }, resolve);
     }
     const { url, token } = place;
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
     const path = url.pathname.replace(/\/$/, '') + options.path;
-    return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { ...options, headers, path }, resolve);
+    return request(url, { ...options, headers, path }, resolve);
   }
 
   async #refusalOf(response: IncomingMessage): Promise<CliError> {

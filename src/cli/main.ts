@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
  */
 const HELPER_THREADS = '16';
 
-enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/tswitch', import.meta.url)));
+const { directory } = enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/tswitch', import.meta.url)));
 
 // A reader that has seen enough (`tswitch fdb ls | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -22,6 +22,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 if (process.argv[2] === 'serve') {
   // They are started when the first is needed.
   process.env['UV_THREADPOOL_SIZE'] ??= HELPER_THREADS;
+  // Workers read it there.
+  if (directory !== undefined) process.env['NODE_COMPILE_CACHE'] ??= directory;
   await dropPrivileges();
 }
 const { main } = await import('./program.ts');

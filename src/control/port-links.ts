@@ -11,6 +11,7 @@ import {
   type LinkState,
   lostAttachment,
 } from './attach/attachment.ts';
+import type { KeptSockets } from './attach/kept-sockets.ts';
 import { whyLost } from './attach/far-end.ts';
 import { LinkRelay } from './attach/link-relay.ts';
 import type { ChangeQueue } from './change-queue.ts';
@@ -29,6 +30,7 @@ export interface PortLinksOptions {
   workers: Workers;
   changes: ChangeQueue;
   owner: Owner;
+  sockets: KeptSockets;
   /** Whether what is attached outlives the daemon. */
   keeps: boolean;
   uso: boolean;
@@ -66,13 +68,14 @@ export class PortLinks {
     handle: number,
     { remembered = null, orLost = false }: { remembered?: NetnsMemory | null; orLost?: boolean } = {},
   ): Promise<Attached> {
-    const { workers, owner, uso } = this.#options;
+    const { workers, owner, sockets, uso } = this.#options;
     const relay = new LinkRelay();
     const context: AttachContext = {
       handle,
       arenas: Array.from({ length: workers.count }, (_, worker) => workers.arena(worker)),
       links: this.#monitor,
       owner,
+      sockets,
       uso,
       remembered,
       onLink: (state) => relay.tell(state),

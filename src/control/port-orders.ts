@@ -31,11 +31,13 @@ export class PortOrders {
     this.#options = options;
   }
 
-  /** Gives ports to the workers, from the start of their rings; lost ones as ports that are down. */
+  /** Gives ports to the workers for the first time; lost ones as ports that are down. */
   async open(records: readonly PortRecord[]): Promise<void> {
     const { board, workers } = this.#options;
-    for (const { handle } of records) {
-      for (let worker = 0; worker < workers.count; worker++) board.startRings(worker, handle);
+    for (const { handle, attachment } of records) {
+      for (let worker = 0; worker < workers.count; worker++) {
+        board.startRings(worker, handle, attachment.sockets[worker]?.places?.());
+      }
     }
     const recording = this.#options.recording();
     const states = records.map(portState);

@@ -5,6 +5,7 @@
  */
 import type { Command, PortConfig } from '../shared/commands.ts';
 import { DropSamples } from '../shared/drop-samples.ts';
+import type { KeptSockets } from './attach/kept-sockets.ts';
 import type { NetnsMemory } from './attach/netns-memory.ts';
 import type { ChangeQueue } from './change-queue.ts';
 import { portStats } from './counters.ts';
@@ -47,6 +48,8 @@ export interface AddOptions {
 export interface PortsOptions extends PortOrdersOptions {
   changes: ChangeQueue;
   owner: Owner;
+  /** What outlives the daemon, should it be killed, of the ports' sockets. */
+  sockets: KeptSockets;
   /** Whether the ports outlive the daemon. */
   keeps: boolean;
   /** Whether the kernel carries UDP segmentation in virtio-net headers. */
@@ -115,6 +118,7 @@ export class Ports {
     const records = ports.map(({ request, wishedBy }, handle) => {
       return this.#enter(request, handle, attached[handle]!, wishedBy);
     });
+    this.#options.sockets.closeRest();
     for (const record of records) await this.#options.mirroring.resume(record);
     beforeOpen();
     await this.#orders.open(records);
@@ -193,6 +197,7 @@ export class Ports {
 
   /** After the workers have ended, as a change of its own. */
   async close(): Promise<void> {
+    this.#options.sockets.close();
     await someAtATime(PORTS_AT_A_TIME, this.registry.all(), async (record) => {
       this.#links.forsake(record);
       await this.#links.letGo(record.attachment, { leaves: this.#options.keeps && record.wishedBy !== 'examination' });

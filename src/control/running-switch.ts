@@ -8,6 +8,7 @@ import type { Command, Fault } from '../shared/commands.ts';
 import { type Happening, LEARNED, MOVED } from '../shared/happenings.ts';
 import { TICKS_PER_SECOND } from '../switching/fdb.ts';
 import { VERSION } from '../version.ts';
+import type { KeptSockets } from './attach/kept-sockets.ts';
 import { ChangeQueue } from './change-queue.ts';
 import type { Beginning } from './begin.ts';
 import { Capturing } from './capture/capturing.ts';
@@ -67,6 +68,7 @@ export interface RunningSwitchOptions {
   /** What of others' kept state had to be set aside. */
   notices: readonly string[];
   owner: Owner;
+  sockets: KeptSockets;
   /** What the next life is to know of the logics of this one; null: there will be none. */
   runRecord: RunRecord | null;
   tapIo: TapIo;
@@ -104,7 +106,7 @@ export class Switch implements SwitchControl {
   #closed: Promise<void> | null = null;
 
   constructor(options: RunningSwitchOptions) {
-    const { workers, log, store, notices, owner, runRecord, tapIo, uso, settings } = options;
+    const { workers, log, store, notices, owner, sockets, runRecord, tapIo, uso, settings } = options;
     this.#log = log;
     this.#store = store;
     this.#notices = notices;
@@ -172,6 +174,7 @@ export class Switch implements SwitchControl {
       changes: this.#changes,
       events: this.events,
       owner,
+      sockets,
       keeps: store !== null,
       uso,
       fdb: () => this.#macs.fdb,

@@ -4,6 +4,7 @@
  */
 import { knowsUdpSegmentation } from '../ports/open-tap.ts';
 import type { Fault } from '../shared/commands.ts';
+import { KeptSockets } from './attach/kept-sockets.ts';
 import { netdevName } from './attach/netdev-name.ts';
 import { type Beginning, planBeginning } from './begin.ts';
 import { faultFields, type Log, SILENT } from './log.ts';
@@ -12,6 +13,7 @@ import { removeLeftFolders } from './logic/own-folder.ts';
 import { RunRecord } from './logic/run-record.ts';
 import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
+import { DescriptorStore } from './plumbing/descriptor-store.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
 import { offloadsOf } from './port-record.ts';
 import { Switch } from './running-switch.ts';
@@ -74,6 +76,7 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
     store,
     notices,
     owner,
+    sockets: new KeptSockets(store && new DescriptorStore(`${store.path}.sockets`, log)),
     runRecord,
     tapIo,
     uso,

@@ -3,6 +3,7 @@
  * work, then sleeps in the kernel until a frame or the control plane wakes it. It never waits for the main thread.
  */
 import { readlinkSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { sys } from '../../native-bindings/syscalls.ts';
 import { WORKER_WAIT_MS_MAX } from '../limits.ts';
@@ -250,5 +251,7 @@ function receivingFds(resources: PortResources): number[] {
 }
 
 export default function work(start: WorkerStart): void {
+  // A daemon that is killed has no other time for it.
+  flushCompileCache();
   new Worker(start).run();
 }

@@ -17,11 +17,19 @@ import {
   TPACKET_STATS,
   TPACKET_V2,
 } from '../../native-bindings/abi/if-packet.ts';
-import { SO_ATTACH_FILTER, SO_SNDBUFFORCE, SOL_PACKET, SOL_SOCKET } from '../../native-bindings/abi/socket.ts';
+import { ENODEV } from '../../native-bindings/abi/errno.ts';
+import {
+  SO_ATTACH_FILTER,
+  SO_SNDBUFFORCE,
+  SOCKADDR_LL,
+  SOL_PACKET,
+  SOL_SOCKET,
+} from '../../native-bindings/abi/socket.ts';
 import type { Arena, Region } from '../../native-bindings/arena.ts';
-import { check, ffi, sys } from '../../native-bindings/syscalls.ts';
+import { check, ffi, SyscallError, sys } from '../../native-bindings/syscalls.ts';
 import { SUPER_FRAME_BYTES_MAX } from '../limits.ts';
 import type { PortResources } from '../shared/commands.ts';
+import { placeOf, type RingPlace } from './packet-ring.ts';
 import { becomePromiscuous, bindTo, openPacketSocket, setInt } from './packet-socket.ts';
 
 /** How a port's receive memory is cut: one ring for each entry, told apart by the length of the frames it takes. */
@@ -74,19 +82,34 @@ export interface PacketOptions {
 
 type PacketResources = Extract<PortResources, { kind: 'packet' }>;
 
+/** Sockets of a port for a worker as one life of the daemon leaves them to the next. */
+export interface PacketHandover {
+  plans: RingPlan[];
+  /** Of the rings in the order of the plans, then of both sockets that send. */
+  fds: number[];
+}
+
 /** The sockets and mappings of one port for one worker. */
 export class PacketSockets {
   readonly resources: PacketResources;
+  /** The rings were another process's before. */
+  readonly #isResumed: boolean;
   readonly #arena: Arena;
   readonly #fds: number[];
   readonly #regions: Region[];
   #overflowed = 0;
 
-  private constructor(arena: Arena, fds: number[], regions: Region[], resources: PacketResources) {
+  private constructor(
+    arena: Arena,
+    fds: number[],
+    regions: Region[],
+    { resources, isResumed }: { resources: PacketResources; isResumed: boolean },
+  ) {
     this.#arena = arena;
     this.#fds = fds;
     this.#regions = regions;
     this.resources = resources;
+    this.#isResumed = isResumed;
   }
 
   /**
@@ -101,13 +124,8 @@ export class PacketSockets {
       const plans = [SMALL, LARGE].map((whole) => ({ ...whole, blocks: whole.blocks / divisor }));
       const ringFds = plans.map(() => openRingSocket(fds));
       for (const [k, plan] of plans.entries()) await requestRing(ringFds[k]!, plan);
-      const rings = plans.map((plan, k) => {
-        const fd = ringFds[k]!;
-        const region = arena.map(plan.blockBytes * plan.blocks, fd);
-        regions.push(region);
-        attachLengthFilter(fd, plan.slotBytes === SMALL.slotBytes);
-        return { fd, geometry: { ...plan, offset: region.offset } };
-      });
+      const rings = mapRings(arena, plans, ringFds, regions);
+      rings.forEach(({ fd }, k) => attachLengthFilter(fd, k === 0));
       const sendFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: true });
       const sendFinishedFd = openSendSocket(fds, ifindex, { ...options, hasHeaders: false });
       rings.forEach(({ fd }, k) => {
@@ -115,11 +133,44 @@ export class PacketSockets {
         if (options.promiscuous) becomePromiscuous(fd, ifindex);
         if (options.shared) joinFanout(fd, ifindex, k);
       });
-      return new PacketSockets(arena, fds, regions, { kind: 'packet', sendFd, sendFinishedFd, rings });
+      const resources: PacketResources = { kind: 'packet', sendFd, sendFinishedFd, rings };
+      return new PacketSockets(arena, fds, regions, { resources, isResumed: false });
     } catch (error) {
       await closeAll(arena, fds, regions);
       throw error;
     }
+  }
+
+  /**
+   * Goes on with the sockets that an earlier life of the daemon opened on the netdev, and with the frames that wait in their rings; the
+   * kernel has not to wait for anything. Throws SyscallError; then the descriptors are still open.
+   */
+  static resume(ifindex: number, arena: Arena, { plans, fds }: PacketHandover, bypassQdisc: boolean): PacketSockets {
+    const regions: Region[] = [];
+    try {
+      const [sendFd = -1, sendFinishedFd = -1] = fds.slice(plans.length);
+      for (const fd of fds) assertBoundTo(fd, ifindex);
+      const rings = mapRings(arena, plans, fds, regions);
+      const resources: PacketResources = { kind: 'packet', sendFd, sendFinishedFd, rings };
+      const sockets = new PacketSockets(arena, fds, regions, { resources, isResumed: true });
+      sockets.bypassQdisc(bypassQdisc);
+      return sockets;
+    } catch (error) {
+      for (const region of regions) arena.release(region);
+      throw error;
+    }
+  }
+
+  /** What the next life of the daemon needs to resume. */
+  get handover(): PacketHandover {
+    const plans = this.resources.rings.map(({ geometry: { offset: _, ...plan } }) => plan);
+    return { plans, fds: this.#fds };
+  }
+
+  /** Where the rings are to be read from. Before that no worker has them. */
+  places(): RingPlace[] {
+    if (!this.#isResumed) return [];
+    return this.resources.rings.map(({ geometry }) => placeOf(this.#arena.bytes, geometry));
   }
 
   /** Frames lost so far because a ring was full. The kernel's counter starts anew at every reading, so it is summed here. */
@@ -173,6 +224,23 @@ export function listenToAll(ifindex: number): { close(): void } {
     throw error;
   }
   return { close: () => fds.forEach((fd) => sys.close(fd)) };
+}
+
+function mapRings(arena: Arena, plans: RingPlan[], fds: number[], regions: Region[]): PacketResources['rings'] {
+  return plans.map((plan, k) => {
+    const fd = fds[k]!;
+    const region = arena.map(plan.blockBytes * plan.blocks, fd);
+    regions.push(region);
+    return { fd, geometry: { ...plan, offset: region.offset } };
+  });
+}
+
+/** The kernel lets go of a socket when its netdev leaves. */
+function assertBoundTo(fd: number, ifindex: number): void {
+  const address = new Uint8Array(SOCKADDR_LL.size);
+  check('getsockname', sys.getsockname(fd, address));
+  if (new DataView(address.buffer).getInt32(SOCKADDR_LL.ifindex, true) === ifindex) return;
+  throw new SyscallError('getsockname', ENODEV);
 }
 
 function openRingSocket(fds: number[]): number {

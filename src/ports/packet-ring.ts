@@ -11,13 +11,14 @@ import {
   TP_STATUS_VLAN_VALID,
   TPACKET2_HDR,
 } from '../../native-bindings/abi/if-packet.ts';
+import { SOCKADDR_LL } from '../../native-bindings/abi/socket.ts';
 import type { Batch } from '../frame/batch.ts';
 import { TPID_CUSTOMER } from '../frame/vlan.ts';
 import * as boardLayout from '../shared/board.ts';
 import type { RingGeometry } from '../shared/commands.ts';
 
 // Constants of this module: the engine folds those, and loads imported ones with every use.
-const { CURSOR_CLAIMED, CURSOR_SLOT } = boardLayout;
+const { CLAIMED_SHIFT, CURSOR_SLOT_MASK } = boardLayout;
 
 const STATUS = TPACKET2_HDR.status >>> 2;
 const LEN = TPACKET2_HDR.len >>> 2;
@@ -29,6 +30,19 @@ const NSEC = TPACKET2_HDR.nsec >>> 2;
 const SECOND_LINE = 16;
 const THIRD_LINE = 32;
 const VLAN_TCI_AND_TPID = TPACKET2_HDR.vlanTci >>> 2;
+/**
+ * Words that the kernel leaves alone, behind the header and the sockaddr_ll: how many slots from this one on are claimed, and the time
+ * stamp of its frame then. So a claim is void as soon as the slot has another frame.
+ */
+const CLAIMED_SLOTS = (TPACKET2_HDR.size + SOCKADDR_LL.size) >>> 2;
+const CLAIMED_NSEC = CLAIMED_SLOTS + 1;
+
+/** Where reading goes on. */
+export interface RingPlace {
+  slot: number;
+  /** So many slots from there on are claimed. */
+  claimed: number;
+}
 
 export class PacketRing {
   readonly #words: Int32Array;
@@ -36,11 +50,10 @@ export class PacketRing {
   /** Word index of every slot's header. */
   readonly #slots: Int32Array;
   readonly #cursors: Int32Array;
-  /** Index of the next slot's word in `#cursors`. */
   readonly #cursor: number;
-  /** Index of the word that says how many slots are claimed. */
-  readonly #claimed: number;
-  /** Slots from the cursor on that are taken but not released. */
+  /** The next slot that is not released. */
+  #next: number;
+  /** Slots from there on that are taken. */
   #taken = 0;
   /** What was touched last: keeps the engine from leaving out loads whose result nobody needs. */
   touched = 0;
@@ -48,22 +61,16 @@ export class PacketRing {
   /**
    * What a worker before this one claimed is given back.
    *
-   * @param cursor index of this ring's words in `cursors` (board.ts), kept where a worker that takes over finds them
+   * @param cursor index of this ring's word in `cursors` (board.ts), where a worker that takes over finds its place
    */
   constructor(bytes: Uint8Array, geometry: RingGeometry, cursors: Int32Array, cursor: number) {
     this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-    const { offset, slotBytes, slotsPerBlock, blockBytes, blocks } = geometry;
-    this.#slotBytes = slotBytes;
-    this.#slots = new Int32Array(blocks * slotsPerBlock);
-    for (let slot = 0; slot < this.#slots.length; slot++) {
-      const block = Math.floor(slot / slotsPerBlock);
-      this.#slots[slot] = (offset + block * blockBytes + (slot % slotsPerBlock) * slotBytes) >>> 2;
-    }
+    this.#slotBytes = geometry.slotBytes;
+    this.#slots = slotsOf(geometry);
     this.#cursors = cursors;
-    this.#cursor = cursor + CURSOR_SLOT;
-    this.#claimed = cursor + CURSOR_CLAIMED;
-    this.#taken = cursors[this.#claimed]!;
-    this.release();
+    this.#cursor = cursor;
+    this.#next = cursors[cursor]! & CURSOR_SLOT_MASK;
+    this.#settle(cursors[cursor]! >>> CLAIMED_SHIFT);
   }
 
   /** Ready slots from the `from`th after those taken on, up to `limit` in all. */
@@ -124,39 +131,58 @@ export class PacketRing {
 
   /** A worker that takes over does not read the taken slots again. */
   claim(): void {
-    this.#cursors[this.#claimed] = this.#taken;
-  }
-
-  /** Gives all taken slots back to the kernel, each once: it may fill one the moment it has it. */
-  release(): void {
     if (this.#taken === 0) return;
-    // First: a worker that takes over must not give back what is the kernel's by then.
-    this.#cursors[this.#claimed] = 0;
-    const slots = this.#slots.length;
-    const words = this.#words;
-    // Orders what was read of the frames before the stores that give them away.
-    let slot = Atomics.add(this.#cursors, this.#cursor, 0);
-    for (; this.#taken > 0; this.#taken--) {
-      words[this.#slots[slot]! + STATUS] = TP_STATUS_KERNEL;
-      slot = slot + 1 === slots ? 0 : slot + 1;
-    }
-    Atomics.store(this.#cursors, this.#cursor, slot);
+    const first = this.#slots[this.#next]!;
+    this.#words[first + CLAIMED_SLOTS] = this.#taken;
+    this.#words[first + CLAIMED_NSEC] = this.#words[first + NSEC]!;
+    this.#cursors[this.#cursor] = this.#next | (this.#taken << CLAIMED_SHIFT);
   }
 
   /**
-   * Finds the oldest ready slot again where the cursor has lost it: a worker that ended while it released slots leaves a
-   * cursor that the kernel is not at, and so does a loaded logic that wrote over the status of slots.
+   * Gives all taken slots back to the kernel, each once: it may fill one the moment it has it. The last one goes first, as the kernel
+   * waits for the first one: while that is not given back, none of the others can have another frame.
+   */
+  release(): void {
+    const taken = this.#taken;
+    if (taken === 0) return;
+    const slots = this.#slots.length;
+    const words = this.#words;
+    // Orders what was read of the frames before the stores that give them away.
+    Atomics.add(this.#cursors, this.#cursor, 0);
+    for (let k = taken - 1; k >= 0; k--) {
+      const slot = this.#next + k;
+      words[this.#slots[slot < slots ? slot : slot - slots]! + STATUS] = TP_STATUS_KERNEL;
+    }
+    this.#advance(taken);
+  }
+
+  #advance(taken: number): void {
+    this.#taken = 0;
+    this.#next = (this.#next + taken) % this.#slots.length;
+    Atomics.store(this.#cursors, this.#cursor, this.#next);
+  }
+
+  /** A worker before this one may have ended between claiming slots and having given back all of them. */
+  #settle(claimed: number): void {
+    if (claimed > 0 && claimIn(this.#words, this.#slots, this.#next) === claimed) {
+      this.#taken = claimed;
+      this.release();
+    } else {
+      // All of them have been given back.
+      this.#advance(claimed);
+    }
+  }
+
+  /**
+   * Finds the oldest ready slot again where the cursor is not at the kernel's place: a loaded logic wrote over the status of slots,
+   * or the ring was taken over while there was nothing in it.
    */
   resume(): void {
-    const slots = this.#slots.length;
-    const cursor = this.#cursors[this.#cursor]!;
     this.#repair();
-    for (let k = 0; k < slots; k++) {
-      const slot = (cursor + k) % slots;
-      if ((this.#words[this.#slots[slot]! + STATUS]! & TP_STATUS_USER) === 0) continue;
-      this.#cursors[this.#cursor] = slot;
-      return;
-    }
+    const place = placeIn(this.#words, this.#slots);
+    if (!place) return;
+    this.#next = place.slot;
+    this.#settle(place.claimed);
   }
 
   /** Gives the kernel the slots that are nobody's: it waits for them for ever, and looks at none behind them. */
@@ -168,7 +194,7 @@ export class PacketRing {
   /** Word index of the `k`th slot after those taken. */
   #slot(k: number): number {
     const slots = this.#slots.length;
-    let slot = this.#cursors[this.#cursor]! + this.#taken + k;
+    let slot = this.#next + this.#taken + k;
     if (slot >= slots) slot -= slots;
     return this.#slots[slot]!;
   }
@@ -177,4 +203,58 @@ export class PacketRing {
 /** The kernel never leaves such a status: a loaded logic wrote over it. */
 function isNobodys(status: number): boolean {
   return status !== TP_STATUS_KERNEL && (status & TP_STATUS_USER) === 0;
+}
+
+/**
+ * Where the reader of a ring goes on that another process has read before, and left wherever it was: at the slot that is ready and has
+ * waited longest. In an empty ring it cannot be told, and the first one stands for it until there is a frame (`resume`).
+ */
+export function placeOf(bytes: Uint8Array, geometry: RingGeometry): RingPlace {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  return placeIn(words, slotsOf(geometry)) ?? { slot: 0, claimed: 0 };
+}
+
+/** Null: no slot is ready. */
+function placeIn(words: Int32Array, slots: Int32Array): RingPlace | null {
+  let oldest = -1;
+  let isBeginning = false;
+  let wasReady = isReady(words, slots[slots.length - 1]!);
+  for (let slot = 0; slot < slots.length; slot++) {
+    const begins = !wasReady;
+    wasReady = isReady(words, slots[slot]!);
+    // A full ring has no beginning that shows.
+    if (!wasReady || (isBeginning && !begins)) continue;
+    if (oldest >= 0 && begins === isBeginning && !isEarlier(words, slots[slot]!, slots[oldest]!)) continue;
+    oldest = slot;
+    isBeginning = begins;
+  }
+  return oldest < 0 ? null : { slot: oldest, claimed: claimIn(words, slots, oldest) };
+}
+
+function isReady(words: Int32Array, slot: number): boolean {
+  return (words[slot + STATUS]! & TP_STATUS_USER) !== 0;
+}
+
+/** By the time stamps of the frames in two slots. */
+function isEarlier(words: Int32Array, one: number, other: number): boolean {
+  const seconds = (words[one + SEC]! - words[other + SEC]!) | 0;
+  return seconds !== 0 ? seconds < 0 : words[one + NSEC]! < words[other + NSEC]!;
+}
+
+/** How many slots from this one on are claimed and not given back yet. */
+function claimIn(words: Int32Array, slots: Int32Array, slot: number): number {
+  const at = slots[slot]!;
+  const claimed = words[at + CLAIMED_SLOTS]!;
+  const isOfThisFrame = isReady(words, at) && words[at + CLAIMED_NSEC] === words[at + NSEC];
+  return isOfThisFrame && claimed > 0 && claimed <= slots.length ? claimed : 0;
+}
+
+/** Word index of every slot's header. */
+function slotsOf({ offset, slotBytes, slotsPerBlock, blockBytes, blocks }: RingGeometry): Int32Array {
+  const slots = new Int32Array(blocks * slotsPerBlock);
+  for (let slot = 0; slot < slots.length; slot++) {
+    const block = Math.floor(slot / slotsPerBlock);
+    slots[slot] = (offset + block * blockBytes + (slot % slotsPerBlock) * slotBytes) >>> 2;
+  }
+  return slots;
 }

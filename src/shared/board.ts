@@ -33,10 +33,9 @@ export const BATCH_PORT = 5;
 export const BATCH_FRAMES = 6;
 
 export const RINGS_PER_PORT_MAX = 2;
-/** Words of a cursor: the next slot to read, and how many from there on are claimed and not given back to the kernel yet. */
-export const CURSOR_SLOT = 0;
-export const CURSOR_CLAIMED = 1;
-export const CURSOR_WORDS = 2;
+/** A cursor is one word: the next slot to read, and above it how many from there on are claimed and not given back to the kernel yet. */
+export const CURSOR_SLOT_MASK = 0xffff;
+export const CLAIMED_SHIFT = 16;
 
 /** Token buckets per port: one for each class of floods. */
 export const STORM_CLASSES = 3;
@@ -106,7 +105,7 @@ export class Board {
   static create(workers: number): Board {
     const board = new Board({
       words: new SharedArrayBuffer((1 + workers) * PAGE_WORDS * 4),
-      cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * CURSOR_WORDS * 4),
+      cursors: new SharedArrayBuffer(workers * PORTS_MAX * RINGS_PER_PORT_MAX * 4),
       counters: new SharedArrayBuffer(workers * PORTS_MAX * ROW_COUNTERS * 8),
       storms: new SharedArrayBuffer(PORTS_MAX * STORM_CLASSES * STORM_WORDS * 4),
       probeTokens: new SharedArrayBuffer(PORTS_MAX * PROBE_TOKEN_BYTES),
@@ -128,14 +127,20 @@ export class Board {
     return (1 + worker) * PAGE_WORDS;
   }
 
-  /** Index of the first word of a cursor. */
+  /** Index of a cursor. */
   cursor(worker: number, handle: number, ring = 0): number {
-    return ((worker * PORTS_MAX + handle) * RINGS_PER_PORT_MAX + ring) * CURSOR_WORDS;
+    return (worker * PORTS_MAX + handle) * RINGS_PER_PORT_MAX + ring;
   }
 
-  /** A port is going to be given to the worker with its rings at their start: nothing is under way of one that had its handle. */
-  startRings(worker: number, handle: number): void {
-    this.cursors.fill(0, this.cursor(worker, handle), this.cursor(worker, handle + 1));
+  /**
+   * A port is going to be given to the worker: nothing is under way of one that had its handle.
+   * @param places where its rings are to be read from, by default from their start
+   */
+  startRings(worker: number, handle: number, places: readonly { slot: number; claimed: number }[] = []): void {
+    for (let ring = 0; ring < RINGS_PER_PORT_MAX; ring++) {
+      const { slot, claimed } = places[ring] ?? { slot: 0, claimed: 0 };
+      this.cursors[this.cursor(worker, handle, ring)] = slot | (claimed << CLAIMED_SHIFT);
+    }
     Atomics.compareExchange(this.words, this.page(worker) + BATCH_PORT, handle + 1, 0);
   }
 

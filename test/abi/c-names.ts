@@ -181,6 +181,10 @@ export const C_NAMES: Record<string, CNames> = {
     headers: ['linux/prctl.h', 'linux/seccomp.h'],
     structs: { SECCOMP_DATA: { type: 'struct seccomp_data' } },
   },
+  'pidfd.ts': {
+    headers: ['sys/syscall.h'],
+    expressions: { SYS_PIDFD_OPEN: '__NR_pidfd_open', SYS_PIDFD_GETFD: '__NR_pidfd_getfd' },
+  },
   'socket.ts': {
     headers: SOCKET_HEADERS,
     structs: {

@@ -9,8 +9,8 @@ import {
 } from '../../native-bindings/abi/if-packet.ts';
 import { Batch } from '../../src/frame/batch.ts';
 import { PacketPort } from '../../src/ports/packet-port.ts';
-import { PacketRing } from '../../src/ports/packet-ring.ts';
-import { CURSOR_WORDS } from '../../src/shared/board.ts';
+import { PacketRing, placeOf } from '../../src/ports/packet-ring.ts';
+import { CLAIMED_SHIFT } from '../../src/shared/board.ts';
 
 const SLOT_BYTES = 2048;
 const SLOTS = 8;
@@ -19,6 +19,8 @@ class FakeRing {
   readonly ring: PacketRing;
   /** The same ring as a worker that takes over reads it. */
   readonly again: () => PacketRing;
+  /** The same ring as another process goes on with it. */
+  readonly resumed: () => PacketRing;
   readonly #view: DataView;
   readonly #at: number;
   #next = 0;
@@ -32,6 +34,11 @@ class FakeRing {
       blocks: 2,
     };
     this.again = () => new PacketRing(bytes, geometry, cursors, cursor);
+    this.resumed = () => {
+      const { slot, claimed } = placeOf(bytes, geometry);
+      cursors[cursor] = slot | (claimed << CLAIMED_SHIFT);
+      return this.again();
+    };
     this.ring = this.again();
     this.#view = new DataView(bytes.buffer);
     this.#at = at;
@@ -70,14 +77,16 @@ function port(): {
   port: PacketPort;
   cursors: Int32Array;
   takeOver: () => PacketPort;
+  resumed: () => PacketPort;
 } {
   const bytes = new Uint8Array(new SharedArrayBuffer(65_536));
-  const cursors = new Int32Array(2 * CURSOR_WORDS);
+  const cursors = new Int32Array(2);
   const small = new FakeRing(bytes, 0, cursors, 0);
-  const large = new FakeRing(bytes, 32_768, cursors, CURSOR_WORDS);
+  const large = new FakeRing(bytes, 32_768, cursors, 1);
   const fds = { rings: [], send: -1, sendFinished: -1 };
   const packet = new PacketPort(0, fds, small.ring, large.ring);
   const takeOver = (): PacketPort => new PacketPort(0, fds, small.again(), large.again());
+  const resumed = (): PacketPort => new PacketPort(0, fds, small.resumed(), large.resumed());
   const batch = new Batch(bytes);
   const received = (): number[] => {
     batch.count = 0;
@@ -85,7 +94,7 @@ function port(): {
     packet.release();
     return [...batch.length.subarray(0, batch.count)];
   };
-  return { small, large, received, batch, port: packet, cursors, takeOver };
+  return { small, large, received, batch, port: packet, cursors, takeOver, resumed };
 }
 
 describe('frames come in the order of their time stamps', () => {
@@ -157,14 +166,103 @@ test('a worker that takes over reads what was taken and not claimed, and gives b
 });
 
 test('a cursor that is not where the kernel is finds it again', () => {
-  const { small, received, port: packet, cursors } = port();
+  const { small, received, batch, cursors, takeOver } = port();
   for (let time = 1; time <= 5; time++) small.put(time, time);
   expect(received()).toEqual([1, 2, 3, 4, 5]);
-  for (let time = 6; time <= 8; time++) small.put(time, time);
-  cursors[0] = 2;
+  for (let time = 6; time <= 10; time++) small.put(time, time);
+  cursors[0] = 3;
+  const packet = takeOver();
   expect(packet.pending()).toBe(false);
   packet.markReadable();
-  expect(received()).toEqual([6, 7, 8]);
+  batch.count = 0;
+  packet.receive(batch);
+  expect([...batch.length.subarray(0, batch.count)]).toEqual([6, 7, 8, 9, 10]);
+});
+
+describe('a worker that ended while it gave slots back', () => {
+  /** Five frames are claimed; the last `given` of them are given back. */
+  const interrupted = (given: number) => {
+    const set = port();
+    // Not at the ring's beginning.
+    for (let time = 1; time <= 6; time++) set.small.put(time, time);
+    set.port.receive(set.batch);
+    set.port.claim();
+    set.port.release();
+    for (let time = 11; time <= 15; time++) set.small.put(time, time);
+    set.batch.count = 0;
+    set.port.receive(set.batch);
+    set.port.claim();
+    for (let k = 0; k < given; k++) set.small.spoil((10 - k) % SLOTS, TPACKET2_HDR.status, 0);
+    const next = (packet: PacketPort): number[] => {
+      set.batch.count = 0;
+      packet.receive(set.batch);
+      packet.claim();
+      packet.release();
+      return [...set.batch.length.subarray(0, set.batch.count)];
+    };
+    return { ...set, next };
+  };
+
+  test.each([0, 1, 2, 3, 4, 5])('%d of five', (given) => {
+    const { small, takeOver, next } = interrupted(given);
+    small.put(16, 16);
+    const packet = takeOver();
+    expect(next(packet)).toEqual([16]);
+    for (let time = 17; time < 17 + SLOTS; time++) small.put(time, time);
+    expect(next(packet)).toEqual([17, 18, 19, 20, 21, 22, 23, 24]);
+  });
+
+  test.each([0, 1, 2, 3, 4, 5])(
+    '%d of five, and its process with it: the next one finds its place in the ring',
+    (given) => {
+      const { small, next, resumed } = interrupted(given);
+      small.put(16, 16);
+      const packet = resumed();
+      expect(next(packet)).toEqual([16]);
+      for (let time = 17; time < 17 + SLOTS; time++) small.put(time, time);
+      expect(next(packet)).toEqual([17, 18, 19, 20, 21, 22, 23, 24]);
+    },
+  );
+});
+
+describe('another process goes on with a ring', () => {
+  test.each([
+    ['that is empty', 3, 0],
+    ['with some frames', 3, 2],
+    ['with frames around its end', 6, 5],
+    ['that is full', 3, SLOTS],
+    ['that is full from its beginning on', SLOTS, SLOTS],
+  ])('%s', (_, before, waiting) => {
+    const { small, received, resumed, batch } = port();
+    for (let time = 1; time <= before; time++) small.put(time, time);
+    received();
+    const expected = Array.from({ length: waiting }, (__, k) => before + 1 + k);
+    for (const time of expected) small.put(time, time);
+    const packet = resumed();
+    const next = (): number[] => {
+      batch.count = 0;
+      packet.receive(batch);
+      packet.release();
+      return [...batch.length.subarray(0, batch.count)];
+    };
+    expect(next()).toEqual(expected);
+    for (let time = 51; time <= 55; time++) small.put(time, time);
+    // As the kernel says.
+    packet.markReadable();
+    expect(next()).toEqual([51, 52, 53, 54, 55]);
+  });
+
+  test('a claim of a frame that is gone is none', () => {
+    const { small, port: packet, batch, resumed } = port();
+    for (let time = 1; time <= SLOTS; time++) small.put(time, time);
+    packet.receive(batch);
+    packet.claim();
+    packet.release();
+    for (let time = 11; time < 11 + SLOTS; time++) small.put(time, time);
+    batch.count = 0;
+    resumed().receive(batch);
+    expect(batch.count).toBe(SLOTS);
+  });
 });
 
 test('a kernel that fills each slot the moment it gets it loses nothing and mixes up nothing', async () => {
@@ -176,7 +274,7 @@ test('a kernel that fills each slot the moment it gets it loses nothing and mixe
     blockBytes: SLOTS * SLOT_BYTES,
     blocks: 1,
   };
-  const ring = new PacketRing(bytes, geometry, new Int32Array(CURSOR_WORDS), 0);
+  const ring = new PacketRing(bytes, geometry, new Int32Array(1), 0);
   const packet = new PacketPort(0, { rings: [], send: -1, sendFinished: -1 }, ring, null);
   const frames = 300_000;
   const filled = new Int32Array(new SharedArrayBuffer(8));

@@ -1,4 +1,5 @@
 /** The life of the daemon: start, readiness, reloads, end. */
+import { flushCompileCache } from 'node:module';
 import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
 import type { SwitchControl } from '../../control/model.ts';
 import type { NetworkStore } from '../../networks/model.ts';
@@ -57,6 +58,8 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
     if (file) parts.push((await load(importConfig)).reloadableConfig(file.path, file.read, networks.config, log));
     cli.print(`tswitch ${VERSION} listening on ${places}`);
     ready();
+    // A daemon that is killed has no other time for it, and the next one is to start fast.
+    flushCompileCache();
     manager.keepAlive(() => control.problems());
     signals.onReload(async () => {
       manager.reloading();

@@ -1,11 +1,13 @@
 /** What attaching a port of any kind gives the switch, and what it needs for that. */
 import type { Arena } from '../../../native-bindings/arena.ts';
 import { MTU_DEFAULT } from '../../limits.ts';
+import type { RingPlace } from '../../ports/packet-ring.ts';
 import type { PortResources } from '../../shared/commands.ts';
 import type { PortIdentity, RateLimits, XdpMode } from '../model.ts';
 import type { LinkMonitor } from '../plumbing/link-monitor.ts';
 import type { Owner } from '../plumbing/ownership.ts';
 import type { NormalPortRequest } from '../port-request.ts';
+import type { KeptSockets } from './kept-sockets.ts';
 import type { NetnsMemory } from './netns-memory.ts';
 
 /** A worker's sockets of one port. They are closed with the attachment. */
@@ -13,6 +15,8 @@ export interface PortSockets {
   readonly resources: PortResources;
   /** Frames lost so far before they could be read; kept once the netdev is gone. */
   overflowed(): number;
+  /** Where its rings are to be read from; where nothing is said, from their start. */
+  places?(): RingPlace[];
 }
 
 /** What the kernel says of the netdev behind a port. */
@@ -31,6 +35,8 @@ export interface AttachContext {
   uso: boolean;
   /** Whose what is made is, and what is taken over is. */
   owner: Owner;
+  /** What outlives the daemon of sockets. */
+  sockets: KeptSockets;
   /** Of a port that was lost, or that an earlier life of the daemon had: what its namespace must be, to be the same one. */
   remembered: NetnsMemory | null;
   onLink: (state: LinkState) => void;

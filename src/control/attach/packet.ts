@@ -22,7 +22,8 @@ export const attachPacket: Attach = async (request, context) => {
   // Also where none is wanted: a daemon that was killed may have left one.
   await limit(bucketOf(request, 'egress'));
   undo.defer(() => unlimit(index));
-  const sockets = await openPacketSockets(index, context, undo, { bypassQdisc: false, promiscuous: true });
+  const wish = { ifindex: index, bypassQdisc: false, promiscuous: true };
+  const { sockets, keep } = await openPacketSockets(request.name, wish, context, undo);
   const resources = undo.move();
   return {
     ...existing,
@@ -31,7 +32,7 @@ export const attachPacket: Attach = async (request, context) => {
     xdp: null,
     check: null,
     setLimits: limitsSetter(limitsIn(request), { egress: limit }),
-    keep: () => undefined,
+    keep,
     close: () => resources.disposeAsync(),
     leave: () => resources.disposeAsync(),
   };

@@ -15,7 +15,8 @@ export const attachVeth: Attach = async (request, context) => {
   const egress = bucketOf(request, 'egress');
   await setTokenBucket(null, netdev.name, egress);
   const bypassQdisc = egress === null;
-  const sockets = await openPacketSockets(netdev.index, context, undo, { bypassQdisc, promiscuous: false });
+  const wish = { ifindex: netdev.index, bypassQdisc, promiscuous: false };
+  const { sockets, keep } = await openPacketSockets(request.name, wish, context, undo);
   const bypass = (isOn: boolean): void => sockets.forEach((each) => each.bypassQdisc(isOn));
   const limitOwnEnd = async (bucket: TokenBucket | null): Promise<void> => {
     if (bucket === null) bypass(true);
@@ -30,7 +31,7 @@ export const attachVeth: Attach = async (request, context) => {
     xdp: null,
     check: null,
     setLimits: limitsSetter(limitsIn(request), { ingress: limitFarEnd, egress: limitOwnEnd }),
-    keep: () => undefined,
+    keep,
     close: () => resources.disposeAsync(),
     async leave() {
       leaveBehind();

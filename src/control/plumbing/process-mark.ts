@@ -18,7 +18,12 @@ const STAT_START = 19;
 
 /** Of this process. */
 export function ownMark(): ProcessMark {
-  return { pid: process.pid, start: processStat(process.pid)?.start ?? 0, pidns: pidNamespace() };
+  return processMark(process.pid);
+}
+
+/** Of a process in this one's pid namespace. */
+export function processMark(pid: number): ProcessMark {
+  return { pid, start: processStat(pid)?.start ?? 0, pidns: pidNamespace() };
 }
 
 export function isSameProcess(one: ProcessMark, other: ProcessMark): boolean {
