@@ -194,6 +194,12 @@ test('limits of bandwidth: those of the network, and of a container in their pla
   await expect.poll(inForce).toEqual(megabits);
   await expectSlow('box-b', 'box-a', 4e6);
   await expectSlow('box-a', 'box-b', 8e6);
+  const sender = (await ports()).find(({ ingressRate }) => ingressRate === '4mbit')?.name ?? '';
+  const limitPort = (ingressRate: string) =>
+    net.tswitch.api.patch(`/v1/ports/${encodeURIComponent(sender)}`, { ingressRate });
+  expect(await limitPort('2mbit')).toMatchObject({ status: 200 });
+  expect(await rateInside('box-a')).toBe(2e6);
+  expect(await limitPort('4mbit')).toMatchObject({ status: 200 });
 
   await net.tswitch.kill();
   await net.startTswitch();

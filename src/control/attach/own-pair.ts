@@ -20,6 +20,7 @@ import { resolveNetns } from '../plumbing/netns.ts';
 import { type Mark, madeDigest, parseMark } from '../plumbing/ownership.ts';
 import { isProcessAlive } from '../plumbing/process-mark.ts';
 import { setTokenBucket, type TokenBucket } from '../plumbing/token-bucket.ts';
+import { findVethPeer } from '../plumbing/veth-peer.ts';
 import type { NormalPortRequest } from '../port-request.ts';
 import { bucketOf } from '../rate-limits.ts';
 import type { AttachContext, Attachment } from './attachment.ts';
@@ -153,7 +154,13 @@ function heldPair(
     netdevMtu: request.mtu ?? netdev.mtu,
     remembered,
     setMtu: (wanted) => atFarEnd(remembered, (netns) => setNetdevMtu(netns, ifname, wanted)),
-    limitFarEnd: (bucket) => atFarEnd(remembered, (netns) => setTokenBucket(netns, ifname, bucket)),
+    async limitFarEnd(bucket) {
+      // Whoever took it over (Docker) has moved and renamed it. Where that cannot be seen, it is looked for where it was put.
+      const own = readNetdev(null, netdev.index);
+      using peer = own && (await findVethPeer(own));
+      if (peer) await setTokenBucket(peer.netns, peer.name, bucket);
+      else await atFarEnd(remembered, (netns) => setTokenBucket(netns, ifname, bucket));
+    },
     leaveBehind: () => {
       isLeft = true;
       if (isOwn(netdev.index)) setAlias(null, netdev.index, owner.mark(name, { made, isStopped: true }));
