@@ -72,15 +72,17 @@ test.each([
   ['buffers outside of the heap, in a loop', 'for (;;) all.push(new Uint8Array(1_000_000).fill(n++));'],
   ['shared buffers, in a loop', 'for (;;) all.push(new Uint8Array(new SharedArrayBuffer(1_000_000)).fill(n++));'],
   ['one huge array', 'all.push(new Array(100_000_000).fill(1.5));'],
-  ['a call that cannot be broken off', `all.push(JSON.parse('[' + '{},'.repeat(15_000_000) + '1]'));`],
   ['objects, some with each frame', 'for (let k = 0; k < 100_000; k++) all.push({ n: n++ });'],
   ['buffers, some with each frame', 'all.push(new Uint8Array(20_000_000).fill(1));'],
   ['closures, in a tick', '', 'for (let k = 0; k < 200_000; k++) { const m = n++; all.push(() => m + n); }'],
+  ['a call that cannot be broken off', `all.push(JSON.parse('[' + '{},'.repeat(15_000_000) + '1]'));`],
 ])('%s', async (name, body, tick = '') => {
   // A call that takes more than there may be ends the process.
   if (HUGE.includes(name) && heapMibMax() < HUGE_MIB) return;
-  for (let round = 0; round < ROUNDS; round++) {
-    expect((await daemon.api.post('/v1/logic', { file: logicFile(body, tick) })).status).toBe(201);
+  for (let round = 0; round < (HUGE.includes(name) ? 1 : ROUNDS); round++) {
+    const file = logicFile(body, tick);
+    // Where threads of rounds before work on, a check may take longer than it may.
+    await until('it to be loaded', async () => (await daemon.api.post('/v1/logic', { file })).status === 201);
     let isOver = false;
     let sent = 0;
     let lastMs = performance.now();
