@@ -8,6 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Half a minute or more each where two processors are busy, the longest first. */
 const LONG = [
   'networks-kept',
+  'bench-smoke',
   'docker',
   'docker-restarts',
   'churn',
@@ -19,6 +20,7 @@ const LONG = [
   'record',
   'logic-kept',
   'logic-leaks',
+  'bench-command',
   'bandwidth',
   'logic',
   'daemon',
