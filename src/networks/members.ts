@@ -1,6 +1,8 @@
 /** Containers into networks and out again: each as a whole, or not at all. */
 import { rememberProcess } from '../control/attach/netns-memory.ts';
 import { TswitchError } from '../control/errors.ts';
+import { listNetdevs } from '../control/plumbing/netdev.ts';
+import { resolveNetns } from '../control/plumbing/netns.ts';
 import { NO_LIMITS, rateLimitsOf } from '../control/rate-limits.ts';
 import { chooseAddresses, release } from './addresses/choice.ts';
 import { removeResolvConf, writeResolvConf } from './containers/files.ts';
@@ -36,7 +38,7 @@ export class Members {
     if (published.length > 0) refusePublished(this.#state.document, network, published);
     const { addresses, subnets } = chooseAddresses(network, request.addresses ?? []);
     const limits = rateLimitsOf(request, NO_LIMITS, network.mtu);
-    const ifname = request.ifname ?? this.#freeIfname(netns);
+    const ifname = request.ifname ?? (await this.#freeIfname(netns));
 
     await using undo = new AsyncDisposableStack();
     await this.#gateways.ensure(network, undo);
@@ -161,9 +163,15 @@ export class Members {
     }
   }
 
-  /** `eth0`, or where the container has that from another network, the next one. */
-  #freeIfname(netns: string): string {
-    const used = new Set(endpointsOf(this.#state.document, netns).map(({ endpoint }) => endpoint.ifname));
+  /** `eth0`, or where the container has that, from another network or from whomever, the next one. */
+  async #freeIfname(spec: string): Promise<string> {
+    const used = new Set(endpointsOf(this.#state.document, spec).map(({ endpoint }) => endpoint.ifname));
+    const netns = await resolveNetns(spec);
+    try {
+      for (const { name } of listNetdevs(netns)) used.add(name);
+    } finally {
+      netns.close();
+    }
     let number = 0;
     while (used.has(`eth${number}`)) number++;
     return `eth${number}`;

@@ -109,6 +109,19 @@ test('two networks are apart, of both families; an isolated one keeps its member
   ]);
 });
 
+test('a namespace that has an eth0 of another port, or of its own, gets the next one', async () => {
+  await create({ name: 'red', subnets: [{ subnet: '10.71.0.0/24' }] });
+  const plugged = { name: 'plugged', kind: 'veth', netns: a.name, vlan: 7 };
+  expect((await daemon.api.post('/v1/ports', plugged)).status).toBe(201);
+  await b.run('ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth2');
+  expect((await join('red', a)).ifname).toBe('eth1');
+  expect((await connect('red', { container: b.name })).body.ifname).toBe('eth1');
+  expect((await connect('bridge', { container: b.name })).body.ifname).toBe('eth3');
+  expect(await a.pings('10.71.0.3')).toBe(true);
+  expect((await connect('bridge', { container: a.name, ifname: 'eth0' })).status).toBe(409);
+  expect((await daemon.api.send('DELETE', '/v1/ports/plugged')).status).toBe(204);
+});
+
 test('another network takes over the default route of a container that leaves one', async () => {
   await create({ name: 'one', subnets: [{ subnet: '10.71.0.0/24' }] });
   await create({ name: 'two', subnets: [{ subnet: '10.72.0.0/24' }] });
