@@ -4,7 +4,7 @@
  */
 import { Batch } from '../frame/batch.ts';
 import { NO_TAG, tagOf, TPID_CUSTOMER } from '../frame/vlan.ts';
-import { BATCH_FRAMES_MAX, PORTS_MAX } from '../limits.ts';
+import { PORTS_MAX } from '../limits.ts';
 import { GatherList } from '../ports/gather-list.ts';
 import type { Memory } from '../ports/memory.ts';
 import type { Port } from '../ports/port.ts';
@@ -81,11 +81,12 @@ export class DataPath {
   constructor(options: DataPathOptions) {
     this.#options = options;
     this.#worker = options.worker;
-    this.#batch = new Batch(options.frames ?? options.memory.bytes);
+    const bytes = options.frames ?? options.memory.bytes;
+    this.#batch = new Batch(bytes, options.board.buffers.batches[options.worker]);
     this.#tally = new Tally(options.board, options.worker);
     this.#tally.settle();
     const { board, worker } = options;
-    this.#takeover = new Takeover(board, worker, this.#tally);
+    this.#takeover = new Takeover(board, worker, bytes);
     this.#list = new GatherList(options.memory, options.gatherListAt, options.gatherHeadsAt);
     const happenings = new Happenings(board.buffers.happenings[worker]!);
     this.#ingress = new Ingress({
@@ -120,7 +121,7 @@ export class DataPath {
     this.#configure(port.handle, config);
     this.#open = this.#ports.filter((open) => open !== null);
     this.#logics.host?.portsChanged(this.#now);
-    this.#takeover.open(port);
+    if (!this.#takeover.open(port.handle)) port.release();
   }
 
   configurePort(handle: number, config: PortConfig): void {
@@ -231,71 +232,61 @@ export class DataPath {
       this.#logics.host.hostTick(now, this.#egress);
       if (this.#journal !== null) this.#journal.settled();
     }
-    if (this.#takeover.suspected >= 0) frames = this.#forwardSuspect(now);
-    if (frames > 0) return frames;
+    if (this.#takeover.suspected >= 0) {
+      this.#forwardSuspect(now);
+      return 1;
+    }
     for (const port of this.#open) if (port.pending()) frames += this.#forward(port, now);
     return frames;
   }
 
   #forward(port: Port, now: number): number {
-    const batch = this.#receive(port);
+    const batch = this.#batch;
+    batch.count = 0;
+    batch.ingress = port.handle;
+    port.receive(batch);
     if (batch.count > 0) {
-      this.#takeover.judging(batch);
-      this.#reach.begin(batch.ingress);
-      this.#ingress.classify(batch, now);
-      if (this.#isWatched) this.#show(batch);
-      this.#logics.active.decide!(batch, now);
-      this.#carryOut(port, batch, now);
+      port.claim();
+      this.#judge(batch, now);
+      this.#carryOut(batch, now);
+      port.release();
     }
     return batch.count;
   }
 
   /**
    * Forwards one frame of those with which the worker before this one ended, or drops it if it is the culprit. Other ports wait
-   * meanwhile: if a batch of theirs ended this worker too, it would be forgotten which frames are suspects.
+   * meanwhile: where their frames are received, these lie in part, and if they ended this worker too, it would be forgotten which
+   * frames are suspects.
    */
-  #forwardSuspect(now: number): number {
-    const port = this.#ports[this.#takeover.suspected]!;
-    this.#batch.limit = 1;
-    const taken = this.#takeover.isCulprit ? this.#dropCulprit(port, now) : this.#forward(port, now);
-    this.#batch.limit = BATCH_FRAMES_MAX;
-    if (taken > 0) this.#takeover.settled();
-    else this.#takeover.acquit();
-    return taken;
-  }
-
-  /** Drops the next frame, and looks at nothing of it. */
-  #dropCulprit(port: Port, now: number): number {
-    const batch = this.#receive(port);
-    if (batch.count > 0) {
+  #forwardSuspect(now: number): void {
+    const batch = this.#batch;
+    const takeover = this.#takeover;
+    takeover.next(batch);
+    if (takeover.isCulprit) {
       this.#ingress.condemn(batch);
       if (this.#recorder.isActive) this.#recorder.made(batch);
-      this.#carryOut(port, batch, now);
+    } else {
+      this.#judge(batch, now);
     }
-    return batch.count;
+    this.#carryOut(batch, now);
+    if (takeover.settled()) this.#ports[batch.ingress]!.release();
   }
 
-  #receive(port: Port): Batch {
-    const batch = this.#batch;
-    batch.count = 0;
-    batch.ingress = port.handle;
-    port.receive(batch);
-    return batch;
+  #judge(batch: Batch, now: number): void {
+    this.#takeover.judging(batch);
+    this.#reach.begin(batch.ingress);
+    this.#ingress.classify(batch, now);
+    if (this.#isWatched) this.#show(batch);
+    this.#logics.active.decide!(batch, now);
   }
 
-  #carryOut(port: Port, batch: Batch, now: number): void {
-    this.#claim(port, batch);
+  #carryOut(batch: Batch, now: number): void {
+    this.#ingress.count(batch);
+    this.#takeover.judged();
     this.#egress.dispatch(batch, now);
     if (this.#logics.host !== null) this.#logics.host.flush(this.#egress, batch);
     if (this.#recorder.isActive) this.#recorder.finish();
-    port.release();
-  }
-
-  /** The frames are taken for good, and counted as received. */
-  #claim(port: Port, batch: Batch): void {
-    port.claim();
-    this.#ingress.count(batch);
-    this.#takeover.claimed();
   }
 
   #configure(handle: number, config: PortConfig): void {

@@ -17,10 +17,6 @@ export class JournaledPort implements Port {
     this.#journal = journal;
   }
 
-  get keepsUnclaimed(): boolean {
-    return this.port.keepsUnclaimed;
-  }
-
   pending(): boolean {
     return this.port.pending();
   }

@@ -12,8 +12,6 @@ export const MEMORY_PORT_BUFFER_BYTES = 1024 * 1024;
 
 export class MemoryPort implements Port {
   readonly handle: number;
-  /** As a packet socket does; a TAP does not. */
-  keepsUnclaimed = true;
   /** Every frame sent out of this port so far, without virtio-net header. */
   readonly sent: Uint8Array[] = [];
   /** The errno that the `n`th message sent by this port (from 0) is refused with; 0: none. */
@@ -65,7 +63,6 @@ export class MemoryPort implements Port {
       batch.tci[i] = 0;
       at += VNET_HEADER_BYTES + arrival.frame.length;
     }
-    if (!this.keepsUnclaimed) this.claim();
   }
 
   claim(): void {

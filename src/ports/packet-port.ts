@@ -22,7 +22,6 @@ export interface PacketFds {
 
 export class PacketPort implements Port {
   readonly handle: number;
-  readonly keepsUnclaimed = true;
   readonly #fds: PacketFds;
   readonly #small: PacketRing;
   readonly #large: PacketRing | null;

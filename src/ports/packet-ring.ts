@@ -59,7 +59,7 @@ export class PacketRing {
   touched = 0;
 
   /**
-   * What a worker before this one claimed is given back.
+   * What a worker before this one claimed and has not released is taken, too.
    *
    * @param cursor index of this ring's word in `cursors` (board.ts), where a worker that takes over finds its place
    */
@@ -164,13 +164,8 @@ export class PacketRing {
 
   /** A worker before this one may have ended between claiming slots and having given back all of them. */
   #settle(claimed: number): void {
-    if (claimed > 0 && claimIn(this.#words, this.#slots, this.#next) === claimed) {
-      this.#taken = claimed;
-      this.release();
-    } else {
-      // All of them have been given back.
-      this.#advance(claimed);
-    }
+    if (claimed > 0 && claimIn(this.#words, this.#slots, this.#next) === claimed) this.#taken = claimed;
+    else this.#advance(claimed);
   }
 
   /**
@@ -183,6 +178,7 @@ export class PacketRing {
     if (!place) return;
     this.#next = place.slot;
     this.#settle(place.claimed);
+    this.release();
   }
 
   /** Gives the kernel the slots that are nobody's: it waits for them for ever, and looks at none behind them. */

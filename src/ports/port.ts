@@ -4,8 +4,6 @@ import type { GatherList } from './gather-list.ts';
 
 export interface Port {
   readonly handle: number;
-  /** Whether a worker that takes over receives what was received and not claimed; if not, that is gone. */
-  readonly keepsUnclaimed: boolean;
   /**
    * Whether a frame can be had without a system call that may find nothing. A port that cannot tell by looking at memory
    * answers by what the last wait said (see `markReadable`).
@@ -20,9 +18,12 @@ export interface Port {
   clearError(): boolean;
   /** Fills an empty batch with up to its limit: offset, length, tpid, tci. Their bytes stay until `release`. */
   receive(batch: Batch): void;
-  /** From now on the frames of the last batch are this worker's: one that takes over does not receive them. */
+  /** From now on the frames of the last batch are the switch's: a worker that takes over does not receive them. */
   claim(): void;
-  /** They are done with; the kernel may have their memory back. */
+  /**
+   * They are done with; the kernel may have their memory back. Until then their bytes stay, whatever becomes of this worker: a
+   * port that takes over is made with what the one before it had not released.
+   */
   release(): void;
   /** Sends all messages of the list and sets each one's `status`: 0, or the errno it was refused with. Never blocks. */
   transmit(list: GatherList): void;

@@ -7,8 +7,6 @@ export const READ_BYTES_MAX = SUPER_FRAME_BYTES_MAX + VNET_HEADER_BYTES;
 
 export abstract class TapEnd {
   readonly handle: number;
-  /** What was read is gone from the TAP. */
-  readonly keepsUnclaimed = false;
   protected readonly fd: number;
   /** Whether frames may be waiting: it cannot be seen in memory. */
   protected readable: boolean;

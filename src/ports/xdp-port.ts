@@ -16,8 +16,6 @@ import { XdpSender } from './xdp-sender.ts';
 
 export class XdpPort implements Port {
   readonly handle: number;
-  /** A tag that is taken out of a frame (frame/admit.ts) is gone from it. */
-  readonly keepsUnclaimed = false;
   readonly #fds: number[];
   readonly #receivers: XdpReceiver[];
   readonly #sender: XdpSender | null;

@@ -61,7 +61,6 @@ export class XdpReceiver {
     this.#fillEntries = fill.entries >>> 2;
     this.#size = received.size;
     this.#next = this.#words[this.#consumer]!;
-    this.release();
   }
 
   ready(): boolean {

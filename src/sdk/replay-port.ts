@@ -27,7 +27,6 @@ export interface ReplayPortParts {
 
 export class ReplayPort implements Port {
   readonly handle: number;
-  readonly keepsUnclaimed = false;
   readonly #parts: ReplayPortParts;
   #arrivals: readonly RecordedFrame[] = [];
 

@@ -5,9 +5,10 @@
  * line or more apart, written by that worker alone. Cursors: where each worker stands in each receive ring, so that its replacement goes on there.
  * Counters: one row of doubles per worker and port (exact to 2^53; a lone writer and an aligned store need no lock, and
  * 64-bit atomics would allocate a BigInt each). Storms: the token buckets of flood limits, shared by all workers. Probe
- * tokens: what loop probes of each port carry. And per worker a ring of happenings (happenings.ts) and the last dropped
- * frames (drop-samples.ts).
+ * tokens: what loop probes of each port carry. And per worker a ring of happenings (happenings.ts), the last dropped
+ * frames (drop-samples.ts) and what a batch holds.
  */
+import { BATCH_COLUMN_BYTES } from '../frame/batch.ts';
 import { PORTS_MAX } from '../limits.ts';
 import { DROP_SAMPLES_BYTES } from './drop-samples.ts';
 import { HAPPENINGS_BYTES } from './happenings.ts';
@@ -31,6 +32,13 @@ export const THREAD = 4;
 /** The batch that was received and not claimed yet (datapath/takeover.ts): its port's handle plus one, or 0; and its frames. */
 export const BATCH_PORT = 5;
 export const BATCH_FRAMES = 6;
+/**
+ * Of a batch that a worker before this one ended in, and whose frames are judged one by one: the port's handle plus one, or 0; how many
+ * they are; and how many of them are done with.
+ */
+export const LEFT_PORT = 7;
+export const LEFT_FRAMES = 8;
+export const LEFT_DONE = 9;
 
 export const RINGS_PER_PORT_MAX = 2;
 /** A cursor is one word: the next slot to read, and above it how many from there on are claimed and not given back to the kernel yet. */
@@ -83,6 +91,8 @@ export interface BoardBuffers {
   probeTokens: SharedArrayBuffer;
   happenings: SharedArrayBuffer[];
   dropSamples: SharedArrayBuffer[];
+  /** Per worker, the columns (frame/batch.ts) of the batch in hand, and behind them those of the batch that was left. */
+  batches: SharedArrayBuffer[];
 }
 
 export class Board {
@@ -111,6 +121,7 @@ export class Board {
       probeTokens: new SharedArrayBuffer(PORTS_MAX * PROBE_TOKEN_BYTES),
       happenings: Array.from({ length: workers }, () => new SharedArrayBuffer(HAPPENINGS_BYTES)),
       dropSamples: Array.from({ length: workers }, () => new SharedArrayBuffer(DROP_SAMPLES_BYTES)),
+      batches: Array.from({ length: workers }, () => new SharedArrayBuffer(2 * BATCH_COLUMN_BYTES)),
     });
     for (let at = STORM_FILLED; at < board.storms.length; at += STORM_WORDS) board.storms[at] = NEVER_FILLED;
     for (let handle = 0; handle < PORTS_MAX; handle++) board.renewProbeToken(handle);
@@ -141,7 +152,9 @@ export class Board {
       const { slot, claimed } = places[ring] ?? { slot: 0, claimed: 0 };
       this.cursors[this.cursor(worker, handle, ring)] = slot | (claimed << CLAIMED_SHIFT);
     }
-    Atomics.compareExchange(this.words, this.page(worker) + BATCH_PORT, handle + 1, 0);
+    for (const word of [BATCH_PORT, LEFT_PORT]) {
+      Atomics.compareExchange(this.words, this.page(worker) + word, handle + 1, 0);
+    }
   }
 
   /** Index of the first counter of a row. */

@@ -85,8 +85,13 @@ function port(): {
   const large = new FakeRing(bytes, 32_768, cursors, 1);
   const fds = { rings: [], send: -1, sendFinished: -1 };
   const packet = new PacketPort(0, fds, small.ring, large.ring);
-  const takeOver = (): PacketPort => new PacketPort(0, fds, small.again(), large.again());
-  const resumed = (): PacketPort => new PacketPort(0, fds, small.resumed(), large.resumed());
+  // What was claimed is done with.
+  const released = (made: PacketPort): PacketPort => {
+    made.release();
+    return made;
+  };
+  const takeOver = (): PacketPort => released(new PacketPort(0, fds, small.again(), large.again()));
+  const resumed = (): PacketPort => released(new PacketPort(0, fds, small.resumed(), large.resumed()));
   const batch = new Batch(bytes);
   const received = (): number[] => {
     batch.count = 0;

@@ -99,22 +99,18 @@ const without = (from: number, to: number): number[] =>
 const [FIRST, MIDDLE, LAST] = [BATCH_FRAMES_MAX, BATCH_FRAMES_MAX + 100, 2 * BATCH_FRAMES_MAX - 1];
 const SECOND_BATCH = [BATCH_FRAMES_MAX, 2 * BATCH_FRAMES_MAX] as const;
 
-test.each<[Stage, keeps: boolean, poison: number, faults: number, lost: readonly [from: number, to: number]]>([
-  ['judged', true, FIRST, 2, [FIRST, FIRST + 1]],
-  ['judged', true, MIDDLE, 2, [MIDDLE, MIDDLE + 1]],
-  ['judged', true, LAST, 2, [LAST, LAST + 1]],
-  ['judged', false, FIRST, 1, SECOND_BATCH],
-  ['judged', false, LAST, 1, SECOND_BATCH],
-  ['sorted', true, FIRST, 1, SECOND_BATCH],
-  ['sorted', false, MIDDLE, 1, SECOND_BATCH],
-  ['sorted', true, LAST, 1, SECOND_BATCH],
+test.each<[Stage, poison: number, faults: number, lost: readonly [from: number, to: number]]>([
+  ['judged', FIRST, 2, [FIRST, FIRST + 1]],
+  ['judged', MIDDLE, 2, [MIDDLE, MIDDLE + 1]],
+  ['judged', LAST, 2, [LAST, LAST + 1]],
+  ['sorted', FIRST, 1, SECOND_BATCH],
+  ['sorted', LAST, 1, SECOND_BATCH],
   // The ports are served in the order of their first frames.
-  ['sent', true, FIRST, 1, SECOND_BATCH],
-  ['sent', true, MIDDLE, 1, [MIDDLE, MIDDLE + 1]],
-  ['sent', false, LAST, 1, [LAST, LAST + 1]],
-])('poison that is %s, the port keeps what is unclaimed: %s, frame %i', (stage, keeps, poison, faults, [from, to]) => {
+  ['sent', FIRST, 1, SECOND_BATCH],
+  ['sent', MIDDLE, 1, [MIDDLE, MIDDLE + 1]],
+  ['sent', LAST, 1, [LAST, LAST + 1]],
+])('poison that is %s, frame %i', (stage, poison, faults, [from, to]) => {
   const lan = lanWith(poisoned(stage));
-  lan.port('a').keepsUnclaimed = keeps;
   expect(runAll(lan, ALL.with(poison, POISON))).toBe(faults);
   expect(arrived(lan, 'b')).toEqual(without(from, to));
   expect(lan.drops()).toEqual({ WORKER_FAULT: to - from });
@@ -142,13 +138,12 @@ test('the culprit is among the last dropped frames', () => {
   expect(samples.map(({ bytes }) => bytes)).toEqual([numbered(MIDDLE, POISON)]);
 });
 
-test.each([true, false])('a worker that throws once, for no frame: the port keeps what is unclaimed: %s', (keeps) => {
+test('a worker that throws once, for no frame, costs none', () => {
   const lan = lanWith(poisoned('judged', 1));
-  lan.port('a').keepsUnclaimed = keeps;
   expect(runAll(lan, ALL.with(MIDDLE, POISON))).toBe(1);
   // The frame that is no poison any more is to an address that nobody has, and is flooded.
-  expect(arrived(lan, 'b')).toEqual(keeps ? [...ALL.keys()] : without(...SECOND_BATCH));
-  expect(lan.drops()).toEqual(keeps ? {} : { WORKER_FAULT: BATCH_FRAMES_MAX });
+  expect(arrived(lan, 'b')).toEqual([...ALL.keys()]);
+  expect(lan.drops()).toEqual({});
   expectBalance(lan, ALL.length);
 });
 
@@ -161,12 +156,12 @@ test('a port that is closed takes the suspicion with it', () => {
   }
   lan.closePort('a');
   lan.openPort('a');
+  lan.port('a').inject(numbered(0, POISON));
   expect(() => lan.run()).toThrow('poisoned');
 });
 
 test('a port does not inherit the batch of one that had its place', () => {
   const lan = lanWith(poisoned('judged'));
-  lan.port('a').keepsUnclaimed = false;
   lan.port('a').inject(numbered(0, POISON));
   expect(() => lan.run()).toThrow('poisoned');
   lan.board.startRings(0, lan.port('a').handle);
@@ -182,19 +177,17 @@ test('whatever is sent where, and whatever is poison: each frame is counted once
   );
   const story = fc.record({
     stage: fc.constantFrom<Stage>('judged', 'sorted', 'sent'),
-    keeps: fc.boolean(),
     targets: fc.array(target, { minLength: 1, maxLength: 2 * BATCH_FRAMES_MAX, size: 'max' }),
   });
   fc.assert(
-    fc.property(story, ({ stage, keeps, targets }) => {
+    fc.property(story, ({ stage, targets }) => {
       const lan = lanWith(poisoned(stage));
-      lan.port('a').keepsUnclaimed = keeps;
       runAll(lan, targets);
       const numbers = arrived(lan, 'b');
       expect(new Set(numbers).size).toBe(numbers.length);
       expect(lan.count('b', 'TX_FRAMES')).toBe(numbers.length);
       expectBalance(lan, targets.length);
-      if (stage === 'judged' && keeps) {
+      if (stage === 'judged') {
         const poison = targets.filter((to) => to === POISON).length;
         expect(lan.drops()['WORKER_FAULT'] ?? 0).toBe(poison);
         expect(numbers).toEqual([...targets.keys()].filter((n) => targets[n] !== POISON && targets[n] !== mac(1)));

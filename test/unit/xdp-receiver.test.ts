@@ -56,6 +56,7 @@ test('what a worker had taken is given back by the next one, and not taken again
   // The kernel has three chunks left, and comes near the entries that are not given back.
   expect([66, 67, 68, 69].map((length) => queue.put(length))).toEqual([true, true, true, false]);
   const second = queue.receiver();
+  second.release();
   expect([71, 72, 73, 74, 75, 76].map((length) => queue.put(length))).toEqual([true, true, true, true, true, false]);
   expect(queue.take(second)).toEqual([66, 67, 68, 71, 72, 73, 74, 75]);
   expect(new Set(queue.batch.offset.subarray(0, queue.batch.count)).size).toBe(CHUNKS);
