@@ -1,7 +1,15 @@
-/** What the callers of networks say and see, and what is kept of them. */
+/** What the callers of networks say and see, and what is kept of each. */
 import type { NetnsMemory } from '../control/attach/netns-memory.ts';
 import type { PortRequest, RateLimits } from '../control/model.ts';
 import type { WholeConfig } from './config/whole-config.ts';
+import type { ContainersControl } from './model/container.ts';
+import type { AddressPoolsControl, HandoversControl } from './model/handed.ts';
+import type { NicsControl } from './model/nic.ts';
+
+export type * from './model/container.ts';
+export type * from './model/handed.ts';
+export type * from './model/kept.ts';
+export type * from './model/nic.ts';
 
 export const NETWORK_DRIVERS = ['bridge', 'host', 'none'] as const;
 export type NetworkDriver = (typeof NETWORK_DRIVERS)[number];
@@ -145,141 +153,6 @@ export interface SysctlChange {
   now: string;
 }
 
-/** A command in a namespace of its own, started by `tswitch run`, as it is kept. */
-export interface ContainerRecord {
-  /** 64 hex digits. */
-  id: string;
-  name: string;
-  /** RFC 3339, UTC. */
-  created: string;
-  hostname: string;
-  command: string[];
-  /** Name of a network, `host` or `none`. */
-  network: string;
-  /** Under /run/netns, made for it; null on network `host`. */
-  netns: string | null;
-  /** It is removed when its process has ended. */
-  autoRemove: boolean;
-  /** The process, and when it started in clock ticks since boot, which tells it from a later one with its number. */
-  process: { pid: number; start: number } | null;
-}
-
-/** POST /v1/nics/{nic}/connect. */
-export interface NicRequest {
-  /** A namespace: a name under /run/netns, a path or a pid. */
-  container: string;
-  /** Its name there; by default the one that it has. */
-  ifname?: string;
-  /** With prefix length. */
-  addresses?: string[];
-  /** Default route there. */
-  gateway?: string;
-  /** Even if the host's own default route goes by it. */
-  force?: boolean;
-}
-
-/** A NIC of the host that is given whole to a namespace, as it is kept. */
-export interface NicRecord {
-  /** Its name in the host. */
-  name: string;
-  netns: string;
-  /** Its name in the namespace. */
-  ifname: string;
-  addresses: string[];
-  gateway: string | null;
-  /** Its MAC address and its driver's word for it (null for hardware), by which it is known again, wherever it is. */
-  mac: string;
-  kind: string | null;
-  remembered: NetnsMemory | null;
-  /** What it was in the host, and will be again. */
-  before: { isUp: boolean; mtu: number; addresses: string[] };
-}
-
-export interface NicView extends Pick<NicRecord, 'name' | 'netns' | 'ifname' | 'addresses' | 'gateway' | 'mac'> {
-  /** `lost`: neither in its namespace nor in the host. */
-  state: 'given' | 'lost';
-}
-
-/** NICs that namespaces have for themselves. */
-export interface NicsControl {
-  list(): Promise<NicView[]>;
-  connect(name: string, request: NicRequest): Promise<NicView>;
-  /** Brings it back to the host. One that is lost is forgotten. */
-  disconnect(name: string): Promise<void>;
-}
-
-/** POST /v1/containers. */
-export interface ContainerRequest extends Omit<ConnectRequest, 'container' | 'ifname'> {
-  /** NICs of the host that it has for itself. */
-  nics?: (Omit<NicRequest, 'container'> & { nic: string })[];
-  hostname?: string;
-  command: string[];
-  network?: string;
-  autoRemove?: boolean;
-}
-
-export interface ContainerView extends Omit<ContainerRecord, 'process'> {
-  /** `created`: its command has not been started. */
-  state: 'created' | 'running' | 'exited';
-  pid: number | null;
-  /** NICs of the host that it has for itself. */
-  nics: string[];
-  /** Its places in networks. */
-  endpoints: (EndpointView & { network: string })[];
-}
-
-/** Commands in namespaces of their own. Whoever runs one asks for its place first, and starts the process himself. */
-export interface ContainersControl {
-  list(): ContainerView[];
-  /** @param name or the beginning of an id that only one has */
-  inspect(name: string): ContainerView;
-  create(request: ContainerRequest): Promise<ContainerView>;
-  started(name: string, pid: number): Promise<ContainerView>;
-  /** Has the process end, and after so many seconds makes it; and with it all that is left in its namespace. */
-  stop(name: string, seconds: number): Promise<ContainerView>;
-  /** @param force also one that runs, which is stopped at once */
-  remove(name: string, force: boolean): Promise<void>;
-}
-
-/** Everything that is kept of networks: one JSON document. */
-export interface NetworksDocument {
-  networks: NetworkRecord[];
-  containers: ContainerRecord[];
-  nics: NicRecord[];
-  sysctls: SysctlChange[];
-  /** The first 48 bits of the IPv6 subnets that are allotted (RFC 4193, section 3.2.2), like `fd12:3456:789a`. */
-  ipv6Prefix: string;
-  /** The kernel's run (boot_id) in which pids mean something. */
-  boot: string;
-  /** Of whoever has tswitch manage addresses only. */
-  pools?: PoolRecord[];
-}
-
-/** A pool of addresses apart from any network. */
-export interface PoolRecord extends Pick<SubnetRecord, 'subnet' | 'ipRange' | 'last' | 'released'> {
-  id: string;
-  given: GivenAddress[];
-}
-
-export interface GivenAddress {
-  address: string;
-  /** Of the member that it is for; null: it is no member's. */
-  mac: string | null;
-  /** ms since 1970. */
-  since: number;
-}
-
-/** Where the document is kept. `save` resolves once it cannot be lost any more. */
-export interface NetworkStore {
-  /** What was kept before, as far as it still means something; null: nothing was. */
-  readonly kept: NetworksDocument | null;
-  /** Whether what is saved outlives the daemon. */
-  readonly keeps: boolean;
-  /** What had to be set aside, in words for people. */
-  readonly notices: readonly string[];
-  save(document: NetworksDocument): Promise<void>;
-}
-
 export interface EndpointView extends Omit<EndpointRecord, 'remembered' | 'handed' | keyof RateLimits>, RateLimits {
   /** The port of the switch. */
   port: string;
@@ -331,69 +204,4 @@ export interface NetworksControl {
   readonly pools: AddressPoolsControl;
   /** Takes down gateways and members' ports, or, if networks are kept, leaves them for the daemon's next life. */
   close(): Promise<void>;
-}
-
-export interface HandedNetworkRequest extends Omit<NetworkRequest, 'driver' | 'ipv6' | 'dns'> {
-  /** 64 hex digits, chosen by whoever makes it. */
-  id: string;
-  hostGateway: boolean;
-  /** Of each member that has none of its own. */
-  limits: Partial<RateLimits>;
-}
-
-export interface HandedEndpointRequest extends Pick<EndpointRecord, 'id' | 'addresses' | 'mac'> {
-  port: HandedPort;
-  /** In place of the network's. */
-  limits: Partial<RateLimits>;
-}
-
-/** An interface that waits in the host to be taken. */
-export interface TakenInterface {
-  ifname: string;
-  /** Where default routes are to lead; none: nowhere. */
-  gateways: string[];
-}
-
-/**
- * Networks whose members' interfaces somebody else takes into namespaces. Every call may come twice; what is to be removed may be
- * gone already.
- */
-export interface HandoversControl {
-  networks(): NetworkRecord[];
-  createNetwork(request: HandedNetworkRequest): Promise<void>;
-  /** With its members. */
-  removeNetwork(id: string): Promise<void>;
-  /** @returns the MAC address that it has */
-  createEndpoint(networkId: string, request: HandedEndpointRequest): Promise<string>;
-  /** @param netns file of the namespace, which need not be there yet */
-  join(networkId: string, id: string, netns: string): Promise<TakenInterface>;
-  /** The interface is about to be given back. */
-  leave(networkId: string, id: string): Promise<void>;
-  removeEndpoint(networkId: string, id: string): Promise<void>;
-  /** These ports, and no others. */
-  publish(networkId: string, id: string, published: Published[]): Promise<void>;
-}
-
-export interface PoolRequest {
-  /** Null: one is allotted. */
-  subnet: string | null;
-  /** Part of it that addresses are chosen from; null: all of it. */
-  ipRange: string | null;
-  family: 4 | 6;
-}
-
-export interface AddressWish {
-  /** Null: the next one. */
-  address: string | null;
-  mac: string | null;
-  isGateway: boolean;
-}
-
-/** Pools of addresses for whoever has networks of his own. What is to be released may be gone already. */
-export interface AddressPoolsControl {
-  request(request: PoolRequest): Promise<{ id: string; subnet: string }>;
-  release(id: string): Promise<void>;
-  /** @returns the address with its prefix length */
-  give(id: string, wish: AddressWish): Promise<string>;
-  takeBack(id: string, address: string): Promise<void>;
 }
