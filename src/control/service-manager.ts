@@ -6,19 +6,30 @@ import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM } from '.
 import { SOCKADDR_UN } from '../../native-bindings/abi/un.ts';
 import { check, SyscallError, sys } from '../../native-bindings/syscalls.ts';
 import type { Log } from './log.ts';
+import type { DescriptorHolder } from './plumbing/descriptor-store.ts';
+import { passDescriptors } from './plumbing/pass-descriptors.ts';
 
 /** While something is wrong, the watchdog looks again so often within its period: what mends itself costs no life sign. */
 const CHECKS_PER_PERIOD = 10;
 
-export class ServiceManager {
+/** Number of the first descriptor that a manager passes (sd_listen_fds(3)). */
+const FIRST_PASSED = 3;
+
+/** Variables that are meant for the daemon alone. */
+const VARIABLES = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
+
+export class ServiceManager implements DescriptorHolder {
   readonly #fd: number | null;
+  /** What the manager kept for this life, by name. */
+  readonly #passed: ReadonlyMap<string, number>;
   readonly #log: Log;
   /** Milliseconds between two life signs at most; null: none are wanted. */
   readonly #watchdogMs: number | null;
   #timer: NodeJS.Timeout | null = null;
 
-  private constructor(fd: number | null, watchdogMs: number | null, log: Log) {
+  private constructor(fd: number | null, watchdogMs: number | null, passed: ReadonlyMap<string, number>, log: Log) {
     this.#fd = fd;
+    this.#passed = passed;
     this.#watchdogMs = watchdogMs;
     this.#log = log;
   }
@@ -29,16 +40,17 @@ export class ServiceManager {
    */
   static fromEnvironment(env: NodeJS.ProcessEnv, log: Log): ServiceManager {
     const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: micros, WATCHDOG_PID: pid } = env;
-    for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
-    if (!socket) return new ServiceManager(null, null, log);
+    const passed = passedIn(env);
+    for (const name of VARIABLES) delete env[name];
+    if (!socket) return new ServiceManager(null, null, passed, log);
     const isForUs = !pid || Number(pid) === process.pid;
     const watchdogMs = isForUs && /^[1-9][0-9]{0,17}$/.test(micros ?? '') ? Number(micros) / 1000 : null;
     try {
-      return new ServiceManager(connectTo(socket), watchdogMs, log);
+      return new ServiceManager(connectTo(socket), watchdogMs, passed, log);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn('service manager cannot be told anything', { socket, reason });
-      return new ServiceManager(null, null, log);
+      return new ServiceManager(null, null, passed, log);
     }
   }
 
@@ -54,6 +66,27 @@ export class ServiceManager {
 
   stopping(): void {
     this.#send('STOPPING=1\nSTATUS=Stopping');
+  }
+
+  held(name: string): number | null {
+    return this.#passed.get(name) ?? null;
+  }
+
+  /** By the descriptor store of sd_notify(3), which the unit must allow (FileDescriptorStoreMax=). */
+  hold(name: string, fd: number): void {
+    if (this.#fd === null) return;
+    this.letGo(name);
+    try {
+      // It would be let go of when this process has ended, as nobody can write to it any more.
+      passDescriptors(this.#fd, { text: `FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, fds: [fd] });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.warn('service manager was not reached', { notification: 'FDSTORE=1', reason });
+    }
+  }
+
+  letGo(name: string): void {
+    this.#send(`FDSTOREREMOVE=1\nFDNAME=${name}`);
   }
 
   /**
@@ -87,6 +120,17 @@ export class ServiceManager {
     const { message: reason } = new SyscallError('send', -sent);
     this.#log.warn('service manager was not reached', { notification: message.split('\n')[0], reason });
   }
+}
+
+/** What the manager passed to this process, by the names that it was stored by: sd_listen_fds_with_names(3). */
+function passedIn({
+  LISTEN_PID: pid,
+  LISTEN_FDS: count,
+  LISTEN_FDNAMES: names = '',
+}: NodeJS.ProcessEnv): Map<string, number> {
+  if (Number(pid) !== process.pid) return new Map();
+  const known = names.split(':').slice(0, Number(count));
+  return new Map(known.map((name, k) => [name, FIRST_PASSED + k]));
 }
 
 /** @throws RangeError where this is no name of a socket, SyscallError where nobody listens there */

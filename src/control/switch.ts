@@ -13,7 +13,7 @@ import { removeLeftFolders } from './logic/own-folder.ts';
 import { RunRecord } from './logic/run-record.ts';
 import type { OwnedPort, SwitchControl } from './model.ts';
 import { readBootId } from './plumbing/boot-id.ts';
-import { DescriptorStore } from './plumbing/descriptor-store.ts';
+import { type DescriptorHolder, DescriptorStore } from './plumbing/descriptor-store.ts';
 import { type Mark, Owner, removeLeftovers } from './plumbing/ownership.ts';
 import { offloadsOf } from './port-record.ts';
 import { Switch } from './running-switch.ts';
@@ -36,6 +36,8 @@ export interface SwitchOptions {
   giveFault?: (fault: (worker: number, fault: Fault) => Promise<void>) => void;
   /** Where the wish outlives the daemon, and with it the ports; it is closed with the switch. Null: both end with it. */
   store?: Store | null;
+  /** Who else may hold what outlives the daemon. */
+  holder?: DescriptorHolder | null;
   /** What to begin with, in place of what is kept. */
   document?: WishRequest | null;
   /** Ports that others wish for, and keep: what an earlier life left of them is taken over too. */
@@ -46,7 +48,16 @@ export interface SwitchOptions {
 
 /** @throws TswitchError BAD_REQUEST with all that is wrong with the document, STATE_FULL, STATE_FAILED */
 export async function createSwitch(options: SwitchOptions): Promise<SwitchControl> {
-  const { workers, log = SILENT, giveFault = null, store = null, document = null, owned = [], notices = [] } = options;
+  const {
+    workers,
+    log = SILENT,
+    giveFault = null,
+    store = null,
+    holder = null,
+    document = null,
+    owned = [],
+    notices = [],
+  } = options;
   const tapIo = chooseTapIo(log);
   const uso = knowsUdpSegmentation();
   const kept = store?.kept ?? null;
@@ -76,7 +87,7 @@ export async function createSwitch(options: SwitchOptions): Promise<SwitchContro
     store,
     notices,
     owner,
-    sockets: new KeptSockets(store && new DescriptorStore(`${store.path}.sockets`, log)),
+    sockets: new KeptSockets(store && new DescriptorStore(`${store.path}.sockets`, holder, log)),
     runRecord,
     tapIo,
     uso,

@@ -39,22 +39,33 @@ test('it is ready when it answers, comes back by itself with its ports, reloads,
   }
   await pings();
   const before = await ifindexes();
+  /** Packet sockets, by their inodes. */
+  const sockets = async (): Promise<string[]> =>
+    (await machine.run('cat', '/proc/net/packet'))
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/).at(-1)!)
+      .toSorted();
+  const open = await sockets();
+  expect(open.length).toBeGreaterThan(0);
 
   await machine.run('kill', '-KILL', await mainPid());
   await comesUp(1);
   await pings();
-  expect(await ifindexes()).toBe(before);
+  expect([await ifindexes(), await sockets()]).toEqual([before, open]);
 
   // It lives, and does nothing any more.
   await machine.run('kill', '-STOP', await mainPid());
   await comesUp(2);
   await pings();
-  expect(await ifindexes()).toBe(before);
+  expect([await ifindexes(), await sockets()]).toEqual([before, open]);
   expect(await journal()).toContain('Watchdog timeout');
 
   await machine.run('systemctl', 'reload', UNIT);
   await until('the reload', async () => (await journal()).includes('reloaded nothing'));
   await machine.run('systemctl', 'stop', UNIT);
   expect(await machine.property(UNIT, 'Result')).toBe('success');
+  expect(await sockets()).toEqual([]);
   expect(await ifindexes()).toBe(before);
 });

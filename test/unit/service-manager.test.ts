@@ -114,3 +114,26 @@ test('a manager that is gone is logged', () => {
   manager.ready('here');
   expect(lines).toEqual([expect.stringMatching(/was not reached notification="READY=1" reason=".*ECONNREFUSED/)]);
 });
+
+test('it holds a descriptor in place of the one before, and lets go of it', () => {
+  const socket = listen('path');
+  const { manager } = managerOf({ NOTIFY_SOCKET: socket.name });
+  manager.hold('sockets', 0);
+  manager.letGo('sockets');
+  expect(socket.datagrams()).toEqual([
+    'FDSTOREREMOVE=1\nFDNAME=sockets',
+    'FDSTORE=1\nFDNAME=sockets\nFDPOLL=0',
+    'FDSTOREREMOVE=1\nFDNAME=sockets',
+  ]);
+});
+
+test('what it held until this life is known by its name, if it is meant for this process', () => {
+  const passed = { LISTEN_FDS: '2', LISTEN_FDNAMES: 'other:sockets:more' };
+  const env: NodeJS.ProcessEnv = { ...passed, LISTEN_PID: String(process.pid) };
+  const { manager } = managerOf(env);
+  expect([manager.held('other'), manager.held('sockets'), manager.held('more')]).toEqual([3, 4, null]);
+  expect(env).toEqual({});
+  for (const stranger of [{ ...passed, LISTEN_PID: '1' }, passed, { LISTEN_PID: String(process.pid) }]) {
+    expect(managerOf(stranger).manager.held('sockets')).toBe(null);
+  }
+});

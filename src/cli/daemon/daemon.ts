@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import type { Log, LogFormat, LogLevel } from '../../control/log.ts';
 import type { SwitchControl } from '../../control/model.ts';
+import type { ServiceManager } from '../../control/service-manager.ts';
 import type { NetworkStore } from '../../networks/model.ts';
 import type { Networks } from '../../networks/networks.ts';
 import type { DockerPlugin } from '../../docker/plugin.ts';
@@ -47,7 +48,7 @@ export async function runDaemon(cli: Cli, options: DaemonOptions): Promise<void>
   process.stderr.on('error', () => {});
   const log = core.createLog({ level: options.logLevel, format: options.logFormat });
   const manager = core.ServiceManager.fromEnvironment(process.env, log);
-  const started = await startSwitch(cli, options, core, log);
+  const started = await startSwitch(cli, options, core, { log, manager });
   const { control, file, docker } = started;
   try {
     const { tokens, api, networks } = await startApi(cli, options, started, log);
@@ -93,7 +94,7 @@ async function startSwitch(
   cli: Cli,
   { workers, state, config, ephemeral, docker: socket }: DaemonOptions,
   { claimSocket, createSwitch, Store, NetworkFiles, memoryStore, ownedPorts }: Awaited<ReturnType<typeof importCore>>,
-  log: Log,
+  { log, manager }: { log: Log; manager: ServiceManager },
 ): Promise<Started> {
   const read = config === undefined ? null : await (await load(importConfig)).readConfigAtStart(config);
   await claimSocket(cli.socket);
@@ -106,6 +107,7 @@ async function startSwitch(
       workers,
       log,
       store,
+      holder: manager,
       document: read?.document ?? null,
       owned: networks.kept ? ownedPorts(networks.kept) : [],
       notices: networks.notices,

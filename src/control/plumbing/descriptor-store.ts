@@ -27,12 +27,22 @@ const KEPT_SECONDS = 30;
 /** xargs waits for the end of its stdin, which is the daemon's end, and then runs the rest of it: not a shell, and no code of ours. */
 const KEEPER = ['xargs', 'sleep', String(KEPT_SECONDS)] as const;
 const KEEPER_SOCKET = 3;
+const HELD_NAME = 'tswitch';
 /** For the messages of 256 ports. */
 const QUEUE_BYTES = 8 * 1024 * 1024;
 const FILE_MODE = 0o600;
 
 const recordSchema = z.object({ pid: z.number(), start: z.number(), pidns: z.number() });
 const textSchema = z.object({ name: z.string(), about: z.unknown() });
+
+/** Somebody else who can hold a descriptor until the daemon's next life: the service manager that starts it. */
+export interface DescriptorHolder {
+  /** What it held until this life; null: nothing. */
+  held(name: string): number | null;
+  /** Has it hold a copy, in place of what it holds by that name. */
+  hold(name: string, fd: number): void;
+  letGo(name: string): void;
+}
 
 export interface Stored {
   /** What was said of them. */
@@ -42,6 +52,7 @@ export interface Stored {
 
 export class DescriptorStore {
   readonly #path: string;
+  readonly #holder: DescriptorHolder | null;
   readonly #log: Log;
   /** Both ends: what one sends waits at the other, which the keeper has too. */
   #pair: { send: number; wait: number } | null = null;
@@ -52,10 +63,12 @@ export class DescriptorStore {
 
   /**
    * Takes over what an earlier life stored.
-   * @param path of the file that says who keeps it
+   * @param path of the file that says which process keeps it
+   * @param holder who may keep it too: such a process may end with the service that it belongs to
    */
-  constructor(path: string, log: Log) {
+  constructor(path: string, holder: DescriptorHolder | null, log: Log) {
     this.#path = path;
+    this.#holder = holder;
     this.#log = log;
     try {
       this.#takeOver();
@@ -114,6 +127,7 @@ export class DescriptorStore {
     }
     this.#keeper?.kill();
     this.#keeper = null;
+    this.#holder?.letGo(HELD_NAME);
     rmSync(this.#path, { force: true });
   }
 
@@ -144,6 +158,7 @@ export class DescriptorStore {
       if (keeper.stdin instanceof Socket) keeper.stdin.on('error', () => {}).unref();
       this.#keeper = keeper;
       if (keeper.pid !== undefined) this.#note(keeper.pid);
+      this.#holder?.hold(HELD_NAME, wait);
       return { send, wait };
     } catch (error) {
       sys.close(send);
@@ -158,22 +173,27 @@ export class DescriptorStore {
   }
 
   #takeOver(): void {
+    const held = this.#holder?.held(HELD_NAME) ?? null;
+    if (held !== null) this.#takeFrom(held);
     const keeper = this.#read();
     rmSync(this.#path, { force: true });
     if (!keeper || !isSameProcess(keeper, processMark(keeper.pid))) return;
     try {
-      const waiting = descriptorOf(keeper.pid, KEEPER_SOCKET);
-      try {
-        for (let passed = takeDescriptors(waiting); passed; passed = takeDescriptors(waiting)) {
-          const { name, about } = textSchema.parse(JSON.parse(passed.text));
-          this.#left.set(name, { about, fds: passed.fds });
-        }
-      } finally {
-        sys.close(waiting);
-      }
+      this.#takeFrom(descriptorOf(keeper.pid, KEEPER_SOCKET));
     } finally {
       // What it has and nobody can fetch is in the way: workers would share frames with sockets that nobody reads.
       endGroup(keeper.pid);
+    }
+  }
+
+  #takeFrom(waiting: number): void {
+    try {
+      for (let passed = takeDescriptors(waiting); passed; passed = takeDescriptors(waiting)) {
+        const { name, about } = textSchema.parse(JSON.parse(passed.text));
+        this.#left.set(name, { about, fds: passed.fds });
+      }
+    } finally {
+      sys.close(waiting);
     }
   }
 
