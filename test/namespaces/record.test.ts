@@ -52,11 +52,12 @@ async function record({ lan, socket }: Stage, ...args: string[]): Promise<() => 
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const ended = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
-  const running = (): RecordingView | undefined => lan.recordings.list().find(({ state }) => state === 'running');
-  const before = lan.recordings.list().length;
-  await until('the recording to run', () => running() !== undefined || lan.recordings.list().length > before);
+  const known = new Set(lan.recordings.list().map(({ id }) => id));
+  const state = () => lan.recordings.list().find(({ id }) => !known.has(id))?.state ?? 'waiting';
+  await until('the recording to run', () => state() !== 'waiting');
   return async () => {
-    child.kill('SIGINT');
+    // One that has ended by itself says so, unless it is kept from it.
+    if (state() === 'running') child.kill('SIGINT');
     const code = await ended;
     return { code, stdout, stderr, ...(JSON.parse(stdout) as RecordingView) };
   };
@@ -148,7 +149,7 @@ test('it is bounded: full speed fills it, it ends, and what is in it replays', a
 
 test('several workers record each what it got; a second recording has to wait', async () => {
   const on = await stage(2);
-  const { red, blue, folder, run } = on;
+  const { lan, red, blue, folder, run } = on;
   // The table is known before, so that the workers do not learn from one another.
   expect(await red.pings('10.0.0.2')).toBe(true);
   const file = join(folder, 'two.pcapng');
@@ -156,6 +157,7 @@ test('several workers record each what it got; a second recording has to wait', 
   const second = await run('record', join(folder, 'second.pcapng'));
   expect(second).toMatchObject({ code: 1, stderr: expect.stringMatching(/there is one recording at a time/) });
   await iperf(red, blue, '--bitrate', '20M', '--parallel', '8');
+  await until('the count to be reached', () => lan.recordings.list()[0]!.state === 'ended');
   const { reason, workers, stderr } = await end();
   expect([reason, workers]).toEqual(['count', 2]);
   expect(stderr).toContain('each of 2 workers by itself (the count is reached)');
