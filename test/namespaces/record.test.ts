@@ -124,7 +124,8 @@ test('with logics and while everything changes; another logic is told apart', as
   // It takes the policer's place no more than anybody's, and lets nobody pass.
   const other = await run('replay', file, '--logic', ALLOW_LIST, '--param', 'allow=["02:00:00:00:00:99"]');
   expect(other, other.stderr).toMatchObject({ code: 1, stderr: '' });
-  expect(other.stdout).toMatch(/\ndifferent: \d+ of \d+ frames; the first is frame 1, 0.000000 s from the beginning/);
+  // The first of all, unless the table was changed meanwhile: that is not compared.
+  expect(other.stdout).toMatch(/\ndifferent: \d+ of \d+ frames; the first is frame \d+, \d\.\d+ s from the beginning/);
   expect(other.stdout).toMatch(/mac-allow-list +drop NOT_ALLOWED \(VLAN 1, by mac-allow-list\) +none/);
   const twice = await run('replay', file, '--logic', POLICER, '--against', POLICER);
   expect(twice, twice.stdout).toMatchObject({ code: 0, stderr: '' });
