@@ -185,6 +185,19 @@ export interface NetworkView extends NetworkSettings {
 /** The whole configuration: the switch's with networks. */
 export type WholeConfigControl = Pick<WholeConfig, 'view' | 'apply'>;
 
+export interface PruneOptions {
+  /** Also gives back the pools that Docker asked for and no network of Docker's here has. */
+  pools?: boolean;
+}
+
+/** What is no more. */
+export interface Pruned {
+  /** Names of networks. */
+  removed: string[];
+  /** Subnets of pools. */
+  pools: string[];
+}
+
 /** Networks as API and CLI see them. Every method throws TswitchError for what it refuses, and then changes nothing. */
 export interface NetworksControl {
   list(): NetworkView[];
@@ -192,8 +205,8 @@ export interface NetworksControl {
   inspect(name: string): NetworkView;
   create(request: NetworkRequest): Promise<NetworkView>;
   remove(name: string): Promise<void>;
-  /** Removes all networks without members but those that exist always. @returns their names */
-  prune(): Promise<string[]>;
+  /** Removes all networks without members but those that exist always, and Docker's. */
+  prune(options?: PruneOptions): Promise<Pruned>;
   connect(name: string, request: ConnectRequest): Promise<EndpointView>;
   /** @param container its name in the network, or its namespace */
   disconnect(name: string, container: string): Promise<void>;

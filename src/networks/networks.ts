@@ -24,6 +24,8 @@ import type {
   NetworkRequest,
   NetworksControl,
   NetworkView,
+  Pruned,
+  PruneOptions,
 } from './model.ts';
 import { isAlways, memberPort } from './names.ts';
 import { normalizeNetworkRequest, normalizeSubnet } from './network-request.ts';
@@ -121,13 +123,13 @@ export class Networks implements NetworksControl {
     });
   }
 
-  prune(): Promise<string[]> {
+  prune({ pools = false }: PruneOptions = {}): Promise<Pruned> {
     return this.#changes.run(async () => {
       const unused = this.#state.document.networks.filter(({ name, owner, endpoints }) => {
         return !isAlways(name) && owner === undefined && endpoints.length === 0;
       });
       for (const network of unused) await this.#remove(network);
-      return unused.map(({ name }) => name);
+      return { removed: unused.map(({ name }) => name), pools: pools ? await this.pools.releaseUnused() : [] };
     });
   }
 

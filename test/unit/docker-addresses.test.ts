@@ -48,6 +48,16 @@ test('the gateway gets the first address, members the next ones in turn; a quest
   await expect(give('d', '10.82.0.1')).rejects.toThrow('is not in the subnet');
 });
 
+test('pools that no network of Docker has are given back when somebody says so', async () => {
+  const other = await pools.request({ subnet: '10.82.0.0/24', ipRange: null, family: 4 });
+  await bind();
+  await pools.give(other.id, { mac: null, address: null, isGateway: true });
+  expect(await pools.releaseUnused()).toEqual(['10.82.0.0/24']);
+  expect(await pools.releaseUnused()).toEqual([]);
+  expect(await gateway()).toBe('10.81.0.1/29');
+  expect((await pools.request({ subnet: '10.82.0.0/25', ipRange: null, family: 4 })).subnet).toBe('10.82.0.0/25');
+});
+
 test('what was released comes last, and a pool that is used up says so', async () => {
   await gateway();
   for (const mac of ['a', 'b']) await give(mac);

@@ -59,16 +59,26 @@ const createNetwork = createRoute({
   },
 });
 
+const pruneQuery = strictObject({
+  pools: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false').openapi({
+    description:
+      '`true`: also give back the pools of addresses that Docker asked for and no network of Docker with driver `tswitch` has: Docker leaves one when it ends while it creates a network. One that Docker uses with another driver (`--ipam-driver tswitch`) goes too, and that network has to be created again.',
+  }),
+});
+
 const pruneNetworks = createRoute({
   method: 'post',
   path: '/v1/networks/prune',
   summary: 'Remove all networks without members',
-  description: 'But not `bridge`, `host` and `none`, which exist always.',
+  description: 'But not `bridge`, `host` and `none`, which exist always, nor those of Docker.',
   tags,
-  request: { query: nothing },
+  request: { query: pruneQuery },
   responses: {
     200: json(
-      z.object({ removed: z.array(networkName).openapi({ description: 'Their names.' }) }),
+      z.object({
+        removed: z.array(networkName).openapi({ description: 'Their names.' }),
+        pools: z.array(z.string()).openapi({ description: 'Subnets of the pools that were given back.' }),
+      }),
       'What was removed.',
     ),
     ...errors('BAD_REQUEST', 'NOT_SUPPORTED', ...KEPT),
@@ -165,7 +175,9 @@ export function networkRoutes(networks: NetworksControl | null): OpenAPIHono {
     const network = await there().create({ ...rest, ...(subnets ? { subnets: subnets.map(defined) } : {}) });
     return context.json(network, 201, { Location: `/v1/networks/${network.name}` });
   });
-  app.openapi(pruneNetworks, async (context) => context.json({ removed: await there().prune() }, 200));
+  app.openapi(pruneNetworks, async (context) => {
+    return context.json(await there().prune({ pools: context.req.valid('query').pools === 'true' }), 200);
+  });
   app.openapi(inspectNetwork, (context) => context.json(there().inspect(context.req.valid('param').network), 200));
   app.openapi(removeNetwork, async (context) => {
     await there().remove(context.req.valid('param').network);

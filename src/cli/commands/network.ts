@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { MTU_MAX, MTU_MIN } from '../../limits.ts';
 import type { RateLimits } from '../../control/model.ts';
-import type { ConnectRequest, EndpointView, NetworkRequest, NetworkView } from '../../networks/model.ts';
+import type { ConnectRequest, EndpointView, NetworkRequest, NetworkView, Pruned } from '../../networks/model.ts';
 import { NETWORK_DRIVERS } from '../../networks/model.ts';
 import { parsePublished } from '../../networks/gateway/published-text.ts';
 import { contains, parseAddress, parseSubnet } from '../../networks/addresses/subnet.ts';
@@ -106,11 +106,17 @@ function addRemove(network: Command): void {
     for (const name of names) cli.show(await cli.client.send('DELETE', networkPath(name)), () => name);
   });
   examples(rm, ['network rm web']);
-  const prune = network.command('prune').description('remove all networks without members');
-  prune.action(async () => {
+  const prune = network
+    .command('prune')
+    .description('remove all networks without members')
+    .option('--pools', 'also give back pools of addresses that Docker asked for and has no network for here');
+  prune.action(async ({ pools = false }: { pools?: boolean }) => {
     const cli = new Cli(prune);
-    const answer = await cli.client.send<{ removed: string[] }>('POST', '/v1/networks/prune');
-    cli.show(answer, ({ removed }) => (removed.length > 0 ? removed.join('\n') : 'every network has members'));
+    const answer = await cli.client.send<Pruned>('POST', `/v1/networks/prune${pools ? '?pools=true' : ''}`);
+    cli.show(answer, (pruned) => {
+      const lines = [...pruned.removed, ...pruned.pools.map((subnet) => `pool ${subnet}`)];
+      return lines.length > 0 ? lines.join('\n') : 'every network has members';
+    });
   });
   examples(prune, ['network prune']);
 }

@@ -65,6 +65,23 @@ export class AddressPools implements AddressPoolsControl {
     });
   }
 
+  /**
+   * As part of a change: gives back the pools that no network of Docker's has, which is where Docker ended between asking for one and
+   * creating its network. A network of another driver of Docker's may use one too; nothing tells of that here.
+   *
+   * @returns their subnets
+   */
+  async releaseUnused(): Promise<string[]> {
+    const used = new Set(
+      this.#state.document.networks.flatMap(({ owner, subnets }) =>
+        owner === undefined ? [] : subnets.map(({ subnet }) => subnet),
+      ),
+    );
+    const unused = this.#all.filter(({ subnet }) => !used.has(subnet));
+    if (unused.length > 0) await this.#commit(this.#all.filter((pool) => !unused.includes(pool)));
+    return unused.map(({ subnet }) => subnet);
+  }
+
   give(id: string, wish: AddressWish): Promise<string> {
     return this.#changes.run(async () => {
       const pool = this.#all.find((each) => each.id === id);
