@@ -2,6 +2,9 @@
  * Limits of bandwidth on the real kernel: what iperf3 measures, and that a limit stays with its port through changes, losses and
  * lives of the daemon, and goes with it.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PortKind, PortPatch, PortView, SwitchControl } from '../../src/control/model.ts';
 import { parseRate } from '../../src/control/rate-text.ts';
@@ -108,7 +111,15 @@ test('nonsense is refused, and nothing is changed by it; half of a change is non
   await lan.patchPort(a.name, { egressRate: '5mbit' });
   await refused({ egressRate: '0' }, 'BAD_REQUEST', /^egressRate: must be from 8kbit/);
   await refused({ egressBurst: '1kb' }, 'BAD_REQUEST', /^egressBurst: 1kb is too small/);
-  await a.run('ip', 'link', 'set', 'eth0', 'name', 'other');
+  // In a namespace that has neither a name nor a process, nobody finds it.
+  const away = join(mkdtempSync(join(tmpdir(), 'tswt-')), 'netns');
+  writeFileSync(away, '');
+  await runProgram('unshare', [`--net=${away}`, 'true']);
+  lab.defer(async () => {
+    await runProgram('umount', [away]);
+    rmSync(dirname(away), { recursive: true });
+  });
+  await a.run('ip', 'link', 'set', 'eth0', 'netns', away);
   await refused(
     { ingressRate: '7mbit', egressRate: '9mbit' },
     'NETDEV_NOT_FOUND',

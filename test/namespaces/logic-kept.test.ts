@@ -87,7 +87,11 @@ export default defineLogic({
   description: 'ends the daemon',
   create: ({ ports }) => ({
     frame: (frame) => {
-      if (ports.handleOf('a') < 0 && frame.protocol === 1) process.kill(process.pid, 'SIGSEGV');
+      if (ports.handleOf('a') < 0 && frame.protocol === 1) {
+        process.kill(process.pid, 'SIGSEGV');
+        // Another thread may be the one that the signal ends.
+        for (;;);
+      }
       return DEFER;
     },
   }),

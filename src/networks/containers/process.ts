@@ -7,6 +7,8 @@ import { runTool } from '../../control/plumbing/tool.ts';
 import type { ContainerRecord } from '../model.ts';
 
 const LOOK_MS = 50;
+/** What starts a container's command is one program after the other, each within moments. */
+const BECOMES_MS_MAX = 2000;
 /** What was killed is gone soon, unless it hangs in the kernel. */
 const KILLED_MS_MAX = 10_000;
 
@@ -19,8 +21,14 @@ export const CONTAINER_VARIABLE = 'TSWITCH_CONTAINER';
  * @throws TswitchError BAD_REQUEST
  */
 export async function processFor(id: string, pid: number): Promise<{ pid: number; start: number }> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  const stat = processStat(pid);
+  let environment = '';
+  let stat = processStat(pid);
+  // While a process takes on another program, its environment is empty for a moment.
+  await until(async () => {
+    environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    stat = processStat(pid);
+    return environment !== '' || stat === null || stat.hasEnded;
+  }, BECOMES_MS_MAX);
   if (stat && environment.split('\0').includes(`${CONTAINER_VARIABLE}=${id}`)) return { pid, start: stat.start };
   throw new TswitchError(
     'BAD_REQUEST',
@@ -52,9 +60,9 @@ async function pidsIn(netns: string | null): Promise<number[]> {
   return stdout.split('\n').filter(Boolean).map(Number);
 }
 
-async function until(condition: () => boolean, msMax: number): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>, msMax: number): Promise<void> {
   const deadline = performance.now() + msMax;
-  while (!condition() && performance.now() < deadline) await sleep(LOOK_MS);
+  while (!(await condition()) && performance.now() < deadline) await sleep(LOOK_MS);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
