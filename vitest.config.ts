@@ -9,7 +9,9 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const KERNEL = ['test/namespaces/**/*.test.ts', 'test/contract/**/*.test.ts'];
-const ALONE = ['faults', 'loop', 'losses', 'spray', 'takeover'].map((name) => `test/namespaces/${name}.test.ts`);
+const ALONE = ['bench-command', 'bench-smoke', 'faults', 'loop', 'losses', 'spray', 'takeover'].map(
+  (name) => `test/namespaces/${name}.test.ts`,
+);
 /** Files at a time. */
 const maxWorkers = availableParallelism() + 1;
 const inOwnNetns = ['--require', fileURLToPath(new URL('test/support/own-netns.ts', import.meta.url))];

@@ -7,7 +7,7 @@ import { parseResult } from '../../bench/report/read.ts';
 import { MAIN } from '../support/cli-runner.ts';
 
 const SMALL = ['bench', '--quick', '--seconds', '0.1', '--socket', '/run/tswitch-no-such-daemon.sock'];
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 120_000;
 const undo: (() => void)[] = [];
 
 afterEach(() => {

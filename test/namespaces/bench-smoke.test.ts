@@ -9,7 +9,7 @@ import { METRICS, type MetricName } from '../../bench/metrics.ts';
 import { readResult } from '../../bench/report/read.ts';
 
 const MAIN = join(import.meta.dirname, '../../bench/main.ts');
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 120_000;
 /** What takes hundreds of ports. */
 const TOO_LONG: MetricName[] = ['rssBytes64', 'rssBytes256'];
 const undo: (() => void)[] = [];

@@ -8,7 +8,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Half a minute or more each where two processors are busy, the longest first. */
 const LONG = [
   'networks-kept',
-  'bench-smoke',
   'docker',
   'docker-restarts',
   'churn',
@@ -20,7 +19,6 @@ const LONG = [
   'record',
   'logic-kept',
   'logic-leaks',
-  'bench-command',
   'bandwidth',
   'logic',
   'daemon',
