@@ -23,8 +23,8 @@ const PLACE = 'usr/lib/tswitch';
 const PARTS = ['package.json', 'src', 'native-bindings'];
 /** What docker's runc mounts on, or the daemon writes to. */
 const FOLDERS = ['dev', 'etc', 'proc', 'run', 'sys', 'tmp', 'usr/bin', 'usr/sbin', 'var/lib/tswitch'];
-/** Beside those that the daemon calls: what the start needs. */
-const START_TOOLS = ['sh', 'mount'];
+/** Beside those that the daemon calls: what the start needs, and what keeps a killed daemon's sockets (descriptor-store.ts). */
+const OTHER_TOOLS = ['sh', 'mount', 'xargs', 'sleep'];
 /** Node's own FFI library is koffi; the other is there for machines where that does not load, and this one has tried. */
 const LEFT_OUT = /^(?:ffi-rs|@yuuang\/)/;
 /** iptables loads matches and targets by name. */
@@ -49,7 +49,7 @@ export async function makeRootfs(root: string): Promise<void> {
   cpSync(realpathSync(process.execPath), node);
   // A fifth of it is symbols. Where binutils are missing, they stay.
   await run('strip', [node]).catch(() => undefined);
-  const programs = [...START_TOOLS, ...TOOLS].map((tool) => installTool(root, tool));
+  const programs = [...OTHER_TOOLS, ...TOOLS].map((tool) => installTool(root, tool));
   const modules = XTABLES.filter((folder) => existsSync(folder));
   for (const folder of modules) cpSync(folder, join(root, folder), { recursive: true });
   const loaded = modules.flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
